@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Dais. `make help` says what there is.
+
+BUILD ?= build
+OUT   := $(abspath $(BUILD))
+export BUILD := $(OUT)
+
+# The settings of `make run`, handed to scripts/run untouched by make.
+RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
+	DAIS_ELF QEMU_ARGS CONSOLE_LOG
+unexport $(RUN_SETTINGS)
+
+KERNEL  := $(OUT)/kernel
+HEADERS := $(KERNEL)/headers
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: all help setup core loader mgmt run image test test-long unit system clean \
+	update-kernel run-files
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+all: core loader mgmt $(OUT)/esp.img
+
+help:
+	@sed -n 's/^#: \?//p' $(MAKEFILE_LIST)
+
+#: make                 build everything into build/
+#: make run             boot Dais in QEMU; the control domain's shell; Ctrl-A X ends it
+#: make run EXEC='cmd'  run cmd in the control domain, print its output, exit with its status
+#:                      (125: the machine failed). More settings, for both:
+#:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native
+#:                      MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
+#:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' TEST_FAULT=name CONSOLE_LOG=file
+#: make image           build/dais.img, a disk image for a USB stick or qemu -drive
+#: make test            unit tests, then system tests;  make test ONLY=name: the matching ones
+#: make test-long       the same with the long system tests
+#: make unit            unit tests only
+#: make setup           install missing Debian packages, fetch the kernel into build/
+#: make update-kernel   forget the fetched kernel; the next build takes the newest
+#: make clean           remove what was built (the fetched kernel stays)
+
+# --- Set-up -------------------------------------------------------------
+
+setup: $(OUT)/setup.stamp $(KERNEL)/version
+
+$(OUT)/setup.stamp: scripts/setup
+	@mkdir -p $(OUT)
+	@scripts/setup
+	@touch $@
+
+$(KERNEL)/version: scripts/fetch-kernel | $(OUT)/setup.stamp
+	@scripts/fetch-kernel $(KERNEL)
+	@touch $@
+
+update-kernel:
+	rm -rf $(KERNEL)
+
+# --- The core: build/dais.elf ----------------------------------------------
+
+CORE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector -fno-strict-aliasing \
+	-fno-asynchronous-unwind-tables -fcf-protection=none \
+	-Wall -Wextra -Werror -I. -Ikernel/abi -DDAIS_VERSION='"$(VERSION)"'
+
+CORE_C   := $(sort $(shell find arch kernel drivers -name '*.c' 2>/dev/null))
+CORE_ASM := $(sort $(shell find arch kernel drivers -name '*.asm' 2>/dev/null))
+CORE_OBJ := $(patsubst %,$(OUT)/obj/%.o,$(CORE_ASM) $(CORE_C))
+
+# A test build stands another fault in the place of tests/faults/none.c.
+FAULT     := $(or $(TEST_FAULT),none)
+FAULT_OBJ := $(patsubst %,$(OUT)/obj/%.o,$(wildcard tests/faults/$(FAULT).c))
+ELF       := $(OUT)/dais$(if $(TEST_FAULT),-fault-$(TEST_FAULT)).elf
+
+core: $(ELF)
+
+$(OUT)/obj/%.c.o: %.c $(OUT)/flags.stamp | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@gcc $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/obj/%.asm.o: %.asm | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  NASM  $<"
+	@nasm -f elf64 -g -F dwarf -I./ -MD $(@:.o=.d) -MP -o $@ $<
+
+# Rebuild what embeds the version, or was compiled with other flags.
+$(OUT)/flags.stamp: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CORE_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(CORE_CFLAGS))' >$@
+FORCE:
+
+LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --orphan-handling=error \
+	--build-id=none -T linker.ld
+
+# Two passes: the symbol table is last in .rodata, so no text address moves.
+$(ELF): $(CORE_OBJ) $(FAULT_OBJ) linker.ld scripts/ksyms
+	@echo "  LD    $@"
+	@scripts/ksyms </dev/null >$@.1.asm && nasm -f elf64 -o $@.1.o $@.1.asm
+	@$(LINK) -o $@.1 $(CORE_OBJ) $(FAULT_OBJ) $@.1.o
+	@nm -n $@.1 | scripts/ksyms >$@.2.asm && nasm -f elf64 -o $@.2.o $@.2.asm
+	@$(LINK) -o $@ $(CORE_OBJ) $(FAULT_OBJ) $@.2.o
+	@rm -f $@.1 $@.[12].o $@.[12].asm
+
+-include $(CORE_OBJ:.o=.d) $(FAULT_OBJ:.o=.d)
+
+# --- The loader: build/BOOTX64.EFI -------------------------------------------
+
+EFI_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -mno-red-zone -maccumulate-outgoing-args \
+	-fno-stack-protector -fno-strict-aliasing -fcf-protection=none -mgeneral-regs-only \
+	-Wall -Wextra -Werror -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+	-DGNU_EFI_USE_MS_ABI
+EFI_OBJ := $(patsubst %,$(OUT)/efi/%.o,$(wildcard boot/*.c))
+
+loader: $(OUT)/BOOTX64.EFI
+
+$(OUT)/efi/%.c.o: %.c | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  EFICC $<"
+	@gcc $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/BOOTX64.EFI: $(EFI_OBJ)
+	@echo "  EFI   $@"
+	@ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -T /usr/lib/elf_x86_64_efi.lds \
+		/usr/lib/crt0-efi-x86_64.o $(EFI_OBJ) -o $@.so -L/usr/lib -lefi -lgnuefi
+	@objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j '.rel*' -j .rela \
+		-j .reloc --target efi-app-x86_64 --subsystem=10 $@.so $@
+
+-include $(EFI_OBJ:.o=.d)
+
+# --- The control domain --------------------------------------------------------
+
+mgmt: $(KERNEL)/version
+	@mkdir -p $(OUT)/mgmt
+	@if [ -f mgmt/Makefile ]; then $(MAKE) -C mgmt OUT=$(OUT)/mgmt KDIR=$(HEADERS) \
+		VERSION='$(VERSION)'; fi
+
+INITRD_FILES := scripts/mkinitrd $(wildcard mgmt/initrd/*)
+
+$(OUT)/guest.img: $(INITRD_FILES) | $(OUT)/setup.stamp
+	@echo "  CPIO  $@"
+	@scripts/mkinitrd guest $@
+
+# mgmt is a phony goal of its own Makefile: what it made decides by its dates.
+$(OUT)/initrd.img: $(OUT)/guest.img $(INITRD_FILES) $(KERNEL)/version mgmt FORCE
+	@if [ ! -f $@ ] || [ -n "$$(find $(OUT)/mgmt $(OUT)/guest.img $(INITRD_FILES) \
+		$(KERNEL)/version -newer $@ -type f | head -1)" ]; then \
+		echo "  CPIO  $@"; \
+		scripts/mkinitrd control $@ $(KERNEL) $(OUT)/mgmt $(OUT)/guest.img; fi
+
+$(OUT)/esp.img: scripts/mkesp core loader $(OUT)/initrd.img boot/dais.conf
+	@scripts/mkesp $@ $(OUT)/BOOTX64.EFI boot/dais.conf $(ELF) $(KERNEL)/vmlinuz $(OUT)/initrd.img
+
+image: all
+	@scripts/mkimage $(OUT)/dais.img $(OUT)/esp.img
+	@echo "Wrote $(OUT)/dais.img: dd it to a USB stick, or boot it by qemu -drive."
+
+# --- Running ------------------------------------------------------------------
+
+# A recipe's failure would make `make` exit with 2 whatever the status was, so
+# `make run` replaces itself by scripts/run, through a make extension.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+-load $(OUT)/make-exec.so
+$(OUT)/make-exec.so: scripts/make-exec.c | $(OUT)/setup.stamp
+	@gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $< >&2
+$(OUT)/setup.stamp: private SHELL := /bin/sh
+endif
+
+run-files:
+	@$(MAKE) -s all >&2
+
+run: run-files
+	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS),\
+		$(if $(TEST_FAULT),DAIS_ELF=$(ELF))))
+
+# --- Tests ----------------------------------------------------------------------
+
+test: all
+	@scripts/test unit system
+
+test-long: all
+	@scripts/test unit system-long
+
+unit: $(OUT)/setup.stamp
+	@scripts/test unit
+
+system: all
+	@scripts/test system
+
+clean:
+	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} +
