@@ -179,6 +179,8 @@ void platform_setup(void)
 	u64 entry;
 	u32 size, i;
 
+	outb(0x21, 0xff);	/* PICs, should there be any */
+	outb(0xa1, 0xff);
 	read_boot_data();
 	rsdp = find_rsdp();
 	if (!rsdp) {

@@ -23,7 +23,7 @@ typedef uint64_t u64;
 #define STACK_SHIFT	14
 #define TRAMPOLINE	0x8000
 #define PAGE		4096UL
-#define WINDOW		((u8 *)(2UL << 39))	/* WINDOW_SLOT of layout.inc */
+#define WINDOW		((u8 *)window_start())	/* WINDOW_SLOT of layout.inc */
 #define WINDOW_PAGES	512
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -94,6 +94,13 @@ void __attribute__((noreturn)) power_off(void);
 void __attribute__((noreturn)) reboot(void);
 
 /* page.c */
+static inline u8 *window_start(void)
+{
+	u8 *p;
+
+	asm("" : "=r"(p) : "0"(2UL << 39)); /* hidden from the compiler: no object of its own */
+	return p;
+}
 void window_map(u32 page, u64 physical, u64 flags);
 void *page_alloc(void);	/* scrubbed, never freed */
 

@@ -19,7 +19,7 @@ section .multiboot progbits alloc noexec nowrite align=4
 
 extern guest_main, ap_main, isr
 global start32, boot_magic, boot_data, pml4, isr_stubs, ap_trampoline, ap_trampoline_end
-global guard_call, guard_abort, window_pt, gdt, tss_descriptor, user_call
+global guard_call, guard_abort, window_pt, window_pd, gdt, tss_descriptor, user_call
 
 section .text
 bits 32
