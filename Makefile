@@ -10,9 +10,9 @@ RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MACHINE ICOUNT TIMEOUT CONF CMDLINE
 	DAIS_ELF QEMU_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
 
-KERNEL  := $(OUT)/kernel
+# Shared by all build directories: half a gigabyte.
+KERNEL  := $(abspath build)/kernel
 HEADERS := $(KERNEL)/headers
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 .PHONY: all help setup core loader mgmt run image test test-long unit system clean \
 	update-kernel run-files
@@ -62,7 +62,7 @@ update-kernel:
 CORE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector -fno-strict-aliasing \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
-	-Wall -Wextra -Werror -I. -Ikernel/abi -DDAIS_VERSION='"$(VERSION)"'
+	-Wall -Wextra -Werror -I. -Ikernel/abi
 
 CORE_C   := $(sort $(shell find arch kernel drivers -name '*.c' 2>/dev/null))
 CORE_ASM := $(sort $(shell find arch kernel drivers -name '*.asm' 2>/dev/null))
@@ -134,8 +134,7 @@ $(OUT)/BOOTX64.EFI: $(EFI_OBJ)
 
 mgmt: $(KERNEL)/version
 	@mkdir -p $(OUT)/mgmt
-	@if [ -f mgmt/Makefile ]; then $(MAKE) -C mgmt OUT=$(OUT)/mgmt KDIR=$(HEADERS) \
-		VERSION='$(VERSION)'; fi
+	@if [ -f mgmt/Makefile ]; then $(MAKE) -C mgmt OUT=$(OUT)/mgmt KDIR=$(HEADERS); fi
 
 INITRD_FILES := scripts/mkinitrd $(wildcard mgmt/initrd/*)
 

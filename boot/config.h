@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* \EFI\dais\dais.conf, explained in docs/boot.md. */
+#ifndef DAIS_BOOT_CONFIG_H
+#define DAIS_BOOT_CONFIG_H
+
+#include "boot/text.h"
+
+#define CONFIG_PATH_MAX    160
+#define CONFIG_CMDLINE_MAX 2048
+#define CONFIG_INITRDS_MAX 8
+#define CONFIG_CPUS_MAX    4096
+
+struct config {
+	char hypervisor[CONFIG_PATH_MAX];
+	char kernel[CONFIG_PATH_MAX];
+	char initrd[CONFIG_INITRDS_MAX][CONFIG_PATH_MAX];
+	char cmdline[CONFIG_CMDLINE_MAX];
+	uint32_t initrd_count;
+	uint64_t control_memory; /* bytes, 0 = the default share of the machine's */
+	uint32_t control_vcpus;  /* 0 = as many as CPUs */
+	uint32_t cpus;           /* 0 = all */
+	uint32_t log_level;      /* 0 error .. 3 debug */
+	uint32_t console;        /* enum boot_console */
+	uint32_t console_port, console_baud;
+	uint32_t panic;          /* enum boot_panic */
+	bool mitigations, x2apic;
+};
+
+void config_defaults(struct config *config);
+
+/* Reads the whole text; on a bad line err names it by number, what is wrong and what is allowed. */
+bool config_parse(struct config *config, const char *text, size_t length, struct error *err);
+
+#endif

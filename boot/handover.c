@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <string.h>
+#include "boot/clock.h"
+#include "boot/cpu.h"
+#include "boot/handover.h"
+#include "boot/paging.h"
+
+#define STACK_SIZE   (16 * 1024)
+#define EXIT_TRIES   8
+#define TRAMPOLINE_END 0xa0000ULL
+
+/* All that is built here. Two blocks: one Dais's, one the control domain's. */
+struct work {
+	struct firmware *fw;
+	struct load *load;
+	struct boot_info *info;
+	struct acpi_machine machine;
+	struct span dais[3];               /* image, boot_info's block, trampoline */
+	struct plan plan;
+	uint64_t dais_size, control_size;
+	/* The control domain's block, physical = mapped */
+	uint8_t *params;
+	uint64_t tables, stack, cmdline, efi_map, e820_ext, rsdp;
+};
+
+/* Cuts the next 16-byte aligned piece off a block; with base 0 it only measures. */
+static uint64_t carve(uint64_t base, uint64_t *used, uint64_t size)
+{
+	uint64_t at = base + *used;
+
+	*used += (size + 15) & ~15ULL;
+	return at;
+}
+
+static void carve_dais(struct work *w, uint64_t base)
+{
+	struct acpi_machine *m = &w->machine;
+	uint64_t used = 0;
+
+	w->info = (void *)carve(base, &used, sizeof(*w->info));
+	w->plan.mem = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.mem));
+	m->cpus = (void *)carve(base, &used, m->cpu_capacity * sizeof(*m->cpus));
+	m->ioapics = (void *)carve(base, &used, m->ioapic_capacity * sizeof(*m->ioapics));
+	m->ecams = (void *)carve(base, &used, m->ecam_capacity * sizeof(*m->ecams));
+	carve(base, &used, STACK_SIZE);
+	w->dais_size = (used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+static void carve_control(struct work *w, uint64_t base)
+{
+	uint64_t used = 0;
+
+	w->params = (void *)carve(base, &used, BZIMAGE_PARAMS_SIZE);
+	w->tables = carve(base, &used, PAGING_SIZE);
+	w->stack = carve(base, &used, STACK_SIZE) + STACK_SIZE;
+	w->cmdline = carve(base, &used, CONFIG_CMDLINE_MAX);
+	w->efi_map = carve(base, &used, w->plan.capacity * w->fw->entry_size);
+	w->e820_ext = carve(base, &used, BZIMAGE_EXT_SIZE(w->plan.capacity));
+	w->plan.efi = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.efi));
+	w->plan.e820 = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.e820));
+	w->control_size = used;
+}
+
+static bool allocate(struct work *w, struct error *err)
+{
+	uint64_t dais, control, trampoline;
+
+	acpi_capacities(&w->load->tables, &w->machine);
+	w->plan.capacity = PLAN_CAPACITY(w->fw->map_capacity, 3);
+	carve_dais(w, 0);
+	carve_control(w, 0);
+	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, w->dais_size, PAGE_SIZE, MIB, BELOW_4G,
+			 "boot information", &dais, err) ||
+	    !pages_alloc(w->fw, PAGES_LOW, EfiLoaderData, w->control_size, PAGE_SIZE, MIB, BELOW_4G,
+			 "kernel parameters", &control, err) ||
+	    !pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE,
+			 TRAMPOLINE_END, "start-up code for CPUs", &trampoline, err))
+		return false;
+	memset((void *)dais, 0, w->dais_size);
+	memset((void *)control, 0, w->control_size);
+	carve_dais(w, dais);
+	carve_control(w, control);
+	w->dais[0] = (struct span){ w->load->hypervisor_base, w->load->hypervisor.size / PAGE_SIZE };
+	w->dais[1] = (struct span){ dais, w->dais_size / PAGE_SIZE };
+	w->dais[2] = (struct span){ trampoline, 1 };
+	return true;
+}
+
+static bool describe_cpus(struct work *w, struct error *err)
+{
+	const struct config *config = &w->load->config;
+	struct acpi_machine *m = &w->machine;
+	struct boot_info *info = w->info;
+
+	if (!acpi_read(&w->load->tables, cpu_apic_id(), m, err))
+		return false;
+	info->cpu_count = m->cpu_count;
+	if (config->cpus != 0 && config->cpus < m->cpu_count)
+		info->cpu_count = config->cpus;
+	info->cpus_skipped = m->cpu_count - info->cpu_count;
+	info->control_vcpus = config->control_vcpus ? config->control_vcpus : info->cpu_count;
+	if (info->control_vcpus > info->cpu_count)
+		return fail(err, "control_vcpus: %u asked for, but %u CPUs are used; lower it in "
+			    "dais.conf, or say all", info->control_vcpus, info->cpu_count);
+	info->cpus = (uintptr_t)m->cpus;
+	info->ioapics = (uintptr_t)m->ioapics;
+	info->ioapic_count = m->ioapic_count;
+	info->ecams = (uintptr_t)m->ecams;
+	info->ecam_count = m->ecam_count;
+	return true;
+}
+
+static void describe_machine(struct work *w)
+{
+	const struct acpi_tables *tables = &w->load->tables;
+	const struct acpi_machine *m = &w->machine;
+	struct boot_info *info = w->info;
+
+	info->image_base = w->load->hypervisor_base;
+	info->image_size = w->load->hypervisor.size;
+	info->trampoline = w->dais[2].base;
+	info->mem = (uintptr_t)w->plan.mem;
+	info->rsdp = tables->rsdp;
+	info->dmar = tables->dmar;
+	info->ivrs = tables->ivrs;
+	info->pm_timer_port = m->pm_timer_port;
+	info->pm_timer_bits = m->pm_timer_bits;
+	info->pm1a_cnt_port = m->pm1a_cnt_port;
+	info->pm1b_cnt_port = m->pm1b_cnt_port;
+	info->reset_port = m->reset_port;
+	info->reset_value = m->reset_value;
+	info->hpet_base = m->hpet_base;
+}
+
+static void describe_control(struct work *w)
+{
+	const struct config *config = &w->load->config;
+	struct boot_info *info = w->info;
+
+	info->control_entry = w->load->kernel_base + BZIMAGE_ENTRY_64;
+	info->control_params = (uintptr_t)w->params;
+	info->control_cr3 = w->tables;
+	info->control_stack = w->stack;
+	info->log_level = config->log_level;
+	info->console = config->console;
+	info->console_port = config->console_port;
+	info->console_baud = config->console_baud;
+	info->panic = config->panic;
+	if (!config->mitigations)
+		info->flags |= BOOT_F_NO_MITIGATION;
+	if (!config->x2apic)
+		info->flags |= BOOT_F_X2APIC_OFF;
+	if (security_measured_all())
+		info->flags |= BOOT_F_TPM_MEASURED;
+	paging_build((void *)w->tables, w->tables);
+	memcpy((void *)w->cmdline, config->cmdline, text_length(config->cmdline) + 1);
+}
+
+static void describe_screen(struct work *w, struct bzimage_screen *screen)
+{
+	static EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
+	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode;
+	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
+	struct boot_info *info = w->info;
+
+	if (w->fw->bs->LocateProtocol(&guid, NULL, (void **)&gop) != EFI_SUCCESS ||
+	    !gop->Mode || !gop->Mode->Info)
+		return;
+	mode = gop->Mode->Info;
+	if (mode->PixelFormat != PixelRedGreenBlueReserved8BitPerColor &&
+	    mode->PixelFormat != PixelBlueGreenRedReserved8BitPerColor)
+		return;
+	screen->base = info->fb_base = gop->Mode->FrameBufferBase;
+	screen->width = info->fb_width = mode->HorizontalResolution;
+	screen->height = info->fb_height = mode->VerticalResolution;
+	screen->pitch = info->fb_pitch = mode->PixelsPerScanLine * 4;
+	info->fb_format = mode->PixelFormat == PixelRedGreenBlueReserved8BitPerColor;
+	screen->rgbx = info->fb_format;
+}
+
+static void describe_time(struct work *w)
+{
+	EFI_TIME t;
+	int64_t epoch;
+
+	if (w->fw->st->RuntimeServices->GetTime(&t, NULL) != EFI_SUCCESS)
+		return;
+	w->info->epoch_tsc = cpu_tsc();
+	epoch = clock_epoch(t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second);
+	if (t.TimeZone != EFI_UNSPECIFIED_TIMEZONE) /* minutes: local time = UTC - zone */
+		epoch += t.TimeZone * 60;
+	w->info->epoch_seconds = epoch > 0 ? epoch : 0;
+}
+
+static bool build_acpi(struct work *w, struct error *err)
+{
+	uint64_t address;
+
+	if (!pages_alloc(w->fw, PAGES_LOW, EfiACPIReclaimMemory,
+			 acpi_build_size(&w->load->tables, w->info->control_vcpus), PAGE_SIZE, MIB,
+			 BELOW_4G, "ACPI tables", &address, err))
+		return false;
+	w->rsdp = acpi_build(&w->load->tables, w->machine.cpus, w->info->control_vcpus,
+			     (void *)address, address);
+	return true;
+}
+
+/* The plan's EFI map in the firmware's own entry size, which may be larger than ours. */
+static uint32_t write_efi_map(struct work *w)
+{
+	const struct map_entry *e;
+	EFI_MEMORY_DESCRIPTOR *d;
+
+	for (uint32_t i = 0; i < w->plan.efi_count; i++) {
+		e = &w->plan.efi[i];
+		d = (void *)(w->efi_map + i * w->fw->entry_size);
+		memset(d, 0, w->fw->entry_size);
+		d->Type = e->type;
+		d->PhysicalStart = e->base;
+		d->NumberOfPages = e->pages;
+		d->Attribute = e->attributes;
+	}
+	return w->plan.efi_count * w->fw->entry_size;
+}
+
+static void write_params(struct work *w, const struct bzimage_screen *screen, bool known)
+{
+	struct bzimage_params p = {
+		.load = w->load->kernel_base, .initrd = w->load->initrd,
+		.initrd_size = w->load->initrd_size, .cmdline = w->cmdline, .rsdp = w->rsdp,
+		.efi_system_table = (uintptr_t)w->fw->st, .efi_map = w->efi_map,
+		.efi_map_size = write_efi_map(w), .efi_entry_size = w->fw->entry_size,
+		.efi_map_version = w->fw->entry_version, .screen = *screen,
+		.e820 = w->plan.e820, .e820_count = w->plan.e820_count,
+		.e820_ext = w->e820_ext, .secure_boot_known = known,
+	};
+
+	bzimage_fill(w->params, &w->load->kernel, &p, (void *)w->e820_ext);
+	w->info->mem_count = w->plan.mem_count;
+}
+
+/* UEFI 2.9 §7.4: when the map has changed since it was read, ExitBootServices()
+ * refuses, having perhaps ended some services; then only reading it again and
+ * another attempt are allowed. All is computed from the map that is left with. */
+static bool leave(struct work *w, const struct bzimage_screen *screen, struct error *err)
+{
+	struct plan_request request = {
+		.map = w->fw->map, .dais = w->dais, .dais_count = 3,
+		.control_bytes = w->load->config.control_memory,
+	};
+	bool known = security_state(w->fw) != SECURE_BOOT_UNKNOWN;
+
+	for (int i = 0; i < EXIT_TRIES; i++) {
+		if (!pages_read_map(w->fw, err))
+			return false;
+		request.map_count = w->fw->map_count;
+		if (!memory_plan(&request, &w->plan, err))
+			return false;
+		write_params(w, screen, known);
+		if (w->fw->bs->ExitBootServices(w->fw->image, w->fw->map_key) == EFI_SUCCESS)
+			return true;
+	}
+	return fail(err, "the firmware does not end its boot services");
+}
+
+bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
+		    struct handover *handover, struct error *err)
+{
+	static struct work w;
+	struct bzimage_screen screen = { 0 };
+
+	w.fw = fw;
+	w.load = load;
+	if (!allocate(&w, err))
+		return false;
+	w.info->magic = BOOT_INFO_MAGIC;
+	w.info->version = BOOT_INFO_VERSION;
+	w.info->size = sizeof(*w.info);
+	w.info->load_tsc = load_tsc;
+	if (!describe_cpus(&w, err) || !build_acpi(&w, err))
+		return false;
+	describe_machine(&w);
+	describe_control(&w);
+	describe_screen(&w, &screen);
+	describe_time(&w);
+	handover->info = w.info;
+	handover->stack = w.dais[1].base + w.dais_size;
+	handover->entry = load->hypervisor_base + load->hypervisor.entry;
+	return leave(&w, &screen, err);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The UEFI application: loads the hypervisor and the control domain's kernel,
+ * and leaves for the hypervisor; or says why not and returns to the firmware. */
+#include "boot/cpu.h"
+#include "boot/handover.h"
+
+#define ERROR_SECONDS 10 /* how long an error stays before the firmware's menu returns */
+
+/* Nobody signs Dais's hypervisor or its initrd yet, so nothing could verify
+ * them: running them would make Secure Boot's promise worthless. */
+static bool check_secure_boot(struct firmware *fw, struct error *err)
+{
+	if (security_state(fw) != SECURE_BOOT_ON)
+		return true;
+	return fail(err, "Secure Boot is on, and Dais's hypervisor and initrd carry no signature "
+		    "that the firmware could verify. Switch Secure Boot off in the firmware's set-up");
+}
+
+static bool check_machine(struct firmware *fw, struct error *err)
+{
+	struct cpu_facts facts;
+
+	cpu_probe(&facts);
+	return cpu_check(&facts, err) && check_secure_boot(fw, err);
+}
+
+static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, struct handover *handover,
+		 struct error *err)
+{
+	if (!pages_init(fw, err) || !file_open_volume(fw, err))
+		return false;
+	security_init(fw);
+	if (!load_config(fw, load, err))
+		return false;
+	console_use(&load->config);
+	return check_machine(fw, err) && load_acpi(fw, load, err) &&
+	       load_hypervisor(fw, load, err) && load_kernel(fw, load, err) &&
+	       load_initrd(fw, load, err) && handover_leave(fw, load, tsc, handover, err);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st); /* called by crt0, by System V rules */
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
+{
+	static struct firmware fw;
+	static struct load load;
+	uint64_t tsc = cpu_tsc();
+	struct handover handover;
+	struct error err;
+
+	fw.image = image;
+	fw.st = st;
+	fw.bs = st->BootServices;
+	config_defaults(&load.config);
+	console_init(&fw);
+	console_use(&load.config);
+	if (boot(&fw, &load, tsc, &handover, &err))
+		cpu_enter(handover.entry, (uintptr_t)handover.info, handover.stack);
+	say("\ndais boot: error: %s\n", err.text);
+	say("dais boot: press a key for the firmware's boot menu (it returns in %u seconds)\n",
+	    ERROR_SECONDS);
+	console_wait(&fw, ERROR_SECONDS);
+	pages_free_all(&fw);
+	return EFI_ABORTED;
+}
