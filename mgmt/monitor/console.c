@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "console.h"
+
+static void open_log(struct console *c)
+{
+	c->log = open(c->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	c->log_size = 0;
+}
+
+void console_init(struct console *c, char *log_path)
+{
+	memset(c, 0, sizeof(*c));
+	c->client = c->log = -1;
+	c->log_path = log_path;
+	if (log_path)
+		open_log(c);
+}
+
+void console_free(struct console *c)
+{
+	console_detach(c);
+	if (c->log >= 0)
+		close(c->log);
+	c->log = -1;
+	free(c->log_path);
+	c->log_path = NULL;
+}
+
+void console_print(struct console *c, uint8_t byte)
+{
+	c->out[c->head++ % CONSOLE_BACKLOG] = byte;
+	if (c->head - c->sent > CONSOLE_BACKLOG)
+		c->sent = c->head - CONSOLE_BACKLOG;
+	if (c->head - c->logged > CONSOLE_BACKLOG)
+		c->logged = c->head - CONSOLE_BACKLOG;
+}
+
+void console_print_text(struct console *c, const char *text)
+{
+	while (*text)
+		console_print(c, *text++);
+}
+
+int console_next_input(struct console *c)
+{
+	return c->in_tail == c->in_head ? -1 : c->in[c->in_tail++ % CONSOLE_INPUT];
+}
+
+bool console_has_output(const struct console *c)
+{
+	return c->client >= 0 && c->sent != c->head;
+}
+
+bool console_wants_input(const struct console *c)
+{
+	return c->client >= 0 && !c->input_ended && c->in_head - c->in_tail < CONSOLE_INPUT;
+}
+
+/* The longest piece from position that does not wrap. */
+static size_t piece(const struct console *c, uint64_t position)
+{
+	uint64_t left = c->head - position, to_end = CONSOLE_BACKLOG - position % CONSOLE_BACKLOG;
+
+	return left < to_end ? left : to_end;
+}
+
+static void rotate_log(struct console *c)
+{
+	char *old;
+
+	if (c->log_size < CONSOLE_LOG_MAX || asprintf(&old, "%s.old", c->log_path) < 0)
+		return;
+	close(c->log);
+	rename(c->log_path, old);
+	free(old);
+	open_log(c);
+}
+
+static void flush_log(struct console *c)
+{
+	while (c->log >= 0 && c->logged != c->head) {
+		ssize_t n = write(c->log, c->out + c->logged % CONSOLE_BACKLOG, piece(c, c->logged));
+
+		if (n <= 0) {
+			close(c->log); /* a full disk must not stop the guest */
+			c->log = -1;
+			break;
+		}
+		c->logged += n;
+		c->log_size += n;
+		rotate_log(c);
+	}
+}
+
+void console_flush(struct console *c)
+{
+	flush_log(c);
+	while (console_has_output(c)) {
+		ssize_t n = send(c->client, c->out + c->sent % CONSOLE_BACKLOG, piece(c, c->sent),
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n <= 0) {
+			console_detach(c);
+			break;
+		}
+		c->sent += n;
+	}
+}
+
+bool console_fill(struct console *c)
+{
+	uint8_t buf[256];
+	size_t i, room = CONSOLE_INPUT - (c->in_head - c->in_tail);
+	ssize_t n = recv(c->client, buf, room < sizeof(buf) ? room : sizeof(buf), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0)
+		c->input_ended = true;
+	for (i = 0; i < (size_t)n; i++)
+		c->in[c->in_head++ % CONSOLE_INPUT] = buf[i];
+	return true;
+}
+
+void console_attach(struct console *c, int fd, int peer)
+{
+	c->client = fd;
+	c->peer = peer;
+	c->input_ended = false;
+}
+
+void console_detach(struct console *c)
+{
+	if (c->client >= 0)
+		close(c->client);
+	c->client = -1;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's console: what it prints goes to one attached client, or waits for
+ * the next one, and to a file of bounded size; what the client types waits for the guest.
+ */
+#ifndef MONITOR_CONSOLE_H
+#define MONITOR_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONSOLE_BACKLOG	(1U << 20)	/* when it is full the oldest bytes go */
+#define CONSOLE_INPUT	4096U
+#define CONSOLE_LOG_MAX	(256L << 10)	/* then the file becomes FILE.old */
+
+struct console {
+	int client;		/* -1: none */
+	int peer;		/* its process */
+	bool input_ended;	/* the client sends no more */
+	int log;
+	long log_size;
+	char *log_path;
+	uint64_t head, sent, logged;	/* counts of bytes ever: printed, sent to clients, logged */
+	uint64_t in_head, in_tail;
+	uint8_t out[CONSOLE_BACKLOG];
+	uint8_t in[CONSOLE_INPUT];
+};
+
+/* log_path is taken over; NULL: no file. */
+void console_init(struct console *c, char *log_path);
+void console_free(struct console *c);
+void console_print(struct console *c, uint8_t byte);
+void console_print_text(struct console *c, const char *text);
+int console_next_input(struct console *c);
+bool console_has_output(const struct console *c);
+bool console_wants_input(const struct console *c);
+/* Writes what can be written without waiting; drops a client that is gone. */
+void console_flush(struct console *c);
+/* Reads what has been typed; false: the client is gone. */
+bool console_fill(struct console *c);
+void console_attach(struct console *c, int fd, int peer);
+void console_detach(struct console *c);
+
+#endif

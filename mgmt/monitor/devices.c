@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <string.h>
+
+#include "devices.h"
+#include "layout.h"
+
+void devices_reset(struct devices *d)
+{
+	struct device_state *s = d->state;
+
+	memset(s, 0, sizeof(*s));
+	s->magic = DEVICES_MAGIC;
+	uart_reset(&s->uart);
+	ioapic_reset(&s->ioapic);
+}
+
+static void update_uart_line(struct devices *d)
+{
+	ioapic_set_line(&d->state->ioapic, UART_GSI, uart_irq(&d->state->uart), &d->out);
+}
+
+void devices_feed(struct devices *d)
+{
+	struct uart *u = &d->state->uart;
+
+	while (uart_room(u) > 0) {
+		int byte = d->console.receive(d->console.ctx);
+
+		if (byte < 0)
+			break;
+		uart_receive(u, byte);
+	}
+	update_uart_line(d);
+}
+
+void devices_press_power(struct devices *d)
+{
+	struct device_state *s = d->state;
+
+	s->power_events |= EVENT_POWER_BUTTON;
+	ioapic_set_line(&s->ioapic, POWER_GSI, true, &d->out);
+	ioapic_set_line(&s->ioapic, POWER_GSI, false, &d->out);
+}
+
+static bool is_uart(uint16_t port)
+{
+	return port >= UART_PORT && port < UART_PORT + UART_PORTS;
+}
+
+static uint8_t read_byte(struct devices *d, uint16_t port)
+{
+	struct device_state *s = d->state;
+	uint8_t value;
+
+	if (is_uart(port)) {
+		value = uart_read(&s->uart, port - UART_PORT);
+		devices_feed(d);
+		return value;
+	}
+	switch (port) {
+	case POWER_SLEEP_CONTROL:
+	case POWER_SLEEP_STATUS:
+		return 0;
+	case POWER_EVENTS:
+		value = s->power_events;
+		s->power_events = 0;
+		return value;
+	default:
+		return 0xff;
+	}
+}
+
+static enum device_request write_byte(struct devices *d, uint16_t port, uint8_t value)
+{
+	uart_byte sent;
+
+	if (is_uart(port)) {
+		sent = uart_write(&d->state->uart, port - UART_PORT, value);
+		if (sent >= 0)
+			d->console.transmit(d->console.ctx, sent);
+		devices_feed(d);
+		return REQUEST_NONE;
+	}
+	if (port == POWER_SLEEP_CONTROL && (value & SLEEP_ENABLE) &&
+	    (value >> 2 & 7) == SLEEP_TYPE_S5)
+		return REQUEST_POWEROFF;
+	if (port == POWER_RESET && value == RESET_VALUE)
+		return REQUEST_REBOOT;
+	return REQUEST_NONE;
+}
+
+/* Wider accesses reach consecutive 8-bit registers, as on the ISA bus. */
+uint64_t devices_port_read(struct devices *d, uint16_t port, unsigned int size)
+{
+	uint64_t value = 0;
+	unsigned int i;
+
+	for (i = 0; i < size; i++)
+		value |= (uint64_t)read_byte(d, port + i) << (8 * i);
+	return value;
+}
+
+enum device_request devices_port_write(struct devices *d, uint16_t port, unsigned int size,
+				       uint64_t value)
+{
+	enum device_request request = REQUEST_NONE;
+	unsigned int i;
+
+	for (i = 0; i < size && request == REQUEST_NONE; i++)
+		request = write_byte(d, port + i, value >> (8 * i));
+	return request;
+}
+
+/* The I/O APIC's registers are 32 bits wide, 16 bytes apart. */
+uint64_t devices_memory_read(struct devices *d, uint64_t gpa, unsigned int size)
+{
+	uint64_t offset = gpa - IOAPIC_GPA, value;
+
+	if (gpa < IOAPIC_GPA || offset >= IOAPIC_SIZE)
+		return ~0ULL;
+	value = ioapic_read(&d->state->ioapic, offset & ~3ULL) >> (8 * (offset & 3));
+	return size < 8 ? value & ((1ULL << (8 * size)) - 1) : value;
+}
+
+void devices_memory_write(struct devices *d, uint64_t gpa, unsigned int size, uint64_t value)
+{
+	uint64_t offset = gpa - IOAPIC_GPA;
+
+	if (gpa < IOAPIC_GPA || offset >= IOAPIC_SIZE)
+		return;
+	if (size < 4)
+		value &= (1ULL << (8 * size)) - 1;
+	ioapic_write(&d->state->ioapic, offset, value, &d->out);
+	update_uart_line(d);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The guest's devices behind their ports and addresses; free of Dais's calls. */
+#ifndef MONITOR_DEVICES_H
+#define MONITOR_DEVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ioapic.h"
+#include "uart.h"
+
+#define DEVICES_MAGIC 0x31737665644d4944ULL	/* names the layout below: change both together */
+
+/* Lies in the domain's monitor page: another monitor can go on with it. */
+struct device_state {
+	uint64_t magic;
+	struct uart uart;
+	struct ioapic ioapic;
+	uint32_t power_events;
+	uint32_t released;	/* the serial port's ports are Dais's at present */
+};
+
+enum device_request { REQUEST_NONE, REQUEST_POWEROFF, REQUEST_REBOOT };
+
+/* Where the serial port's bytes go and come from; receive returns -1 when there are none. */
+struct device_console {
+	void (*transmit)(void *ctx, uint8_t byte);
+	int (*receive)(void *ctx);
+	void *ctx;
+};
+
+struct devices {
+	struct device_state *state;
+	struct ioapic_out out;
+	struct device_console console;
+};
+
+void devices_reset(struct devices *d);
+uint64_t devices_port_read(struct devices *d, uint16_t port, unsigned int size);
+enum device_request devices_port_write(struct devices *d, uint16_t port, unsigned int size,
+				       uint64_t value);
+uint64_t devices_memory_read(struct devices *d, uint64_t gpa, unsigned int size);
+void devices_memory_write(struct devices *d, uint64_t gpa, unsigned int size, uint64_t value);
+/* Console bytes may have come. */
+void devices_feed(struct devices *d);
+void devices_press_power(struct devices *d);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One guest: its domain, memory, vCPUs and devices. */
+#ifndef MONITOR_GUEST_H
+#define MONITOR_GUEST_H
+
+#include <libdais.h>
+#include <pthread.h>
+
+#include "config.h"
+#include "console.h"
+#include "devices.h"
+
+#define DEATH_BIT	(1ULL << 63)	/* of the guest's event; the vCPUs share the others */
+#define VCPU_BITS	63
+
+struct guest;
+
+struct guest_vcpu {
+	struct guest *guest;
+	struct dais_vcpu *handle;
+	pthread_t thread;
+	bool has_thread;
+};
+
+struct guest {
+	struct guest_config config;
+	uint8_t uuid[16];
+	struct dais_conn *conn;
+	struct dais_dom *dom;
+	struct dais_event *event;
+	struct guest_vcpu *vcpu;
+	unsigned int vcpus;
+	pthread_mutex_t lock;	/* devices and console */
+	struct devices devices;
+	struct console console;
+	int output_timer;	/* armed while the console has something to flush */
+	void (*progress)(void *ctx, uint64_t done, uint64_t all);	/* bytes of memory prepared */
+	void *progress_ctx;
+};
+
+/* Before anything is made: enough memory, name free? */
+int guest_check(struct guest *g, struct fault *err);
+/* The domain with its memory, kernel, devices and vCPUs, not yet running. Undone on failure. */
+int guest_create(struct guest *g, struct fault *err);
+/* One event for the guest's death and, when it is autonomous, for its exits. */
+int guest_bind_events(struct guest *g, struct fault *err);
+/* Lets go of the handles; a hosted domain ends with them. */
+void guest_close(struct guest *g);
+/* Takes the domain apart. */
+void guest_destroy(struct guest *g);
+
+/* adopt.c: takes over an autonomous guest whose monitor is gone. */
+int guest_adopt(struct guest *g, struct fault *err);
+/* Leaves an autonomous guest's console to Dais: output goes to the domain's ring. */
+int guest_release(struct guest *g, struct fault *err);
+
+/* vcpu.c: starts the threads of a hosted guest. */
+int guest_start_threads(struct guest *g, struct fault *err);
+void guest_join_threads(struct guest *g);
+/* Autonomous: serves the parked vCPUs that the event's bits name. */
+void guest_serve(struct guest *g, uint64_t bits);
+/* Ends the guest from the monitor's side. */
+void guest_kill(struct guest *g, enum dais_death why);
+
+#endif
