@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "kernel/arch.h"
+#include "kernel/atomic.h"
+#include "kernel/lock.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+
+#define LINE_MAX 200
+
+static spinlock_t lock;
+static struct dais_log *ring;
+static u64 ring_size;
+static enum log_level max_level = LOG_INFO;
+static void (*sink)(const char *text, size_t len);
+
+void log_init(struct dais_log *at, u64 size, enum log_level level)
+{
+	ring_size = size - sizeof(*at);
+	at->head = 0;
+	at->size = ring_size;
+	ring = at;
+	max_level = level;
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&max_level, level);
+}
+
+void log_set_sink(void (*to)(const char *text, size_t len))
+{
+	spin_lock(&lock);
+	sink = to;
+	spin_unlock(&lock);
+}
+
+static void append(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		ring->text[(ring->head + i) % ring_size] = text[i];
+	/* Readers trust what is before head. */
+	atomic_store(&ring->head, ring->head + len);
+}
+
+static size_t stamp(char *buf, size_t size)
+{
+	u64 hz = time_hz(), now = time_now();
+
+	if (!hz)
+		return 0;
+	return format(buf, size, "[%5llu.%06llu] ", (unsigned long long)(now / hz),
+		      (unsigned long long)(now % hz * 1000000 / hz));
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	static const char *const prefix[] = { "error: ", "warning: ", "", "" };
+	char line[LINE_MAX + 1];
+	size_t n;
+	va_list ap;
+
+	if (level > atomic_load(&max_level))
+		return;
+	n = stamp(line, sizeof(line));
+	n += format(line + n, sizeof(line) - n, "%s", prefix[level]);
+	va_start(ap, fmt);
+	n += vformat(line + n, sizeof(line) - n, fmt, ap);
+	va_end(ap);
+	if (n == LINE_MAX)
+		n--;
+	line[n++] = '\n';
+	spin_lock(&lock);
+	if (ring)
+		append(line, n);
+	if (sink)
+		sink(line, n);
+	spin_unlock(&lock);
+}
