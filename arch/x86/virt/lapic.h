@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The local APIC that every guest has: xAPIC and x2APIC, timer with one-shot,
+ * periodic and TSC-deadline modes. Pure but for timer_set/cancel and time_now.
+ * Only the CPU that runs the vCPU touches it, except irr and tmr (atomic, from
+ * anywhere), which vcpu_notify(VP_IRQ) follows.
+ */
+#ifndef DAIS_LAPIC_H
+#define DAIS_LAPIC_H
+
+#include "kernel/atomic.h"
+#include "kernel/lock.h"
+#include "kernel/timer.h"
+
+#define LAPIC_BASE_DEFAULT 0xfee00000ULL
+#define LAPIC_TIMER_HZ 1000000000ULL /* of the emulated bus clock, whatever the host: 1 GHz */
+
+/* Local vector table, in the order of the registers 0x320..0x370 */
+enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+
+struct xvcpu;
+
+struct lapic {
+	u64 base_msr;          /* IA32_APIC_BASE */
+	u32 id;                /* x2APIC ID = vCPU index */
+	u32 eoi_exit;          /* level-triggered vector just ended, that a guest's monitor is to hear of; 0: none */
+	u32 tpr, svr, ldr, dfr, esr, esr_latch;
+	u64 icr;
+	u32 lvt[LVT_COUNT];
+	u32 irr[8], isr[8], tmr[8];
+	u32 summary;           /* atomic: bit n: irr[n] may be non-zero; O(1) search */
+	u32 timer_divide, timer_initial;
+	u64 deadline;          /* IA32_TSC_DEADLINE in guest TSC, 0 = off */
+	/* The host timer may fire on another CPU while the vCPU's reprograms it: what decides is under the lock. */
+	spinlock_t timer_lock;
+	bool timer_armed;
+	u64 timer_due, timer_period;        /* TSC of the host; ticks, 0 = one shot */
+	struct timer timer;
+};
+
+void lapic_reset(struct xvcpu *x, bool init);
+bool lapic_enabled(const struct lapic *l);         /* globally (base MSR) */
+bool lapic_x2apic(const struct lapic *l);
+/* Register access by xAPIC offset (0x000..0x3f0). False: no such register, reserved bits (x2APIC: #GP; xAPIC: ESR). */
+bool lapic_read(struct xvcpu *x, u32 offset, u64 *value);
+bool lapic_write(struct xvcpu *x, u32 offset, u64 value);
+bool lapic_set_base(struct xvcpu *x, u64 value);   /* IA32_APIC_BASE; false: #GP */
+u64 lapic_deadline_read(struct xvcpu *x);
+void lapic_deadline_write(struct xvcpu *x, u64 value);
+/* TPR, by the register or by CR8 (tpr = CR8 << 4) */
+void lapic_set_tpr(struct xvcpu *x, u32 tpr);
+/* From any CPU: sets IRR (TMR by level). Needs vcpu_notify(VP_IRQ) after it. False: disabled, dropped. */
+bool lapic_post(struct lapic *l, u32 vector, bool level);
+int lapic_deliverable(const struct lapic *l);      /* highest IRR vector above PPR, or -1; ignores RFLAGS.IF */
+void lapic_accept(struct lapic *l, u32 vector);    /* delivered to the CPU: IRR -> ISR */
+u32 lapic_ppr(const struct lapic *l);
+/* vcpu_state's LAPIC group */
+void lapic_save(struct xvcpu *x, u32 regs[256]);
+status_t lapic_restore(struct xvcpu *x, const u32 regs[256]) __must_check;
+
+/* --- ipi.c --- */
+/* Acts on an ICR write: fixed, lowest priority, NMI, INIT, SIPI; false: reserved delivery mode. */
+bool ipi_send(struct xvcpu *from, u64 icr);
+/* How many of the vCPUs base + n, for bit n of the bitmap, got the ICR's fixed or NMI message (KVM_HC_SEND_IPI). */
+u32 ipi_send_bitmap(struct xvcpu *from, u64 bitmap, u64 base, u32 icr);
+/* One vCPU: fixed interrupt. */
+void lapic_interrupt(struct xvcpu *to, u32 vector, bool level);
+
+#endif
