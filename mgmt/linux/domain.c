@@ -340,7 +340,10 @@ int domain_ctl(struct domain *dom, u64 op, u64 arg)
 
 	if (op > DAIS_DOM_KILL)
 		return -EINVAL; /* the others are about the caller's own domain */
-	status = hc(dom_ctl, &ret, .dom = dom->cap, .op = op, .arg = arg);
+	do {
+		status = hc(dom_ctl, &ret, .dom = dom->cap, .op = op, .arg = arg);
+		cond_resched();
+	} while (status == DAIS_AGAIN && !signal_pending(current));
 	domain_wake(dom);
 	return status;
 }

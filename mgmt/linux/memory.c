@@ -78,12 +78,14 @@ static int map_step(struct domain *dom, struct region *region, u64 flags, u64 *l
 			.gpa = region->gpa + *done, .frames = left, .flags = flags,
 			.list = flags & DAIS_MAP_SHARE ? virt_to_phys(list) : 0);
 
+	if (r.value > left)
+		return -EIO;
+	*done += r.value * DAIS_PAGE_SIZE; /* of a failed call too: to be unmapped */
 	if (status && status != DAIS_AGAIN)
 		return status;
-	if (r.value > left || (!status && !r.value))
-		return -EIO;
-	*done += r.value * DAIS_PAGE_SIZE;
-	return flags & DAIS_MAP_SHARE && r.value ? region_add(region, list, r.value) : 0;
+	if (!r.value)
+		return status ? 0 : -EIO;
+	return flags & DAIS_MAP_SHARE ? region_add(region, list, r.value) : 0;
 }
 
 static int unmap_range(struct domain *dom, u64 gpa, u64 size)

@@ -13,7 +13,7 @@
 
 static struct pci_dev *function;
 static struct dais_pending *pending;
-static int vectors;
+static unsigned int vectors;
 static DEFINE_PER_CPU(u32, cpu_vector);
 
 /* The vector of the CPU we are on; only a hint, as we may move. */
@@ -28,40 +28,41 @@ static irqreturn_t vector_raised(int irq, void *area)
 	return IRQ_HANDLED;
 }
 
-static void assign_cpus(struct pci_dev *pdev)
+/* CPU i's vector is i, or shared when there are fewer. Not managed affinities:
+ * the vector of a CPU that goes offline must move to another. */
+static void spread(struct pci_dev *pdev)
 {
-	const struct cpumask *mask;
-	unsigned int cpu;
-	int v;
+	unsigned int cpu, v = 0;
 
-	for (v = 0; v < vectors; v++) {
-		mask = pci_irq_get_affinity(pdev, v);
-		if (!mask)
-			continue;
-		for_each_cpu(cpu, mask)
-			per_cpu(cpu_vector, cpu) = v;
+	for_each_online_cpu(cpu) {
+		per_cpu(cpu_vector, cpu) = v % vectors;
+		if (v < vectors)
+			irq_set_affinity_and_hint(pci_irq_vector(pdev, v), cpumask_of(cpu));
+		v++;
 	}
 }
 
 static void free_vectors(struct pci_dev *pdev, int count)
 {
-	while (count-- > 0)
+	while (count-- > 0) {
+		irq_update_affinity_hint(pci_irq_vector(pdev, count), NULL);
 		free_irq(pci_irq_vector(pdev, count), &pending[count]);
+	}
 	pci_free_irq_vectors(pdev);
 }
 
 static int request_vectors(struct pci_dev *pdev)
 {
-	struct irq_affinity spread = { 0 };
 	unsigned int want = min_t(u32, num_online_cpus(), dais_info->pending_count);
-	int v, ret;
+	unsigned int v;
+	int ret;
 
-	vectors = pci_alloc_irq_vectors_affinity(pdev, 1, want, PCI_IRQ_MSIX | PCI_IRQ_AFFINITY,
-						 &spread);
-	if (vectors < 0) {
-		pci_err(pdev, "no MSI-X vectors (error %d)\n", vectors);
-		return vectors;
+	ret = pci_alloc_irq_vectors(pdev, 1, want, PCI_IRQ_MSIX);
+	if (ret < 0) {
+		pci_err(pdev, "no MSI-X vectors (error %d)\n", ret);
+		return ret;
 	}
+	vectors = ret;
 	for (v = 0; v < vectors; v++) {
 		ret = request_irq(pci_irq_vector(pdev, v), vector_raised, 0, KBUILD_MODNAME,
 				  &pending[v]);
@@ -71,7 +72,7 @@ static int request_vectors(struct pci_dev *pdev)
 			return ret;
 		}
 	}
-	assign_cpus(pdev);
+	spread(pdev);
 	return 0;
 }
 
