@@ -39,7 +39,8 @@ u64 frames_cost(const struct boot_mem *mem, u32 count)
 {
 	struct layout l = lay_out(mem, count, NULL);
 
-	return ALIGN_UP(l.tables * TABLE_SIZE + l.blocks * sizeof(struct block) +
+	/* One table more: Dais cuts a range in two to have a place for this. */
+	return ALIGN_UP((l.tables + 1) * TABLE_SIZE + l.blocks * sizeof(struct block) +
 			l.ranges * sizeof(struct range), PAGE_SIZE);
 }
 

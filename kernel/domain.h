@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Domains: create -> configure -> activate -> kill -> reclaim. Each step refuses what is out of order. */
+#ifndef DAIS_DOMAIN_H
+#define DAIS_DOMAIN_H
+
+#include "kernel/cap.h"
+#include "kernel/event.h"
+#include "kernel/frame.h"
+#include "kernel/lock.h"
+#include "kernel/object.h"
+
+struct trap { u64 base, length, value; u8 kind, action; };
+
+struct domain {
+	struct object obj;
+	u16 slot;                 /* in domain_by_slot: owner in the frame database; 0 = control domain */
+	u32 id;                   /* never reused; 0 = control domain */
+	u32 state;                /* enum dais_dom_state; written under mgmt_lock, read anywhere */
+	struct pool *pool;        /* referenced */
+	struct cap_table caps;
+	struct domain *creator;   /* who sees its shared area; the control domain in practice; NULL: gone */
+
+	spinlock_t mem_lock;      /* nested tables, frames of this domain */
+	u64 frames;               /* pool frames owned */
+	u64 shared;               /* frames of the control domain mapped (DAIS_MEM_OWN) */
+	u32 users;                /* atomic: who works with its vCPUs without mgmt_lock: domain_enter */
+	u64 heap_bytes;           /* of Dais's heap held for it; atomic */
+	u64 flush_gen;            /* atomic: raised by nested_flush (arch) */
+
+	u32 max_vcpus;
+	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release */
+	u32 vcpus;
+
+	struct trap trap[DAIS_MAX_TRAPS]; /* sorted by kind and base; replaced as a whole under mem_lock */
+	u32 traps;
+	u32 trap_seq;             /* odd while trap[] changes: readers retry (see kernel/trap.c) */
+	struct event_binding on_trap, on_death;
+	struct dais_dom_page *page; /* DAIS_DOM_AREA_PAGES pages; NULL for the control domain */
+	spinlock_t ring_lock;
+	u64 ring_head;            /* the page's copy can be overwritten by the creator */
+	u64 reclaim_next;         /* where mem_reclaim goes on (gpa) */
+	struct event **events;     /* DAIS_MAX_EVENTS pointers by number, allocated at the first event */
+	u32 event_count;
+	u64 tsc_offset;           /* guest TSC = TSC + this */
+};
+
+extern spinlock_t mgmt_lock;
+/* What only the holder of mgmt_lock has. */
+typedef struct { int held; } mgmt_t;
+mgmt_t mgmt_acquire(void);
+void mgmt_release(mgmt_t m);
+
+extern struct domain *control_domain;
+struct domain *domain_by_slot(u32 slot);      /* or NULL; only under mgmt_lock or for an own slot */
+u32 domain_count(void);
+
+/* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
+status_t domain_create_control(u32 vcpus) __must_check;
+status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
+status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg) __must_check;
+status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until gone; one call is bounded (about 2 MiB of work) */
+/* Between these d's vCPUs stay. False: d is dead. */
+bool domain_enter(struct domain *d) __must_check;
+void domain_leave(struct domain *d);
+/* What an object whose last capability was dropped comes to. The caller holds a reference. */
+void object_orphaned(mgmt_t m, struct object *o);
+u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */
+/* A guest's own fault, or its monitor's: state DEAD, reason text, death event, every vCPU stopped. Any context, no locks needed. First one wins. */
+void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...) __printf(3, 4);
+
+#endif
