@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* pause, resume, stop, destroy */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dais.h"
+#include "guests.h"
+
+#define STOP_SECONDS 60		/* default of --timeout */
+#define DESTROY_MS 30000	/* for a dead guest's monitor to let go */
+
+/* Runs one step for every guest named; goes on after an error. */
+static int for_each(const struct command *c, int argc, char **argv,
+		    int (*step)(struct dais_dom *dom, const char *name))
+{
+	struct simple_options o;
+	struct dais_conn *conn;
+	int ret = EXIT_OK, i = parse_simple(c, argc, argv, "", &o);
+
+	if (i < 0)
+		return simple_exit(i);
+	if (i == argc)
+		return fail_usage(c, "give a guest's name");
+	conn = connect_dais();
+	if (!conn)
+		return EXIT_ERROR;
+	for (; i < argc; i++) {
+		struct dais_dom *dom = open_guest(conn, argv[i]);
+
+		if (!dom || step(dom, argv[i]))
+			ret = EXIT_ERROR;
+	}
+	dais_close(conn);
+	return ret;
+}
+
+static int refused(const char *name, const struct dais_dom_page *page, int ret)
+{
+	if (dais_last_status() == DAIS_BAD_STATE)
+		return fail("guest \"%s\" is %s", name, dais_state_name(page->state));
+	return fail("guest \"%s\": %s", name, dais_strerror(ret));
+}
+
+static int pause_guest(struct dais_dom *dom, const char *name)
+{
+	int ret = dais_dom_pause(dom);
+
+	if (ret)
+		refused(name, dais_dom_page(dom), ret);
+	dais_dom_close(dom);
+	return ret;
+}
+
+static int resume_guest(struct dais_dom *dom, const char *name)
+{
+	int ret = dais_dom_unpause(dom);
+
+	if (ret)
+		refused(name, dais_dom_page(dom), ret);
+	dais_dom_close(dom);
+	return ret;
+}
+
+static int destroy_guest(struct dais_dom *dom, const char *name)
+{
+	int fd = monitor_connect(name), ret;
+
+	dais_dom_kill(dom, DAIS_DEATH_DESTROYED); /* may be dead already */
+	if (fd >= 0) {
+		monitor_wait_gone(fd, DESTROY_MS);
+		close(fd);
+	}
+	ret = dais_dom_destroy(dom, DESTROY_MS);
+	if (ret && ret != -ENOENT)
+		return fail("guest \"%s\" is dead, but not yet gone: %s", name, dais_strerror(ret));
+	run_files_remove(name);
+	return 0;
+}
+
+int cmd_pause(const struct command *c, int argc, char **argv)
+{
+	return for_each(c, argc, argv, pause_guest);
+}
+
+int cmd_resume(const struct command *c, int argc, char **argv)
+{
+	return for_each(c, argc, argv, resume_guest);
+}
+
+int cmd_destroy(const struct command *c, int argc, char **argv)
+{
+	return for_each(c, argc, argv, destroy_guest);
+}
+
+struct stop_options {
+	unsigned int seconds;
+	bool force;
+};
+
+static int parse_stop(const struct command *c, int argc, char **argv, struct stop_options *o)
+{
+	static const struct option options[] = {
+		{ "timeout", required_argument, NULL, 't' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct fault err;
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":t:fh", options, NULL)) != -1) {
+		switch (opt) {
+		case 't':
+			if (gconf_parse_number("timeout", optarg, 0, 86400, &o->seconds, &err)) {
+				fail_usage(c, "%s", err.text);
+				return -1;
+			}
+			break;
+		case 'f':
+			o->force = true;
+			break;
+		case 'h':
+			fputs(c->help, stdout);
+			return -2;
+		default:
+			fail_usage(c, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			return -1;
+		}
+	}
+	return optind;
+}
+
+/* Presses the guest's power button and waits: 0 off, 1 still on, -1 error. */
+static int press_and_wait(const char *name, unsigned int seconds)
+{
+	struct fault err;
+	int fd = monitor_connect_or_adopt(name, &err), ret;
+
+	if (fd < 0) {
+		fail("%s", err.text);
+		return -1;
+	}
+	ret = monitor_ask(fd, "stop", &err);
+	close(fd);
+	if (ret) {
+		fail("guest \"%s\": %s", name, err.text);
+		return -1;
+	}
+	fd = monitor_connect(name); /* ends with the monitor, and that with the guest */
+	ret = fd < 0 || monitor_wait_gone(fd, seconds * 1000) ? 0 : 1;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int stop(struct dais_dom *dom, const char *name, const struct stop_options *o)
+{
+	uint32_t state = dais_dom_page(dom)->state;
+	int ret;
+
+	if (state != DAIS_DOM_RUNNING) {
+		dais_dom_close(dom);
+		return fail("guest \"%s\" is %s, not running", name, dais_state_name(state));
+	}
+	ret = press_and_wait(name, o->seconds);
+	if (ret > 0 && o->force) {
+		dais_dom_kill(dom, DAIS_DEATH_DESTROYED);
+		fprintf(stderr, "dais: guest \"%s\" did not power off within %u s and was switched off\n",
+			name, o->seconds);
+		ret = 0;
+	} else if (ret > 0) {
+		fail("guest \"%s\" has not powered off within %u s; it may ignore the power button: use --force, or dais destroy",
+		     name, o->seconds);
+	}
+	dais_dom_close(dom);
+	return ret ? EXIT_ERROR : EXIT_OK;
+}
+
+int cmd_stop(const struct command *c, int argc, char **argv)
+{
+	struct stop_options o = { .seconds = STOP_SECONDS };
+	int ret = EXIT_OK, i = parse_stop(c, argc, argv, &o);
+	struct dais_conn *conn;
+
+	if (i < 0)
+		return simple_exit(i);
+	if (i == argc)
+		return fail_usage(c, "give a guest's name");
+	conn = connect_dais();
+	if (!conn)
+		return EXIT_ERROR;
+	for (; i < argc; i++) {
+		struct dais_dom *dom = open_guest(conn, argv[i]);
+
+		if (!dom || stop(dom, argv[i], &o))
+			ret = EXIT_ERROR;
+	}
+	dais_close(conn);
+	return ret;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The list of commands and what --help says. */
+#include "dais.h"
+
+#define GUEST_OPTIONS \
+"  --name NAME         its name (default: guest-PID)\n" \
+"  --kernel FILE       Linux bzImage, or an ELF kernel with a PVH note or a\n" \
+"                      Multiboot 1 header\n" \
+"  --initrd FILE       initial RAM disk (or first module)\n" \
+"  --cmdline TEXT      kernel command line; console=ttyS0 is added for Linux\n" \
+"                      when it names no console\n" \
+"  --module 'FILE ARGS'  further module (PVH, Multiboot); may be repeated\n" \
+"  --vcpus N           1 to 512 (default: 1)\n" \
+"  --memory SIZE       256M, 2G, ... (default: 256M; without unit: MiB)\n" \
+"  --weight N          share of the CPU of an autonomous guest, 1 to 10000\n" \
+"                      (default: 100)\n" \
+"  --config FILE       guest file, see dais(1); flags go before what it says\n"
+
+const struct command commands[] = {
+	{ "info", "show the machine, Dais and its memory",
+	  "Usage: dais info [--json]\n"
+	  "Shows Dais's version, the CPU and its features in use, defences against\n"
+	  "speculation, CPUs, memory and the protection from devices (DMA).\n"
+	  "Examples:\n"
+	  "  dais info\n"
+	  "  dais info --json | jq .memory_free\n", cmd_info },
+	{ "list", "list the guests",
+	  "Usage: dais list [--json]\n"
+	  "Lists all guests: id, name, state, vCPUs, memory, kind, age and, for a dead\n"
+	  "one, why it died. A dead guest stays until dais destroy.\n"
+	  "Examples:\n"
+	  "  dais list\n"
+	  "  dais list --json | jq -r '.[] | select(.state == \"dead\") | .name'\n", cmd_list },
+	{ "create", "create a guest that lives on by itself, and start it",
+	  "Usage: dais create [OPTION]...\n"
+	  "Creates an autonomous guest and leaves it running; prints its name.\n"
+	  GUEST_OPTIONS
+	  "  --no-reboot         a reboot ends the guest\n"
+	  "  --paused            create it, don't start it (dais start does)\n"
+	  "  --json              print the name as JSON\n"
+	  "Examples:\n"
+	  "  dais create --name web --kernel /boot/vmlinuz --initrd /boot/guest.img --memory 512M\n"
+	  "  dais create --config /etc/dais/web.conf --vcpus 4\n", cmd_create },
+	{ "start", "start a guest created with --paused, or one that is dead",
+	  "Usage: dais start NAME\n"
+	  "Starts a guest that was created with --paused; makes a dead one again from the\n"
+	  "settings it was created with.\n"
+	  "Example:\n"
+	  "  dais start web\n", cmd_start },
+	{ "run", "create a guest, attach its console, end with it",
+	  "Usage: dais run [OPTION]...\n"
+	  "Creates a guest, passes its console to the standard streams, and ends with it.\n"
+	  "Ctrl-] leaves the console (on a terminal); the guest then goes on.\n"
+	  GUEST_OPTIONS
+	  "  --autonomous        Dais schedules it, not this control domain\n"
+	  "  --no-reboot         a reboot ends the guest\n"
+	  "Exit code: 0 the guest powered off; 1 error; 2 wrong usage; 3 it died of a\n"
+	  "fault; 4 it was destroyed; 5 its monitor failed or was killed.\n"
+	  "Examples:\n"
+	  "  dais run --kernel /boot/vmlinuz --initrd /boot/guest.img --vcpus 2\n"
+	  "  dais run --kernel /boot/vmlinuz --initrd /boot/guest.img --memory 256M \\\n"
+	  "           --cmdline 'quiet run=\"nproc; uname -r\"'\n", cmd_run },
+	{ "pause", "stop a guest's vCPUs for a while",
+	  "Usage: dais pause NAME...\n"
+	  "When it returns, no vCPU of the guest runs.\n"
+	  "Example:\n"
+	  "  dais pause web\n", cmd_pause },
+	{ "resume", "let a paused guest go on",
+	  "Usage: dais resume NAME...\n"
+	  "Example:\n"
+	  "  dais resume web\n", cmd_resume },
+	{ "stop", "press a guest's power button and wait",
+	  "Usage: dais stop [--timeout SECONDS] [--force] NAME...\n"
+	  "Presses the guest's power button and waits (60 s) until it has powered off.\n"
+	  "  --timeout SECONDS   how long to wait\n"
+	  "  --force             then switch it off\n"
+	  "Examples:\n"
+	  "  dais stop web\n"
+	  "  dais stop --timeout 10 --force web db\n", cmd_stop },
+	{ "destroy", "switch a guest off and forget it",
+	  "Usage: dais destroy NAME...\n"
+	  "Ends the guest at once, dead or alive, and gives its memory back.\n"
+	  "Example:\n"
+	  "  dais destroy web\n", cmd_destroy },
+	{ "console", "attach a guest's console",
+	  "Usage: dais console [--history | --release] NAME\n"
+	  "Passes the guest's console to the standard streams, beginning with what nobody\n"
+	  "has read yet. Ctrl-] leaves it. One at a time. An autonomous guest whose\n"
+	  "monitor was killed gets a new one.\n"
+	  "  --history   print what the guest printed lately, also after its death\n"
+	  "  --release   end the monitor of an autonomous guest; Dais then keeps the last\n"
+	  "              8 KiB of its output until a console is attached again\n"
+	  "Examples:\n"
+	  "  dais console web\n"
+	  "  dais console --history web | tail\n", cmd_console },
+	{ "log", "show Dais's own log",
+	  "Usage: dais log [-f | --follow] [LEVEL]\n"
+	  "Prints Dais's log ring; with a LEVEL from 0 to 3 sets what is logged instead.\n"
+	  "  -f, --follow   go on with what comes\n"
+	  "Examples:\n"
+	  "  dais log\n"
+	  "  dais log 3\n", cmd_log },
+	{ "stat", "show counters of Dais or of one guest",
+	  "Usage: dais stat [--json] [NAME]\n"
+	  "Without a name: Dais's counters of frames, objects and heap, and a check of all\n"
+	  "its invariants. With one: the guest's memory and its vCPUs' time and exits.\n"
+	  "Examples:\n"
+	  "  dais stat\n"
+	  "  dais stat --json web\n", cmd_stat },
+	{ "top", "watch the guests",
+	  "Usage: dais top [-b] [-n COUNT] [-d SECONDS]\n"
+	  "Shows the guests by their use of the CPU, anew every 2 seconds; q ends.\n"
+	  "  -b, --batch          plain text, for files and pipes\n"
+	  "  -n, --count COUNT    end after so many\n"
+	  "  -d, --delay SECONDS  between two\n"
+	  "Examples:\n"
+	  "  dais top\n"
+	  "  dais top -b -n 2 -d 10 >load.txt\n", cmd_top },
+	{ "trace", "record and show exits and hypercalls",
+	  "Usage: dais trace [on | off | show]\n"
+	  "Switches the recording of exits, hypercalls, switches and interrupts; shows what\n"
+	  "the rings hold, by time.\n"
+	  "Examples:\n"
+	  "  dais trace on\n"
+	  "  dais trace show | tail -50\n", cmd_trace },
+	{ "version", "show versions",
+	  "Usage: dais version [--json]\n"
+	  "Shows the versions of this command and of the Dais it runs on.\n"
+	  "Example:\n"
+	  "  dais version\n", cmd_version },
+	{ .name = NULL },
+};

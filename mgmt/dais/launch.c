@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Starting dais-monitor and hearing from it. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dais.h"
+#include "guests.h"
+
+#define MONITOR "dais-monitor"
+
+/* The monitor beside this program, or the one in the search path. */
+static void find_monitor(char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = 0;
+		slash = strrchr(self, '/');
+		*slash = 0;
+		if ((size_t)snprintf(path, size, "%s/" MONITOR, self) < size && !access(path, X_OK))
+			return;
+	}
+	snprintf(path, size, MONITOR);
+}
+
+static void exec_monitor(const char *config, int status, unsigned int flags)
+{
+	char path[PATH_MAX], fd[16];
+	const char *argv[10] = { MONITOR, "--config", config, "--status-fd", fd };
+	unsigned int n = 5;
+	int null = open("/dev/null", O_RDWR);
+
+	find_monitor(path, sizeof(path));
+	snprintf(fd, sizeof(fd), "%d", status);
+	if (flags & LAUNCH_TIED)
+		argv[n++] = "--tied";
+	if (flags & LAUNCH_PAUSED)
+		argv[n++] = "--paused";
+	if (flags & LAUNCH_ADOPT)
+		argv[n++] = "--adopt";
+	/* Its own session and no terminal: it outlives this command. */
+	setsid();
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	fcntl(status, F_SETFD, 0);
+	execvp(path, (char **)argv);
+	dprintf(status, "error " MONITOR ": %s; is it installed beside this command?\n",
+		strerror(errno));
+	_exit(127);
+}
+
+/* One line without its end; false at the end of the stream. */
+static bool read_line(int fd, char *line, size_t size)
+{
+	size_t n = 0;
+	char c;
+
+	for (;;) {
+		ssize_t got = read(fd, &c, 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		if (c == '\n')
+			break;
+		if (n + 1 < size)
+			line[n++] = c;
+	}
+	line[n] = 0;
+	return true;
+}
+
+static void show_progress(const char *text)
+{
+	unsigned long long done, all;
+
+	if (!isatty(2) || sscanf(text, "progress %llu %llu", &done, &all) != 2 || !all)
+		return;
+	fprintf(stderr, "\rpreparing memory: %3llu %%%s", done * 100 / all,
+		done == all ? "\r\033[K" : "");
+}
+
+static int describe_end(struct launch *l, struct fault *err)
+{
+	int status = 0;
+
+	close(l->status);
+	l->status = -1;
+	while (waitpid(l->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		return fault_set(err, "the guest's monitor (process %d) was killed by signal %d (%s); the guest is gone with it unless it is autonomous",
+				 l->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return fault_set(err, "the guest's monitor (process %d) ended unexpectedly with status %d",
+			 l->pid, WEXITSTATUS(status));
+}
+
+static int wait_ready(struct launch *l, struct fault *err)
+{
+	char line[600];
+	struct fault end;
+
+	while (read_line(l->status, line, sizeof(line))) {
+		if (!strcmp(line, "ok"))
+			return 0;
+		show_progress(line);
+		if (!strncmp(line, "error ", 6)) {
+			describe_end(l, &end);
+			return fault_set(err, "%s", line + 6);
+		}
+	}
+	return describe_end(l, err);
+}
+
+int launch_start(struct launch *l, const char *config_path, unsigned int flags, struct fault *err)
+{
+	int pipe_fd[2];
+
+	memset(l, 0, sizeof(*l));
+	l->tied = flags & LAUNCH_TIED;
+	if (pipe2(pipe_fd, O_CLOEXEC))
+		return fault_set(err, "pipe: %s", strerror(errno));
+	l->status = pipe_fd[0];
+	l->pid = fork();
+	if (l->pid < 0) {
+		close(pipe_fd[0]);
+		close(pipe_fd[1]);
+		return fault_set(err, "fork: %s", strerror(errno));
+	}
+	if (!l->pid)
+		exec_monitor(config_path, pipe_fd[1], flags);
+	close(pipe_fd[1]);
+	return wait_ready(l, err);
+}
+
+int launch_end(struct launch *l)
+{
+	char line[600];
+	struct fault err;
+	int offset = 0;
+
+	l->death = DAIS_DEATH_NONE;
+	while (read_line(l->status, line, sizeof(line)))
+		if (sscanf(line, "end %u %n", &l->death, &offset) == 1)
+			snprintf(l->reason, sizeof(l->reason), "%s", line + offset);
+	describe_end(l, &err);
+	if (l->death != DAIS_DEATH_NONE)
+		return 0;
+	snprintf(l->reason, sizeof(l->reason), "%s", err.text);
+	return -1;
+}
+
+/* The guest's file gets its name only when the guest exists, so that nothing
+ * of another guest with this name is lost. */
+int launch_guest(struct launch *l, const struct guest_config *c, unsigned int flags,
+		 struct fault *err)
+{
+	char *path = run_path(c->name, "conf"), *made;
+	int ret;
+
+	if (asprintf(&made, "%s.%d", path, getpid()) < 0)
+		abort();
+	ret = gconf_write(c, made, err);
+	if (!ret)
+		ret = launch_start(l, made, flags, err);
+	if (ret)
+		unlink(made);
+	else
+		rename(made, path);
+	free(made);
+	free(path);
+	return ret;
+}

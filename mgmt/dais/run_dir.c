@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guests.h"
+
+int run_dir_make(struct fault *err)
+{
+	if (mkdir(RUN_DIR, 0700) && errno != EEXIST)
+		return fault_set(err, "%s: %s", RUN_DIR, strerror(errno));
+	return 0;
+}
+
+char *run_path(const char *name, const char *suffix)
+{
+	char *path;
+
+	if (asprintf(&path, RUN_DIR "/%s.%s", name, suffix) < 0)
+		abort(); /* a few bytes: nothing sensible is left to do */
+	return path;
+}
+
+void run_files_remove(const char *name)
+{
+	static const char *const suffixes[] = { "sock", "conf", "console", "console.old" };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		char *path = run_path(name, suffixes[i]);
+
+		unlink(path);
+		free(path);
+	}
+}
