@@ -17,6 +17,9 @@ bool guest_phys_read(struct xvcpu *x, u64 gpa, void *buf, u32 n);
 bool guest_phys_write(struct xvcpu *x, u64 gpa, const void *buf, u32 n);
 /* Up to 15 bytes at CS:RIP. Returns how many; 0 after having queued the fault. Fewer than 15 at the end of mapped memory. */
 u32 guest_fetch(struct xvcpu *x, u8 *buf);
+#define INSN_BYTES 15
+#define SEG_L 0x200u /* of dais_seg.attr */
+#define SEG_D 0x400u
 
 /* --- insn.c: the decoder; pure --- */
 struct insn {
@@ -30,9 +33,15 @@ enum insn_mode { INSN_16, INSN_32, INSN_64 };
 enum insn_result { INSN_OK, INSN_SHORT /* more bytes needed */, INSN_BAD /* longer than 15 bytes or not known */ };
 enum insn_result insn_decode(const u8 *b, u32 n, enum insn_mode mode, struct insn *i);
 
-/* --- emulate.c --- */
+enum insn_mode guest_mode(struct xvcpu *x);
+/* The instruction at RIP, decoded; its *n bytes in buf[INSN_BYTES]. False: a fault is queued or the domain died. */
+bool guest_decode(struct xvcpu *x, u8 *buf, u32 *n, struct insn *i);
 /* Length of the instruction at RIP (exits without a next RIP); 0: a fault is queued or the domain died. */
 u32 guest_insn_length(struct xvcpu *x);
+
+/* --- emulate.c, io.c --- */
+/* What Dais does not emulate: kills a guest, with this reason; the control domain gets #GP and the log a line. */
+void emulation_failed(struct xvcpu *x, const char *fmt, ...) __printf(2, 3);
 /* Executes the instruction at RIP whose memory operand hit gpa (no RAM there), one iteration of a REP. All its accesses go by x86_access. */
 void emulate_memory(struct xvcpu *x);
 /* x->exit.io: IN, OUT, INS, OUTS, one iteration. */
@@ -44,6 +53,7 @@ bool emulate_xsetbv(struct xvcpu *x);            /* false: #GP queued */
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
 u64 cpuid_cr4_allowed(void);
 u64 cpuid_xcr0_allowed(void);
+bool xcr0_valid(u64 value);                      /* may XCR0 hold it? */
 u32 cpuid_xsave_size(void);                      /* bytes for all of cpuid_xcr0_allowed, standard format */
 bool msr_read(struct xvcpu *x, u32 msr, u64 *value);   /* false: #GP */
 bool msr_write(struct xvcpu *x, u32 msr, u64 value);   /* false: #GP */
