@@ -3,18 +3,21 @@
 
 BUILD ?= build
 OUT   := $(abspath $(BUILD))
+JOBS  ?= $(shell nproc)
 export BUILD := $(OUT)
 
 # The settings of `make run`, handed to scripts/run untouched by make.
 RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
 	DAIS_ELF QEMU_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
+# Nor to other makes: Kbuild wants a clean environment.
+MAKEOVERRIDES :=
 
 # Shared by all build directories: half a gigabyte.
 KERNEL  := $(abspath build)/kernel
 HEADERS := $(KERNEL)/headers
 
-.PHONY: all help setup core loader mgmt run image test test-long unit system clean \
+.PHONY: all help setup core loader mgmt run image test test-long unit units system clean \
 	update-kernel run-files
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -161,20 +164,38 @@ image: all
 # A recipe's failure would make `make` exit with 2 whatever the status was, so
 # `make run` replaces itself by scripts/run, through a make extension.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
--load $(OUT)/make-exec.so
-$(OUT)/make-exec.so: scripts/make-exec.c | $(OUT)/setup.stamp
+-load $(OUT)/makexec.so
+$(OUT)/makexec.so: scripts/makexec.c | $(OUT)/setup.stamp
 	@gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $< >&2
-$(OUT)/setup.stamp: private SHELL := /bin/sh
 endif
 
+# Linux alone needs no hypervisor.
 run-files:
-	@$(MAKE) -s all >&2
+	@$(MAKE) -s -j$(JOBS) TEST_FAULT='$(TEST_FAULT)' \
+		$(if $(filter native,$(PLATFORM)),$(OUT)/initrd.img,all) >&2
 
 run: run-files
 	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS),\
 		$(if $(TEST_FAULT),DAIS_ELF=$(ELF))))
 
 # --- Tests ----------------------------------------------------------------------
+
+# Each tests/unit/test_X.c is a program; comment lines in it name what it is
+# made of: links: sources, flags: further flags.
+UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -Wall -Wextra -Werror -I. -Ikernel/abi
+UNITS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+named = $(shell sed -n 's|^/\* $(1): \(.*\) \*/$$|\1|p' $<)
+
+$(OUT)/unit/%: tests/unit/%.c | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  UNIT  $<"
+	@gcc $(UNIT_CFLAGS) $(call named,flags) -MMD -MP -MT $@ -o $@ $< $(call named,links) \
+		-lcmocka $(call named,libs)
+
+-include $(wildcard $(OUT)/unit/*.d)
+
+units: $(UNITS)
 
 test: all
 	@scripts/test unit system

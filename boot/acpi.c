@@ -45,8 +45,8 @@ static bool find_root(struct acpi_tables *t, struct error *err)
 
 	if (!rsdp || memcmp(rsdp->signature, "RSD PTR ", 8) != 0 ||
 	    acpi_sum(rsdp, RSDP_V1_LENGTH) != 0)
-		return fail(err, "ACPI: the firmware's RSDP at 0x%llx is not sound",
-			    (unsigned long long)t->rsdp);
+		return refuse(err, "ACPI: the firmware's RSDP at 0x%llx is not sound",
+			      (unsigned long long)t->rsdp);
 	if (rsdp->revision >= 2)
 		rsdp = t->map(t->rsdp, sizeof(*rsdp));
 	t->root_is_xsdt = rsdp && rsdp->revision >= 2 && rsdp->xsdt != 0;
@@ -54,8 +54,8 @@ static bool find_root(struct acpi_tables *t, struct error *err)
 	root = map_table(t, t->root);
 	if (!root || memcmp(root->signature, t->root_is_xsdt ? "XSDT" : "RSDT", 4) != 0 ||
 	    acpi_sum(root, root->length) != 0)
-		return fail(err, "ACPI: the firmware's %s at 0x%llx is not sound",
-			    t->root_is_xsdt ? "XSDT" : "RSDT", (unsigned long long)t->root);
+		return refuse(err, "ACPI: the firmware's %s at 0x%llx is not sound",
+			      t->root_is_xsdt ? "XSDT" : "RSDT", (unsigned long long)t->root);
 	t->count = (root->length - sizeof(*root)) / (t->root_is_xsdt ? 8 : 4);
 	return true;
 }
@@ -87,8 +87,8 @@ bool acpi_find(struct acpi_tables *t, acpi_map_fn map, uint64_t rsdp, struct err
 	t->dmar = find_table(t, "DMAR");
 	t->ivrs = find_table(t, "IVRS");
 	if (!t->madt || map_table(t, t->madt)->length < sizeof(struct acpi_madt))
-		return fail(err, "ACPI: the firmware has no usable MADT (table APIC), which names "
-			    "CPUs and interrupt controllers");
+		return refuse(err, "ACPI: the firmware has no usable MADT (table APIC), which names "
+			      "CPUs and interrupt controllers");
 	return true;
 }
 
@@ -147,8 +147,8 @@ static bool put_boot_cpu_first(struct acpi_machine *m, uint32_t boot_apic_id, st
 	while (i < m->cpu_count && m->cpus[i].apic_id != boot_apic_id)
 		i++;
 	if (i == m->cpu_count)
-		return fail(err, "ACPI: the MADT does not list the CPU that boots (APIC ID %u)",
-			    boot_apic_id);
+		return refuse(err, "ACPI: the MADT does not list the CPU that boots (APIC ID %u)",
+			      boot_apic_id);
 	boot = m->cpus[i];
 	for (; i > 0; i--)
 		m->cpus[i] = m->cpus[i - 1];
@@ -167,7 +167,7 @@ static bool read_madt(const struct acpi_tables *t, uint32_t boot_apic_id, struct
 	while ((entry = next_entry(madt, &offset)))
 		read_entry(m, entry);
 	if (offset != madt->header.length)
-		return fail(err, "ACPI: the MADT has a broken entry at byte %u", offset);
+		return refuse(err, "ACPI: the MADT has a broken entry at byte %u", offset);
 	return put_boot_cpu_first(m, boot_apic_id, err);
 }
 

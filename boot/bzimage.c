@@ -58,9 +58,9 @@ static bool check_place(const struct bzimage *image, struct error *err)
 {
 	if (image->align < 4096 || (image->align & (image->align - 1)) != 0 ||
 	    image->align > INIT_SIZE_MAX)
-		return fail(err, "has an impossible alignment in its header");
+		return refuse(err, "has an impossible alignment in its header");
 	if (image->init_size > INIT_SIZE_MAX || image->init_size < image->payload_size)
-		return fail(err, "has an impossible init_size in its header");
+		return refuse(err, "has an impossible init_size in its header");
 	return true;
 }
 
@@ -72,19 +72,19 @@ bool bzimage_check(const void *file, size_t length, struct bzimage *image, struc
 
 	if (length < HEADER_END || get(head, BOOT_FLAG, 2) != 0xaa55 ||
 	    get(head, HEADER_MAGIC, 4) != HEADER_MAGIC_VALUE)
-		return fail(err, "is not a Linux bzImage");
+		return refuse(err, "is not a Linux bzImage");
 	if (get(head, VERSION, 2) < VERSION_2_12)
-		return fail(err, "has boot protocol %x; 2.12 (Linux 3.8) or later is needed",
-			    get(head, VERSION, 2));
+		return refuse(err, "has boot protocol %x; 2.12 (Linux 3.8) or later is needed",
+			      get(head, VERSION, 2));
 	flags = get(head, XLOADFLAGS, 2);
 	if (!(flags & XLF_KERNEL_64))
-		return fail(err, "has no 64-bit entry point: give an amd64 kernel");
+		return refuse(err, "has no 64-bit entry point: give an amd64 kernel");
 	setup = head[SETUP_HEADER] ? head[SETUP_HEADER] : 4;
 	size = (uint64_t)get(head, SYSSIZE, 4) * 16;
 	image->payload = (setup + 1) * 512;
 	if (image->payload > length || size > length - image->payload)
-		return fail(err, "is truncated: %llu bytes, its header says %llu",
-			    (unsigned long long)length, (unsigned long long)(image->payload + size));
+		return refuse(err, "is truncated: %llu bytes, its header says %llu",
+			      (unsigned long long)length, (unsigned long long)(image->payload + size));
 	image->file = file;
 	image->payload_size = size;
 	image->pref_address = get64(head, PREF_ADDRESS);

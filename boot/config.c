@@ -58,15 +58,15 @@ static const char *read_number(const char *s, uint64_t *out)
 static bool copy_path(char *out, const char *from, size_t length, struct error *err)
 {
 	if (length == 0)
-		return fail(err, "a file's path is missing");
+		return refuse(err, "a file's path is missing");
 	if (length + 1 > CONFIG_PATH_MAX)
-		return fail(err, "the path is longer than %u characters", CONFIG_PATH_MAX - 1);
+		return refuse(err, "the path is longer than %u characters", CONFIG_PATH_MAX - 1);
 	for (size_t i = 0; i < length; i++)
 		out[i] = from[i] == '/' ? '\\' : from[i];
 	out[length] = '\0';
 	if (out[0] != '\\')
-		return fail(err, "'%s': give the path from the volume's root, like \\EFI\\dais\\file",
-			    out);
+		return refuse(err, "'%s': give the path from the volume's root, like \\EFI\\dais\\file",
+			      out);
 	return true;
 }
 
@@ -93,7 +93,7 @@ static bool set_initrd(const struct value *v)
 		for (end = next; end > s && (end[-1] == ' ' || end[-1] == '\t'); end--)
 			;
 		if (n == CONFIG_INITRDS_MAX)
-			return fail(v->err, "more than %u files", CONFIG_INITRDS_MAX);
+			return refuse(v->err, "more than %u files", CONFIG_INITRDS_MAX);
 		if (!copy_path(v->config->initrd[n++], s, end - s, v->err))
 			return false;
 		if (!*next)
@@ -108,7 +108,7 @@ static bool set_cmdline(const struct value *v)
 	size_t length = text_length(v->text);
 
 	if (length >= CONFIG_CMDLINE_MAX)
-		return fail(v->err, "longer than %u characters", CONFIG_CMDLINE_MAX - 1);
+		return refuse(v->err, "longer than %u characters", CONFIG_CMDLINE_MAX - 1);
 	text_format(v->config->cmdline, sizeof(v->config->cmdline), "%s", v->text);
 	return true;
 }
@@ -125,7 +125,7 @@ static bool set_control_memory(const struct value *v)
 		rest = shift ? rest + 1 : NULL;
 	}
 	if (!rest || *rest || !shift || n == 0 || n > (UINT64_MAX >> 8) >> shift)
-		return fail(v->err, "'%s': give a size like 768M or 4G", v->text);
+		return refuse(v->err, "'%s': give a size like 768M or 4G", v->text);
 	v->config->control_memory = n << shift;
 	return true;
 }
@@ -141,8 +141,8 @@ static bool set_count(const struct value *v, uint32_t *out)
 	}
 	rest = read_number(v->text, &n);
 	if (!rest || *rest || n == 0 || n > CONFIG_CPUS_MAX)
-		return fail(v->err, "'%s': give a number from 1 to %u, or all", v->text,
-			    CONFIG_CPUS_MAX);
+		return refuse(v->err, "'%s': give a number from 1 to %u, or all", v->text,
+			      CONFIG_CPUS_MAX);
 	*out = (uint32_t)n;
 	return true;
 }
@@ -164,7 +164,7 @@ static bool set_log_level(const struct value *v)
 	};
 
 	return read_word(v, levels, &v->config->log_level) ||
-	       fail(v->err, "'%s': give error, warning, info or debug", v->text);
+	       refuse(v->err, "'%s': give error, warning, info or debug", v->text);
 }
 
 static bool set_panic(const struct value *v)
@@ -174,7 +174,7 @@ static bool set_panic(const struct value *v)
 	};
 
 	return read_word(v, actions, &v->config->panic) ||
-	       fail(v->err, "'%s': give stop or reboot", v->text);
+	       refuse(v->err, "'%s': give stop or reboot", v->text);
 }
 
 static bool set_switch(const struct value *v, bool *out)
@@ -183,7 +183,7 @@ static bool set_switch(const struct value *v, bool *out)
 	uint32_t state;
 
 	if (!read_word(v, states, &state))
-		return fail(v->err, "'%s': give on or off", v->text);
+		return refuse(v->err, "'%s': give on or off", v->text);
 	*out = state;
 	return true;
 }
@@ -222,11 +222,11 @@ static bool set_console(const struct value *v)
 		rest = read_number(rest, &baud);
 	}
 	if (!rest || *rest || port == 0 || port > 0xfff8)
-		return fail(v->err, "'%s': give none, com1, com2 or a port like 0x3f8, perhaps "
-			    "followed by a speed: com1, 115200", s);
+		return refuse(v->err, "'%s': give none, com1, com2 or a port like 0x3f8, perhaps "
+			      "followed by a speed: com1, 115200", s);
 	if (baud < 300 || baud > 115200 || 115200 % baud)
-		return fail(v->err, "%llu baud: give 115200 or a speed that divides it",
-			    (unsigned long long)baud);
+		return refuse(v->err, "%llu baud: give 115200 or a speed that divides it",
+			      (unsigned long long)baud);
 	v->config->console = BOOT_CONSOLE_UART_IO;
 	v->config->console_port = (uint32_t)port;
 	v->config->console_baud = (uint32_t)baud;
@@ -292,17 +292,17 @@ static bool read_line(struct config *config, char *line, uint32_t *seen, struct 
 	char *key, *value;
 
 	if (!split(line, &key, &value))
-		return fail(err, "'%s' is not of the form: key = value", line);
+		return refuse(err, "'%s' is not of the form: key = value", line);
 	v.text = value;
 	for (uint32_t i = 0; i < KEYS; i++) {
 		if (!text_equal(key, keys[i].name))
 			continue;
 		if (*seen & (1u << i))
-			return fail(err, "'%s' is given twice", key);
+			return refuse(err, "'%s' is given twice", key);
 		*seen |= 1u << i;
 		return keys[i].set(&v);
 	}
-	return fail(err, "unknown key '%s'; docs/boot.md lists the keys", key);
+	return refuse(err, "unknown key '%s'; docs/boot.md lists the keys", key);
 }
 
 /* Copies the next line without leading and trailing blanks; returns what follows it. */
@@ -337,11 +337,11 @@ bool config_parse(struct config *config, const char *text, size_t length, struct
 		number++;
 		text = next_line(text, end, line, &fits);
 		if (!fits)
-			return fail(err, "line %u: longer than %u characters", number, LINE_MAX - 1);
+			return refuse(err, "line %u: longer than %u characters", number, LINE_MAX - 1);
 		if (line[0] == '\0' || line[0] == '#')
 			continue;
 		if (!read_line(config, line, &seen, &why))
-			return fail(err, "line %u: %s", number, why.text);
+			return refuse(err, "line %u: %s", number, why.text);
 	}
 	return true;
 }

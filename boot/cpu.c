@@ -50,20 +50,20 @@ void cpu_probe(struct cpu_facts *facts)
 bool cpu_check(const struct cpu_facts *facts, struct error *err)
 {
 	if (!facts->svm && text_equal(facts->vendor, "GenuineIntel"))
-		return fail(err, "this CPU (%s) has no AMD-V (SVM): this build of Dais supports "
-			    "AMD-V only", facts->vendor);
+		return refuse(err, "this CPU (%s) has no AMD-V (SVM): this build of Dais supports "
+			      "AMD-V only", facts->vendor);
 	if (!facts->svm)
-		return fail(err, "this CPU (%s) has no AMD-V (CPUID shows no SVM). Dais needs a CPU "
-			    "with AMD-V; in a virtual machine, switch nested virtualization on",
-			    facts->vendor);
+		return refuse(err, "this CPU (%s) has no AMD-V (CPUID shows no SVM). Dais needs a CPU "
+			      "with AMD-V; in a virtual machine, switch nested virtualization on",
+			      facts->vendor);
 	if (facts->svm_disabled)
-		return fail(err, "AMD-V is locked off by the firmware (VM_CR.SVMDIS). Enable SVM in "
-			    "the firmware's set-up, often under CPU or Advanced");
+		return refuse(err, "AMD-V is locked off by the firmware (VM_CR.SVMDIS). Enable SVM in "
+			      "the firmware's set-up, often under CPU or Advanced");
 	if (!facts->nested_paging)
-		return fail(err, "this CPU has AMD-V but no nested paging (NPT), which Dais needs");
+		return refuse(err, "this CPU has AMD-V but no nested paging (NPT), which Dais needs");
 	if (!facts->nx)
-		return fail(err, "this CPU shows no no-execute pages (NX). Enable them in the "
-			    "firmware's set-up");
+		return refuse(err, "this CPU shows no no-execute pages (NX). Enable them in the "
+			      "firmware's set-up");
 	return true;
 }
 

@@ -37,25 +37,25 @@ static struct elf_segment read_segment(const void *file, const struct elf_header
 static bool check_header(const struct elf_header *head, size_t length, struct error *err)
 {
 	if (memcmp(head->ident, elf_ident, sizeof(elf_ident)) != 0)
-		return fail(err, "is not a 64-bit ELF file");
+		return refuse(err, "is not a 64-bit ELF file");
 	if (head->type != ELF_EXEC || head->machine != ELF_X86_64)
-		return fail(err, "is not an x86-64 ELF executable");
+		return refuse(err, "is not an x86-64 ELF executable");
 	if (head->phentsize != sizeof(struct elf_segment) || head->phnum == 0)
-		return fail(err, "has no usable program headers");
+		return refuse(err, "has no usable program headers");
 	if (head->phoff > length || length - head->phoff < head->phnum * sizeof(struct elf_segment))
-		return fail(err, "is truncated in its program headers");
+		return refuse(err, "is truncated in its program headers");
 	return true;
 }
 
 static bool check_segment(const struct elf_segment *s, size_t length, struct error *err)
 {
 	if (s->offset > length || s->filesz > length - s->offset)
-		return fail(err, "is truncated: a segment ends at byte %llu of %llu",
-			    (unsigned long long)(s->offset + s->filesz), (unsigned long long)length);
+		return refuse(err, "is truncated: a segment ends at byte %llu of %llu",
+			      (unsigned long long)(s->offset + s->filesz), (unsigned long long)length);
 	if (s->memsz < s->filesz || s->memsz > IMAGE_MAX || s->paddr > IMAGE_MAX)
-		return fail(err, "has a segment of impossible size or place");
+		return refuse(err, "has a segment of impossible size or place");
 	if (s->vaddr != BOOT_IMAGE_VIRT + s->paddr)
-		return fail(err, "is not linked as a Dais hypervisor");
+		return refuse(err, "is not linked as a Dais hypervisor");
 	return true;
 }
 
@@ -66,7 +66,7 @@ bool elf_check(const void *file, size_t length, struct elf_image *image, struct 
 	uint64_t end = 0;
 
 	if (length < sizeof(head))
-		return fail(err, "is too short for an ELF file");
+		return refuse(err, "is too short for an ELF file");
 	memcpy(&head, file, sizeof(head));
 	if (!check_header(&head, length, err))
 		return false;
@@ -82,7 +82,7 @@ bool elf_check(const void *file, size_t length, struct elf_image *image, struct 
 	image->size = (end + PAGE - 1) & ~(PAGE - 1);
 	image->entry = head.entry - BOOT_IMAGE_VIRT;
 	if (image->entry >= image->size)
-		return fail(err, "has its entry point outside the image");
+		return refuse(err, "has its entry point outside the image");
 	return true;
 }
 

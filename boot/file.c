@@ -28,8 +28,8 @@ bool file_open_volume(struct firmware *fw, struct error *err)
 	if (fw->bs->HandleProtocol(fw->image, &loaded_image, (void **)&self) != EFI_SUCCESS ||
 	    fw->bs->HandleProtocol(self->DeviceHandle, &file_system, (void **)&volume) !=
 	    EFI_SUCCESS || volume->OpenVolume(volume, &fw->root) != EFI_SUCCESS)
-		return fail(err, "the volume that the loader was started from cannot be read; start "
-			    "it from a FAT volume");
+		return refuse(err, "the volume that the loader was started from cannot be read; start "
+			      "it from a FAT volume");
 	return true;
 }
 
@@ -45,7 +45,7 @@ static bool open_file(struct firmware *fw, const char *path, EFI_FILE_HANDLE *fi
 	wide[i] = 0;
 	status = fw->root->Open(fw->root, file, wide, EFI_FILE_MODE_READ, 0);
 	if (status != EFI_SUCCESS)
-		return fail(err, "%s: %s", path, reason(status));
+		return refuse(err, "%s: %s", path, reason(status));
 	return true;
 }
 
@@ -65,11 +65,11 @@ bool file_size(struct firmware *fw, const char *path, uint64_t *size, struct err
 	status = file->GetInfo(file, &info_id, &length, &buffer);
 	file->Close(file);
 	if (status != EFI_SUCCESS)
-		return fail(err, "%s: %s", path, reason(status));
+		return refuse(err, "%s: %s", path, reason(status));
 	if (buffer.info.Attribute & EFI_FILE_DIRECTORY)
-		return fail(err, "%s: is a directory", path);
+		return refuse(err, "%s: is a directory", path);
 	if (buffer.info.FileSize == 0)
-		return fail(err, "%s: is empty", path);
+		return refuse(err, "%s: is empty", path);
 	*size = buffer.info.FileSize;
 	return true;
 }
@@ -85,9 +85,9 @@ bool file_read(struct firmware *fw, const char *path, void *to, uint64_t size, s
 	status = file->Read(file, &got, to);
 	file->Close(file);
 	if (status != EFI_SUCCESS)
-		return fail(err, "%s: %s", path, reason(status));
+		return refuse(err, "%s: %s", path, reason(status));
 	if (got != size)
-		return fail(err, "%s: ended at byte %llu of %llu", path, (unsigned long long)got,
-			    (unsigned long long)size);
+		return refuse(err, "%s: ended at byte %llu of %llu", path, (unsigned long long)got,
+			      (unsigned long long)size);
 	return true;
 }

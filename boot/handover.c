@@ -100,8 +100,8 @@ static bool describe_cpus(struct work *w, struct error *err)
 	info->cpus_skipped = m->cpu_count - info->cpu_count;
 	info->control_vcpus = config->control_vcpus ? config->control_vcpus : info->cpu_count;
 	if (info->control_vcpus > info->cpu_count)
-		return fail(err, "control_vcpus: %u asked for, but %u CPUs are used; lower it in "
-			    "dais.conf, or say all", info->control_vcpus, info->cpu_count);
+		return refuse(err, "control_vcpus: %u asked for, but %u CPUs are used; lower it in "
+			      "dais.conf, or say all", info->control_vcpus, info->cpu_count);
 	info->cpus = (uintptr_t)m->cpus;
 	info->ioapics = (uintptr_t)m->ioapics;
 	info->ioapic_count = m->ioapic_count;
@@ -260,7 +260,7 @@ static bool leave(struct work *w, const struct bzimage_screen *screen, struct er
 		if (w->fw->bs->ExitBootServices(w->fw->image, w->fw->map_key) == EFI_SUCCESS)
 			return true;
 	}
-	return fail(err, "the firmware does not end its boot services");
+	return refuse(err, "the firmware does not end its boot services");
 }
 
 bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,

@@ -14,7 +14,7 @@ static bool read_whole(struct firmware *fw, const char *path, uint64_t *address,
 	if (!file_size(fw, path, size, err))
 		return false;
 	if (*size > FILE_MAX)
-		return fail(err, "%s: is larger than 2 GiB", path);
+		return refuse(err, "%s: is larger than 2 GiB", path);
 	if (!pages_alloc(fw, PAGES_HIGH, EfiLoaderData, *size, PAGE_SIZE, MIB, BELOW_4G, path,
 			 address, err))
 		return false;
@@ -31,12 +31,12 @@ bool load_config(struct firmware *fw, struct load *load, struct error *err)
 	if (!read_whole(fw, CONFIG_FILE, &address, &size, err))
 		return false;
 	if (size > CONFIG_FILE_MAX)
-		return fail(err, CONFIG_FILE ": is larger than 64 KiB");
+		return refuse(err, CONFIG_FILE ": is larger than 64 KiB");
 	sound = config_parse(&load->config, (const char *)address, size, &why);
 	if (sound)
 		security_measure(PCR_COMMANDS, CONFIG_FILE, (void *)address, size);
 	pages_free(fw, address);
-	return sound || fail(err, CONFIG_FILE ", %s", why.text);
+	return sound || refuse(err, CONFIG_FILE ", %s", why.text);
 }
 
 /* High below 4 GiB: away from the control domain's RAM, which begins low. */
@@ -49,7 +49,7 @@ bool load_hypervisor(struct firmware *fw, struct load *load, struct error *err)
 	if (!read_whole(fw, path, &file, &size, err))
 		return false;
 	if (!elf_check((void *)file, size, &load->hypervisor, &why))
-		return fail(err, "%s: %s", path, why.text);
+		return refuse(err, "%s: %s", path, why.text);
 	security_measure(PCR_FILES, path, (void *)file, size);
 	if (!pages_alloc(fw, PAGES_HIGH, EfiLoaderData, load->hypervisor.size, BOOT_IMAGE_ALIGN,
 			 MIB, BELOW_4G, path, &load->hypervisor_base, err))
@@ -71,8 +71,8 @@ static bool place_kernel(struct firmware *fw, struct load *load, struct error *e
 	    pages_alloc_at(fw, kernel->pref_address, kernel->init_size))
 		return true;
 	if (!kernel->relocatable)
-		return fail(err, "%s: the memory at 0x%llx, where it must lie, is not free",
-			    load->config.kernel, (unsigned long long)kernel->pref_address);
+		return refuse(err, "%s: the memory at 0x%llx, where it must lie, is not free",
+			      load->config.kernel, (unsigned long long)kernel->pref_address);
 	return pages_alloc(fw, PAGES_LOW, EfiLoaderData, kernel->init_size, kernel->align, MIB,
 			   BELOW_4G, load->config.kernel, &load->kernel_base, err);
 }
@@ -86,10 +86,10 @@ bool load_kernel(struct firmware *fw, struct load *load, struct error *err)
 	if (!read_whole(fw, path, &load->kernel_file, &size, err))
 		return false;
 	if (!bzimage_check((void *)load->kernel_file, size, &load->kernel, &why))
-		return fail(err, "%s: %s", path, why.text);
+		return refuse(err, "%s: %s", path, why.text);
 	if (text_length(load->config.cmdline) > load->kernel.cmdline_max)
-		return fail(err, CONFIG_FILE ": cmdline is longer than the %u characters that %s "
-			    "takes", load->kernel.cmdline_max, path);
+		return refuse(err, CONFIG_FILE ": cmdline is longer than the %u characters that %s "
+			      "takes", load->kernel.cmdline_max, path);
 	security_measure(PCR_FILES, path, (void *)load->kernel_file, size);
 	security_measure(PCR_COMMANDS, "cmdline", load->config.cmdline,
 			 text_length(load->config.cmdline));
@@ -123,7 +123,7 @@ bool load_initrd(struct firmware *fw, struct load *load, struct error *err)
 	if (total == 0)
 		return true;
 	if (total > FILE_MAX)
-		return fail(err, "initrd: the files are larger than 2 GiB together");
+		return refuse(err, "initrd: the files are larger than 2 GiB together");
 	if (!pages_alloc(fw, PAGES_LOW, EfiLoaderData, total, PAGE_SIZE, MIB,
 			 load->kernel.above_4g ? BELOW_4G : BELOW_4G / 2, "initrd", &load->initrd,
 			 err))
@@ -158,6 +158,6 @@ bool load_acpi(struct firmware *fw, struct load *load, struct error *err)
 			rsdp = (uintptr_t)t[i].VendorTable;
 	}
 	if (rsdp == 0)
-		return fail(err, "the firmware gives no ACPI tables; Dais needs them");
+		return refuse(err, "the firmware gives no ACPI tables; Dais needs them");
 	return acpi_find(&load->tables, map_physical, rsdp, err);
 }

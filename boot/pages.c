@@ -16,13 +16,13 @@ bool pages_init(struct firmware *fw, struct error *err)
 
 	fw->bs->GetMemoryMap(&size, NULL, &key, &fw->entry_size, &fw->entry_version);
 	if (size == 0 || fw->entry_size < sizeof(EFI_MEMORY_DESCRIPTOR))
-		return fail(err, "the firmware gives no memory map");
+		return refuse(err, "the firmware gives no memory map");
 	fw->map_capacity = size / fw->entry_size + MAP_SLACK;
 	fw->raw_capacity = fw->map_capacity * fw->entry_size;
 	if (fw->bs->AllocatePool(EfiLoaderData, fw->raw_capacity, &fw->raw) != EFI_SUCCESS ||
 	    fw->bs->AllocatePool(EfiLoaderData, fw->map_capacity * sizeof(*fw->map),
 				 (void **)&fw->map) != EFI_SUCCESS)
-		return fail(err, "the firmware has no memory for its memory map");
+		return refuse(err, "the firmware has no memory for its memory map");
 	return pages_read_map(fw, err);
 }
 
@@ -34,7 +34,7 @@ bool pages_read_map(struct firmware *fw, struct error *err)
 	fw->raw_size = fw->raw_capacity;
 	if (fw->bs->GetMemoryMap(&fw->raw_size, fw->raw, &fw->map_key, &fw->entry_size,
 				 &fw->entry_version) != EFI_SUCCESS)
-		return fail(err, "the firmware's memory map cannot be read");
+		return refuse(err, "the firmware's memory map cannot be read");
 	fw->map_count = fw->raw_size / fw->entry_size;
 	for (uint32_t i = 0; i < fw->map_count; i++) {
 		d = (const void *)((const char *)fw->raw + i * fw->entry_size);
@@ -70,8 +70,8 @@ bool pages_alloc(struct firmware *fw, enum pages_end end, EFI_MEMORY_TYPE type, 
 		memory_find_low(fw->map, fw->map_count, bytes, align, min, max) :
 		memory_find_high(fw->map, fw->map_count, bytes, align, min, max);
 	if (*address == 0 || !take(fw, type, *address, bytes / PAGE_SIZE))
-		return fail(err, "%s: no %llu KiB of free memory in one piece below 0x%llx", what,
-			    (unsigned long long)(bytes / 1024), (unsigned long long)max);
+		return refuse(err, "%s: no %llu KiB of free memory in one piece below 0x%llx", what,
+			      (unsigned long long)(bytes / 1024), (unsigned long long)max);
 	return true;
 }
 

@@ -75,7 +75,7 @@ void text_format(char *out, size_t size, const char *format, ...)
 	va_end(args);
 }
 
-bool fail(struct error *err, const char *format, ...)
+bool refuse(struct error *err, const char *format, ...)
 {
 	va_list args;
 

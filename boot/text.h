@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Why something failed: filled by fail(), shown by the caller that gives up. */
+/* Why something failed: filled by refuse(), shown by the caller that gives up. */
 struct error {
 	char text[320];
 };
@@ -18,8 +18,8 @@ void text_vformat(char *out, size_t size, const char *format, va_list args);
 void text_format(char *out, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Fills err and returns false, so that callers can `return fail(…)`. */
-bool fail(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Fills err and returns false, so that callers can `return refuse(…)`. */
+bool refuse(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 size_t text_length(const char *s);
 bool text_equal(const char *a, const char *b);

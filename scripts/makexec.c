@@ -44,7 +44,7 @@ static char *exec_into(const char *func, unsigned int argc, char **argv)
 	exit(125);
 }
 
-int make_exec_gmk_setup(const gmk_floc *where)
+int makexec_gmk_setup(const gmk_floc *where)
 {
 	(void)where;
 	gmk_add_function("exec-into", exec_into, 2, 3, GMK_FUNC_DEFAULT);
