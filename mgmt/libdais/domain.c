@@ -112,7 +112,8 @@ int dais_dom_fd(const struct dais_dom *dom)
 	return dom->fd;
 }
 
-int dais_dom_next(struct dais_conn *conn, bool first, uint32_t after, struct dais_ioc_dom_info *info)
+int dais_dom_next(struct dais_conn *conn, bool first, uint32_t after,
+		  struct dais_ioc_dom_info *info)
 {
 	int ret;
 

@@ -93,12 +93,13 @@ int dais_dom_fd(const struct dais_dom *dom);
 
 /* Enumeration: the domain with the lowest id greater than `after` (start with
  * 0 and first = true). 1: *info filled; 0: no more. */
-int dais_dom_next(struct dais_conn *conn, bool first, uint32_t after, struct dais_ioc_dom_info *info);
+int dais_dom_next(struct dais_conn *conn, bool first, uint32_t after,
+		  struct dais_ioc_dom_info *info);
 int dais_dom_info(struct dais_dom *dom, struct dais_ioc_dom_info *info);
 
 /* The shared area, mapped when the handle was made. */
 struct dais_dom_page *dais_dom_page(struct dais_dom *dom);
-void *dais_dom_monitor_page(struct dais_dom *dom); /* DAIS_PAGE_SIZE bytes for the monitor's state */
+void *dais_dom_monitor_page(struct dais_dom *dom); /* DAIS_PAGE_SIZE bytes, the monitor's own */
 const char *dais_dom_ring(struct dais_dom *dom);   /* DAIS_DOM_RING_SIZE bytes */
 
 int dais_dom_activate(struct dais_dom *dom);
@@ -113,7 +114,8 @@ int dais_dom_destroy(struct dais_dom *dom, int timeout_ms);
 
 int dais_dom_stat(struct dais_dom *dom, enum dais_stat what, uint64_t *value);
 /* -ENOENT: no such vCPU. */
-int dais_dom_vcpu_stat(struct dais_dom *dom, unsigned int index, enum dais_stat what, uint64_t *value);
+int dais_dom_vcpu_stat(struct dais_dom *dom, unsigned int index, enum dais_stat what,
+		       uint64_t *value);
 
 /* ---- memory: gpa and size in multiples of DAIS_PAGE_SIZE ---- */
 
