@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Per-CPU data of host mode, reached through GS, and the features that were probed. */
+#ifndef DAIS_CPU_H
+#define DAIS_CPU_H
+
+#include "arch/x86/layout.h"
+#include "boot/boot_info.h"
+#include "kernel/arch.h"
+#include "kernel/sched.h"
+
+struct xvcpu;
+
+struct tss { u32 r0; u64 rsp[3]; u64 r1; u64 ist[7]; u64 r2; u16 r3, iomap; } __packed;
+
+struct cpu {
+	struct cpu *self;          /* gs:0 */
+	u64 stack_top;             /* gs:8 */
+	u32 id, apic_id;
+	u32 pending;               /* atomic CPU_* */
+	u32 online;
+	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
+	struct sched_ctx *current;
+	u32 last_domain;           /* id of the domain that ran last: defences.c */
+	u64 nmis, pokes;
+	struct tss tss;
+	u64 gdt[5];
+	void *vendor;              /* host save areas: svm or vmx */
+	u32 asid_next; u64 asid_generation; /* svm */
+};
+
+extern struct cpu *cpus[MAX_CPUS];
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__("mov %%gs:0, %0" : "=r"(c)); /* constant on a CPU: may be cached by the compiler */
+	return c;
+}
+
+/* What was probed, once, on the boot CPU; APs must have at least the same. */
+struct host {
+	char vendor[16], name[56];
+	u32 family, max_leaf, max_ext_leaf;
+	bool amd, intel, x2apic, tsc_deadline, invariant_tsc, xsave, smep, smap, umip, pcid, page1g, rdtscp, nx, fsgsbase, pku;
+	bool tcg;                  /* QEMU's TCG says so in CPUID 0x40000000: see quirks.c */
+	u32 phys_bits;
+	u64 xcr0;                  /* XCR0 bits that the CPU has */
+	u32 xsave_size;
+	u64 tsc_hz, apic_hz;
+};
+extern struct host host;
+extern const struct boot_info *boot;
+
+/* Quirks of emulators and steppings: one probed table (quirks.c); hardware pays a load and a branch. */
+struct quirks {
+	bool shadow_by_sti;        /* INT_STATE is not loaded at VMRUN */
+	bool reread_tpr;           /* the host's pending interrupts need a TPR write to be seen again */
+	bool host_tick;            /* guests that never exit need a host timer tick */
+};
+extern struct quirks quirks;
+void quirks_probe(void);
+
+void host_cpuid(u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
+void host_probe(void);
+void cpu_setup(struct cpu *c);         /* this CPU: GDT, IDT, TSS, GS, CR0/CR4/EFER, PAT */
+
+/* paging.c */
+void paging_init(const struct boot_mem *mem, u32 count, u64 boot_pages, u64 boot_page_count, u32 cpus);
+u64 paging_cost(const struct boot_mem *mem, u32 count, u32 cpus); /* pages of tables needed */
+void paging_switch(void);              /* this CPU to the final tables */
+u64 paging_cr3(void);
+void paging_map_stacks(struct cpu *c);
+u64 paging_ap_cr3(u64 trampoline);     /* tables with the trampoline's page identity-mapped */
+void paging_map_apic(u64 base);
+
+/* apic.c, time.c, smp.c */
+void apic_init(void);                  /* this CPU */
+void apic_eoi(void);
+void apic_ipi(u32 apic_id, u32 icr_low);
+void apic_reread_tpr(void);
+u32 apic_read_id(void);
+void apic_timer_calibrated(void);
+void time_init(void);
+void delay_us(u64 us);
+struct cpu *cpu_new(u32 id, u32 apic_id);
+void smp_start(void);
+void smp_stop_others(void);            /* for panic: by NMI */
+
+#define VEC_POKE     0xf0
+#define VEC_TIMER    0xf1
+#define VEC_APIC_ERR 0xf2
+#define VEC_SPURIOUS 0xff
+
+/* trap.c, panic.c */
+void idt_init(void);
+void irq_window(void);                 /* takes what is pending */
+void idle_wait(void);                  /* sti; hlt; cli */
+void backtrace(u64 rbp, u64 rip);
+const char *symbol_at(u64 address, u64 *offset);
+void panic_set_console(bool serial);
+
+/* defences.c */
+struct vcpu;
+void defences_probe(bool off);
+void defences_list(struct dais_named *f, u32 n);
+void defences_switch_to(struct vcpu *v);   /* comes onto this CPU, perhaps after another domain's */
+void defences_cpu(void);
+
+/* run.c */
+void cpu_loop(void) __noreturn;
+
+#endif

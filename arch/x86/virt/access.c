@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where an access to a port or to memory that is no RAM goes: the local APIC's
+ * page, the control domain's devices, a guest's traps. What a monitor must serve
+ * is written down in x->served; the instruction then starts again, finds its
+ * earlier accesses served, and goes on with the next.
+ */
+
+#include "arch/x86/virt/vcpu_x86.h"
+#include "drivers/devices.h"
+#include "kernel/trap.h"
+
+static u64 all_ones(u32 size)
+{
+	return size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
+}
+
+/* xAPIC registers are 32 bits wide at 16-byte steps; other accesses are undefined (SDM vol. 3 §10.4.1): nothing. */
+static void access_lapic(struct xvcpu *x, u32 offset, u32 size, bool write, u64 *value)
+{
+	u32 reg = offset & ~15u;
+	u64 v = 0;
+
+	if (write) {
+		if (size == 4 && !(offset & 15))
+			lapic_write(x, reg, (u32)*value);
+		return;
+	}
+	lapic_read(x, reg, &v);
+	*value = (offset & 15) + size <= 4 ? v >> (offset & 15) * 8 & all_ones(size) : 0;
+}
+
+static bool in_lapic_page(struct xvcpu *x, u64 addr)
+{
+	return lapic_enabled(&x->lapic) && !lapic_x2apic(&x->lapic) &&
+	       (addr & PAGE_MASK) == (x->lapic.base_msr & 0x000ffffffffff000ULL);
+}
+
+static enum access access_control(bool port, u64 addr, u32 size, bool write, u64 *value)
+{
+	bool done = port ? control_port_access(addr, size, write, value) : control_mmio_access(addr, size, write, value);
+
+	if (!done && !write)
+		*value = all_ones(size);
+	return ACCESS_DONE;
+}
+
+/* The access as served before, when the instruction starts again and makes the same one. */
+static struct served *served_before(struct xvcpu *x, bool port, u64 addr, u32 size, bool write)
+{
+	struct served *s = &x->served[x->served_pos];
+
+	if (x->served_pos >= x->served_count)
+		return NULL;
+	if (s->port == port && s->addr == addr && s->size == size && s->write == write)
+		return s;
+	x->served_count = x->served_pos; /* the guest changed the instruction meanwhile */
+	return NULL;
+}
+
+static void ask_monitor(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 value)
+{
+	struct dais_vcpu_page *p = x->v.page;
+
+	if (port)
+		p->io = (struct dais_exit_io){ .port = addr, .size = size, .write = write, .data = value };
+	else
+		p->mmio = (struct dais_exit_mmio){ .gpa = addr, .size = size, .write = write, .data = value };
+	vcpu_exit_to_monitor(&x->v, port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
+}
+
+enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value)
+{
+	struct served *s;
+
+	if (!port && in_lapic_page(x, addr)) {
+		access_lapic(x, addr & ~PAGE_MASK, size, write, value);
+		return ACCESS_DONE;
+	}
+	if (is_control(x))
+		return access_control(port, addr, size, write, value);
+	s = served_before(x, port, addr, size, write);
+	if (s && s->done) {
+		*value = write ? *value : s->value & all_ones(size);
+		x->served_pos++;
+		return ACCESS_DONE;
+	}
+	if (trap_access(&x->v, port ? DAIS_TRAP_PORT : DAIS_TRAP_MMIO, addr, size, write, value))
+		return ACCESS_DONE;
+	if (x->served_count >= SERVED_MAX) {
+		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u: instruction at %lx makes too many device accesses",
+			    x->v.index, x->rip);
+		return ACCESS_DIED;
+	}
+	x->served[x->served_count++] = (struct served){ .addr = addr, .size = size, .write = write, .port = port };
+	ask_monitor(x, port, addr, size, write, *value & all_ones(size));
+	return ACCESS_EXIT;
+}
+
+void arch_vcpu_served(struct vcpu *v)
+{
+	struct xvcpu *x = xvcpu(v);
+	struct served *s = x->served_count ? &x->served[x->served_count - 1] : NULL;
+
+	if (!s || s->done)
+		return;
+	s->value = s->port ? v->page->io.data : v->page->mmio.data;
+	s->done = true;
+	x->served_pos = 0;
+	x->replay = true;
+}

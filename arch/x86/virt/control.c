@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The control domain's memory and start. Its RAM and firmware ranges are mapped
+ * at boot, GPA = HPA; device memory when it is first touched; Dais's and guests'
+ * frames never: there the access is emulated as a hole.
+ */
+
+#include "arch/x86/virt/control.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/x86.h"
+#include "drivers/devices.h"
+#include "kernel/frame.h"
+#include "kernel/log.h"
+#include "kernel/mem.h"
+
+/* Largest page that starts at a, ends before end. */
+static u32 order_at(u64 a, u64 end)
+{
+	if (host.page1g && !(a & (SIZE_1G - 1)) && a + SIZE_1G <= end)
+		return ORDER_1G;
+	return !(a & (SIZE_2M - 1)) && a + SIZE_2M <= end ? ORDER_2M : ORDER_4K;
+}
+
+static status_t map_identity(u64 a, u32 order, u64 prot)
+{
+	status_t s = nested_prepare(control_domain, gpa(a), order);
+
+	if (s == DAIS_OK)
+		nested_set(control_domain, gpa(a), hpa(a), order, prot);
+	return s;
+}
+
+static status_t map_range(u64 a, u64 end)
+{
+	status_t s = DAIS_OK;
+	u32 order;
+
+	for (; a < end && s == DAIS_OK; a += PAGE_SIZE << order) {
+		order = order_at(a, end);
+		s = map_identity(a, order, DAIS_MAP_RWX);
+	}
+	return s;
+}
+
+/* Neighbours are joined first, so that large pages may span them. */
+status_t control_map_memory(const struct boot_mem *mem, u32 count)
+{
+	mem_locked_t m = mem_lock(control_domain);
+	u64 start = 0, end = 0;
+	status_t s = DAIS_OK;
+
+	for (u32 i = 0; i < count && s == DAIS_OK; i++) {
+		if (mem[i].kind != BOOT_MEM_CONTROL && mem[i].kind != BOOT_MEM_FIRMWARE)
+			continue;
+		if (mem[i].base != end) {
+			s = map_range(start, end);
+			start = mem[i].base;
+		}
+		end = mem[i].base + mem[i].pages * PAGE_SIZE;
+	}
+	if (s == DAIS_OK)
+		s = map_range(start, end);
+	mem_unlock(m);
+	return s;
+}
+
+static bool holds_ram(u64 a, u64 size)
+{
+	for (u64 o = 0; o < size; o += PAGE_SIZE)
+		if (frame_get(hpa(a + o)).state != FRAME_NONE)
+			return true;
+	return false;
+}
+
+static bool may_map_device(u64 a, u64 size)
+{
+	if (a >> host.phys_bits || (LAPIC_BASE_DEFAULT >= a && LAPIC_BASE_DEFAULT < a + size))
+		return false;
+	return !control_mmio_traps(a, size) && !holds_ram(a, size);
+}
+
+/* The access is tried again afterwards, on a smaller page or as a trap. */
+static bool retrap(u64 base, u64 size)
+{
+	for (u64 o = 0; o < size; o += PAGE_SIZE)
+		if (control_mmio_traps(base + o, PAGE_SIZE) && control_trap_page(base + o, true) != DAIS_OK)
+			panic("no memory to trap device page %lx again", base + o);
+	return true;
+}
+
+static bool map_device(u64 a, u32 order)
+{
+	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
+	mem_locked_t m;
+	hpa_t to;
+	u32 o = 0;
+	bool done;
+
+	if (!may_map_device(base, size))
+		return false;
+	m = mem_lock(control_domain);
+	done = nested_get(control_domain, gpa(a), &to, &o, &prot);
+	if (!done && (order == ORDER_4K || o >= order))
+		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
+	mem_unlock(m);
+	/* a page in it may have been trapped between the check and the mapping */
+	if (done && control_mmio_traps(base, size))
+		return retrap(base, size);
+	return done;
+}
+
+bool control_fault(struct xvcpu *x, u64 a)
+{
+	struct frame f = frame_get(hpa(a));
+
+	if (x->exit.fault.present)
+		return false;
+	if (f.state == FRAME_NONE)
+		return map_device(a, ORDER_2M) || map_device(a, ORDER_4K);
+	return false;
+}
+
+status_t control_trap_page(u64 page, bool on)
+{
+	mem_locked_t m;
+	status_t s;
+
+	if (!on)
+		return DAIS_OK; /* the next touch maps it */
+	m = mem_lock(control_domain);
+	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
+	if (s == DAIS_OK) {
+		nested_set(control_domain, gpa(page), hpa(page), ORDER_4K, 0);
+		nested_flush(control_domain);
+	}
+	mem_unlock(m);
+	return s;
+}
+
+void control_trap_port(u16 port, bool on)
+{
+	virt->trap_port(port, on);
+}
+
+/* --- start: Linux's 64-bit boot protocol --- */
+
+static void set_boot_state(struct xvcpu *x)
+{
+	struct dais_sregs *s = x86_sregs(x);
+	struct dais_seg data = { .selector = 0x18, .attr = 0xc93, .limit = 0xffffffff };
+
+	s->cs = (struct dais_seg){ .selector = 0x10, .attr = 0xa9b, .limit = 0xffffffff };
+	s->ds = s->es = s->ss = data;
+	s->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
+	s->cr3 = boot->control_cr3;
+	s->cr4 = CR4_PAE;
+	s->efer = EFER_LME | EFER_LMA;
+	x86_sregs_changed(x);
+	x->rip = boot->control_entry;
+	x->gpr[RSI] = boot->control_params;
+	x->gpr[RSP] = boot->control_stack;
+}
+
+status_t control_start(void)
+{
+	struct vcpu *v;
+	status_t s;
+
+	for (u32 i = 0; i < boot->control_vcpus; i++) {
+		s = vcpu_create(control_domain, NULL, i, DAIS_VCPU_AUTONOMOUS, &v);
+		if (s != DAIS_OK)
+			return s;
+		v->sc.urgent = true;
+	}
+	set_boot_state(xvcpu(control_domain->vcpu[0]));
+	for (u32 i = 0; i < boot->control_vcpus; i++)
+		vcpu_start(control_domain->vcpu[i]);
+	return DAIS_OK;
+}
+
+/* --- port access for drivers/ --- */
+
+u8 port_in8(u16 port) { return in8(port); }
+u16 port_in16(u16 port) { return in16(port); }
+u32 port_in32(u16 port) { return in32(port); }
+void port_out8(u16 port, u8 v) { out8(port, v); }
+void port_out16(u16 port, u16 v) { out16(port, v); }
+void port_out32(u16 port, u32 v) { out32(port, v); }
+
+/* FADT's reset register, then the chipset's, the keyboard controller's, at last a triple fault. */
+void machine_reset(void)
+{
+	struct { u16 limit; u64 base; } __packed none = { 0, 0 };
+
+	if (boot->reset_port)
+		out8(boot->reset_port, boot->reset_value);
+	out8(0xcf9, 2);
+	out8(0xcf9, 6);
+	out8(0x64, 0xfe);
+	delay_us(100000);
+	__asm__ volatile("lidt %0; int3" : : "m"(none));
+	for (;;)
+		cpu_halt();
+}

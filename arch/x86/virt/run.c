@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a CPU does for ever: choose a vCPU, settle what is pending, enter, handle
+ * the exit. Interrupts are off but in irq_window and idle_wait.
+ */
+
+#include "arch/x86/cpu.h"
+#include "arch/x86/virt/exit.h"
+#include "arch/x86/virt/vcpu_x86.h"
+#include "arch/x86/x86.h"
+#include "kernel/timer.h"
+#include "kernel/trace.h"
+
+/* --- coming onto the CPU and leaving it --- */
+
+static void put_on(struct cpu *c, struct vcpu *v)
+{
+	object_get(&v->obj); /* the end of a loan may be the end of v */
+	atomic_store(&v->on_cpu, c->id + 1);
+	if (v->lender)
+		atomic_store(&v->lender->on_cpu, c->id + 1);
+	trace(DAIS_TRACE_SWITCH, v->dom->id << 16 | v->index, 0, 0);
+	x86_vcpu_load(xvcpu(v));
+}
+
+/* The state is saved before on_cpu is cleared: another CPU may load it at once. */
+static void take_off(struct vcpu *v)
+{
+	struct vcpu *lender = v->lender;
+
+	arch_vcpu_unload(v);
+	atomic_store(&v->on_cpu, 0);
+	if (lender)
+		atomic_store(&lender->on_cpu, 0);
+	object_put(&v->obj);
+}
+
+/* Off the CPU before the scheduler may start it elsewhere; true when it sleeps. */
+static bool block(struct vcpu *v, u32 mask)
+{
+	take_off(v);
+	if (sched_block(&v->sc, &v->pending, mask))
+		return true;
+	put_on(this_cpu(), v);
+	return false;
+}
+
+/* --- what is pending --- */
+
+static void start_at(struct xvcpu *x, u8 vector)
+{
+	struct dais_sregs *s = x86_sregs(x);
+
+	s->cs.selector = vector << 8;
+	s->cs.base = vector << 12;
+	x86_sregs_changed(x);
+	x->rip = 0;
+}
+
+static void settle_init(struct xvcpu *x, u32 p)
+{
+	struct vcpu *v = &x->v;
+
+	if (p & VP_INIT) {
+		x86_reset_vcpu(x, true);
+		v->activity = v->index ? DAIS_ACT_WAIT_SIPI : DAIS_ACT_RUNNABLE;
+	}
+	if ((p & VP_SIPI) && v->activity == DAIS_ACT_WAIT_SIPI) {
+		start_at(x, x->sipi_vector);
+		v->activity = DAIS_ACT_RUNNABLE;
+	}
+}
+
+static void settle_halt(struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+
+	if (v->activity == DAIS_ACT_WAIT_SIPI)
+		atomic_and(&v->pending, ~VP_NMI); /* an NMI is lost then: SDM vol. 3 §8.4.2 */
+	if (v->activity != DAIS_ACT_HALTED)
+		return;
+	if (((x->rflags & RFLAGS_IF) && lapic_deliverable(&x->lapic) >= 0) ||
+	    ((v->pending & VP_NMI) && !x->nmi_masked))
+		v->activity = DAIS_ACT_RUNNABLE;
+}
+
+/* What sleeps gives the CPU back: false. */
+static bool rest(struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+
+	if (!v->autonomous) {
+		vcpu_exit_to_monitor(v, DAIS_EXIT_HLT);
+		return true;
+	}
+	return !block(v, (VP_WAKE & ~(x->nmi_masked ? VP_NMI : 0)) | VP_ARCH);
+}
+
+static bool stopped(struct vcpu *v)
+{
+	if (!v->autonomous) {
+		vcpu_exit_to_monitor(v, v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED);
+		return true;
+	}
+	return !block(v, VP_ARCH);
+}
+
+/* Acts on v->pending; false: it does not run now. True: look again, or enter when nothing is left. */
+static bool settle(struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+	u32 p = atomic_and(&v->pending, ~(VP_IRQ | VP_INIT | VP_SIPI | VP_FLUSH | VP_ARCH | VP_LENDER));
+
+	if (p & VP_STOP)
+		return stopped(v);
+	if (v->activity == DAIS_ACT_PARKED) {
+		if (!(atomic_and(&v->pending, ~VP_RESUMED) & VP_RESUMED))
+			return !block(v, VP_RESUMED | VP_STOP | VP_ARCH);
+		arch_vcpu_served(v);
+		v->activity = DAIS_ACT_RUNNABLE;
+	}
+	if (p & VP_KICK) {
+		atomic_and(&v->pending, ~VP_KICK);
+		if (v->autonomous)
+			return true;
+		vcpu_exit_to_monitor(v, DAIS_EXIT_KICK);
+		return true;
+	}
+	settle_init(x, p);
+	settle_halt(x);
+	return v->activity == DAIS_ACT_RUNNABLE ? true : rest(x);
+}
+
+/* --- entry --- */
+
+static void offer_nmi(struct xvcpu *x)
+{
+	if (!(x->v.pending & VP_NMI) || x->nmi_masked || x->shadow || x->nmi_after_iret || x->inject.type != EVENT_NONE)
+		return;
+	atomic_and(&x->v.pending, ~VP_NMI);
+	x->inject = (struct guest_event){ .type = EVENT_NMI, .vector = VEC_NMI };
+	x->nmi_masked = true;
+	virt->want_iret(x, true);
+}
+
+static void in_guest(struct vcpu *v, u32 yes)
+{
+	atomic_store(&v->in_guest, yes);
+	if (v->lender)
+		atomic_store(&v->lender->in_guest, 2 * yes);
+}
+
+/* VP_NMI stays set while the NMI is masked: no reason not to enter. */
+static bool may_enter(struct cpu *c, struct vcpu *v)
+{
+	return !(atomic_load(&v->pending) & ~VP_NMI) && !atomic_load(&c->pending) &&
+	       !(v->lender && atomic_load(&v->lender->pending));
+}
+
+static void enter(struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+	u64 gen = atomic_load(&v->dom->flush_gen), begin;
+	int irq = x->inject.type == EVENT_INTR ? -1 : lapic_deliverable(&x->lapic);
+	bool taken;
+
+	if (gen != x->flush_seen) {
+		atomic_store(&x->flush_seen, gen);
+		virt->flush(x);
+	}
+	if (x->sregs_dirty)
+		virt->write_sregs(x, &x->sregs);
+	x->sregs_cached = x->sregs_dirty = false;
+	begin = rdtsc();
+	virt->enter(x, irq, &taken);
+	v->guest_tsc += rdtsc() - begin;
+	v->exits++;
+	x->exit_count[x->exit.kind]++;
+	x->nmi_after_iret = false;
+	if (taken)
+		lapic_accept(&x->lapic, irq);
+	x->inject = x->exit.vectoring;
+	if (x->inject.type == EVENT_SOFT)
+		x->inject.type = EVENT_NONE;
+}
+
+/* One entry and its exit; false: this vCPU does not go on now, but for v->leaving, which the caller looks at first. */
+static bool run_once(struct cpu *c, struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+
+	if ((v->pending & ~VP_NMI) || v->activity != DAIS_ACT_RUNNABLE || ((v->pending & VP_NMI) && !x->nmi_masked)) {
+		if (!settle(x))
+			return false;
+		if (v->activity != DAIS_ACT_RUNNABLE || v->leaving)
+			return true;
+	}
+	if (v->lender && atomic_load(&v->lender->pending)) {
+		vcpu_exit_to_monitor(v, DAIS_EXIT_INTR);
+		return true;
+	}
+	if (x->replay) {
+		x->replay = false;
+		x->served_pos = 0;
+		exit_handle(x);
+		return true;
+	}
+	offer_nmi(x);
+	in_guest(v, 1);
+	atomic_fence(); /* against vcpu_notify and nested_flush */
+	if (!may_enter(c, v)) {
+		in_guest(v, 0);
+		return true;
+	}
+	enter(x);
+	in_guest(v, 0);
+	exit_handle(x);
+	return !v->borrower;
+}
+
+/* True: v goes on. After a loan's end nothing of v may be touched. */
+static bool step(struct cpu *c, struct vcpu *v, bool *gone)
+{
+	bool on = run_once(c, xvcpu(v));
+
+	if (likely(!v->leaving))
+		return on;
+	*gone = !v->autonomous;
+	vcpu_leave(v);
+	return !*gone;
+}
+
+static struct vcpu *next(struct cpu *c)
+{
+	struct sched_ctx *s;
+	struct vcpu *v;
+
+	if (atomic_xchg(&c->pending, 0) & CPU_TIMER)
+		timers_run(time_now());
+	s = sched_pick(time_now());
+	if (!s)
+		return NULL;
+	v = container_of(s, struct vcpu, sc);
+	return v->borrower ? v->borrower : v;
+}
+
+static void idle(struct cpu *c)
+{
+	if (c->loaded)
+		arch_vcpu_unload(&c->loaded->v);
+	if (!atomic_load(&c->pending))
+		idle_wait();
+}
+
+/* Runs v until it blocks, leaves, lends, or the CPU has something else to do. */
+static void run(struct cpu *c, struct vcpu *v)
+{
+	struct vcpu *lender = v->lender;
+	bool gone = false;
+
+	put_on(c, v);
+	while (!atomic_load_relaxed(&c->pending) && step(c, v, &gone))
+		;
+	if (gone) {
+		atomic_store(&lender->on_cpu, 0);
+		object_put(&v->obj);
+	} else if (atomic_load(&v->on_cpu) == c->id + 1) {
+		take_off(v);
+	}
+}
+
+void cpu_loop(void)
+{
+	struct cpu *c = this_cpu();
+	struct vcpu *v;
+
+	cpu_request(c->id, CPU_TIMER | CPU_RESCHED);
+	for (;;) {
+		v = next(c);
+		if (v)
+			run(c, v);
+		else
+			idle(c);
+	}
+}

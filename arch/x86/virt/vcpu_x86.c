@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* x86's part of domains and vCPUs: allocation, reset, registers, exceptions, loading and unloading. */
+
+#include "arch/x86/virt/vcpu_x86.h"
+#include "arch/x86/cpu.h"
+#include "arch/x86/svm/svm.h"
+#include "arch/x86/virt/control.h"
+#include "arch/x86/virt/guest.h"
+#include "arch/x86/x86.h"
+#include "kernel/heap.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
+
+const struct virt_ops *virt;
+
+/* The one place that picks. */
+void virt_choose(void)
+{
+	if (!host.amd)
+		panic("CPU \"%s\": this build drives AMD-V only", host.vendor);
+	virt = &svm_ops;
+}
+
+/* --- domains --- */
+
+struct domain *arch_domain_alloc(void)
+{
+	struct xdomain *d = heap_pages(ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+
+	if (!d)
+		return NULL;
+	d->epoch_tsc = time_now();
+	if (nested_init(&d->nt, virt->nested) != DAIS_OK)
+		goto fail;
+	if (virt->domain_init(d) != DAIS_OK)
+		goto fail_nested;
+	if (control_domain)
+		d->d.tsc_offset = -d->epoch_tsc;
+	return &d->d;
+
+fail_nested:
+	nested_table_free(&d->nt);
+fail:
+	heap_pages_free(d, ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+	return NULL;
+}
+
+void arch_domain_free(struct domain *d)
+{
+	virt->domain_free(xdomain(d));
+	heap_pages_free(d, ALIGN_UP(sizeof(struct xdomain), PAGE_SIZE) / PAGE_SIZE);
+}
+
+/* --- vCPUs --- */
+
+static u32 xsave_pages(void)
+{
+	return (MAX(cpuid_xsave_size(), 576u) + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+struct vcpu *arch_vcpu_alloc(struct domain *d, u32 index)
+{
+	struct xvcpu *x = heap_pages(ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+
+	if (!x)
+		return NULL;
+	x->v.dom = d;
+	x->v.index = index;
+	x->xsave = heap_pages(xsave_pages());
+	if (!x->xsave)
+		goto fail;
+	if (virt->vcpu_init(x) != DAIS_OK)
+		goto fail_xsave;
+	x86_reset_vcpu(x, false);
+	return &x->v;
+
+fail_xsave:
+	heap_pages_free(x->xsave, xsave_pages());
+fail:
+	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+	return NULL;
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+	struct xvcpu *x = xvcpu(v);
+
+	timer_cancel(&x->lapic.timer);
+	virt->vcpu_free(x);
+	heap_pages_free(x->xsave, xsave_pages());
+	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+}
+
+static struct dais_seg seg(u16 selector, u16 attr)
+{
+	return (struct dais_seg){ .selector = selector, .attr = attr, .limit = 0xffff };
+}
+
+/* SDM vol. 3 table 10-1 */
+static void reset_sregs(struct dais_sregs *s, bool init)
+{
+	u64 keep = init ? s->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW;
+
+	memset(s, 0, sizeof(*s));
+	s->cs = seg(0xf000, 0x9b);
+	s->cs.base = 0xffff0000;
+	s->es = s->ss = s->ds = s->fs = s->gs = seg(0, 0x93);
+	s->ldtr = seg(0, 0x82);
+	s->tr = seg(0, 0x8b);
+	s->gdt_limit = s->idt_limit = 0xffff;
+	s->cr0 = CR0_ET | keep;
+}
+
+static void reset_xsave(struct xvcpu *x)
+{
+	u8 *area = x->xsave;
+
+	memset(area, 0, xsave_pages() * PAGE_SIZE);
+	*(u16 *)area = 0x37f;         /* FCW */
+	*(u32 *)(area + 24) = 0x1f80; /* MXCSR */
+	*(u64 *)(area + 512) = 3;     /* XSTATE_BV: the legacy area holds it */
+	x->xcr0 = 1;
+}
+
+void x86_reset_vcpu(struct xvcpu *x, bool init)
+{
+	x86_sregs(x);
+	reset_sregs(&x->sregs, init);
+	x->sregs_cached = x->sregs_dirty = true;
+	memset(x->gpr, 0, sizeof(x->gpr));
+	x->gpr[RDX] = 0x600;
+	x->rip = 0xfff0;
+	x->rflags = 2;
+	x->shadow = false;
+	x->inject.type = EVENT_NONE;
+	x->nmi_masked = false;
+	x->replay = false;
+	x->served_count = x->served_pos = 0;
+	memset(x->dr, 0, sizeof(x->dr));
+	virt->write_debug(x, 0xffff0ff0, 0x400);
+	virt->want_iret(x, false);
+	lapic_reset(x, init);
+	if (init)
+		return;
+	reset_xsave(x);
+	x->pat = 0x0007040600070406ULL;
+	virt->write_msr(x, MSR_PAT, x->pat);
+}
+
+struct dais_sregs *x86_sregs(struct xvcpu *x)
+{
+	if (!x->sregs_cached) {
+		virt->read_sregs(x, &x->sregs);
+		x->sregs.cr8 = x->lapic.tpr >> 4;
+		x->sregs.xcr0 = x->xcr0;
+		x->sregs.apic_base = x->lapic.base_msr;
+		x->sregs_cached = true;
+	}
+	return &x->sregs;
+}
+
+u32 x86_cpl(struct xvcpu *x)
+{
+	const struct dais_sregs *s = x86_sregs(x);
+
+	if (!(s->cr0 & CR0_PE))
+		return 0;
+	return x->rflags & RFLAGS_VM ? 3 : s->ss.attr >> 5 & 3;
+}
+
+/* --- exceptions --- */
+
+static bool contributory(u8 v)
+{
+	return v == 0 || (v >= VEC_TS && v <= VEC_GP);
+}
+
+static void queue_exception(struct xvcpu *x, u8 vector, bool has_error, u32 error)
+{
+	struct guest_event *e = &x->inject;
+
+	if (e->type == EVENT_EXCEPTION && e->vector == VEC_DF) {
+		domain_kill(x->v.dom, DAIS_DEATH_TRIPLE_FAULT, "vCPU %u: triple fault at RIP %lx", x->v.index, x->rip);
+		return;
+	}
+	if (e->type == EVENT_EXCEPTION && ((contributory(e->vector) && contributory(vector)) ||
+					   (e->vector == VEC_PF && (contributory(vector) || vector == VEC_PF)))) {
+		*e = (struct guest_event){ EVENT_EXCEPTION, VEC_DF, true, 0 };
+		return;
+	}
+	*e = (struct guest_event){ EVENT_EXCEPTION, vector, has_error, error };
+}
+
+void x86_exception(struct xvcpu *x, u8 vector)
+{
+	queue_exception(x, vector, false, 0);
+}
+
+void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
+{
+	/* no error codes in real mode: SDM vol. 3 §21.1.4 */
+	queue_exception(x, vector, x86_sregs(x)->cr0 & CR0_PE, x86_sregs(x)->cr0 & CR0_PE ? error : 0);
+}
+
+void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
+{
+	x86_sregs(x)->cr2 = linear;
+	x86_sregs_changed(x);
+	x86_exception_error(x, VEC_PF, error);
+}
+
+void x86_skip(struct xvcpu *x, u32 length)
+{
+	const struct dais_sregs *s;
+
+	x->rip += length;
+	x->shadow = false;
+	x->served_count = x->served_pos = 0;
+	if (unlikely(x->rip >> 32 || !x->rip)) { /* the only way the 64-bit sum can be wrong outside 64-bit mode */
+		s = x86_sregs(x);
+		if (!(s->efer & EFER_LMA) || !(s->cs.attr & 0x200))
+			x->rip &= 0xffffffff;
+	}
+	x->rflags &= ~RFLAGS_RF;
+	if (unlikely(x->rflags & RFLAGS_TF)) {
+		u64 dr6, dr7;
+
+		virt->read_debug(x, &dr6, &dr7);
+		virt->write_debug(x, dr6 | 1 << 14, dr7);
+		x86_exception(x, VEC_DB);
+	}
+}
+
+/* --- hardware state that Dais switches --- */
+
+static void xsave_out(struct xvcpu *x)
+{
+	if (!host.xsave) {
+		__asm__ volatile("fxsave64 (%0)" : : "r"(x->xsave) : "memory");
+		return;
+	}
+	x->xcr0 = xgetbv(0); /* TCG ignores the intercept of XSETBV */
+	xsetbv(0, cpuid_xcr0_allowed());
+	__asm__ volatile("xsave64 (%0)" : : "r"(x->xsave), "a"(~0u), "d"(~0u) : "memory");
+}
+
+static void xsave_in(struct xvcpu *x)
+{
+	if (!host.xsave) {
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(x->xsave) : "memory");
+		return;
+	}
+	xsetbv(0, cpuid_xcr0_allowed());
+	__asm__ volatile("xrstor64 (%0)" : : "r"(x->xsave), "a"(~0u), "d"(~0u) : "memory");
+	xsetbv(0, x->xcr0);
+}
+
+void arch_vcpu_unload(struct vcpu *v)
+{
+	struct xvcpu *x = xvcpu(v);
+	struct cpu *c = this_cpu();
+
+	if (c->loaded != x)
+		return;
+	xsave_out(x);
+	x->dr[0] = read_dr0();
+	x->dr[1] = read_dr1();
+	x->dr[2] = read_dr2();
+	x->dr[3] = read_dr3();
+	c->loaded = NULL;
+}
+
+static bool loaded_here(const struct xvcpu *x)
+{
+	return this_cpu()->loaded == x;
+}
+
+u64 x86_xcr0(struct xvcpu *x)
+{
+	if (host.xsave && loaded_here(x))
+		x->xcr0 = xgetbv(0); /* TCG ignores the intercept of XSETBV */
+	return x->xcr0;
+}
+
+void x86_set_xcr0(struct xvcpu *x, u64 value)
+{
+	x->xcr0 = value;
+	if (host.xsave && loaded_here(x))
+		xsetbv(0, value);
+}
+
+void x86_set_tsc_aux(struct xvcpu *x, u64 value)
+{
+	x->tsc_aux = value;
+	if (host.rdtscp && loaded_here(x))
+		wrmsr(MSR_TSC_AUX, value);
+}
+
+void x86_vcpu_load(struct xvcpu *x)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded == x)
+		return;
+	if (c->loaded)
+		arch_vcpu_unload(&c->loaded->v);
+	defences_switch_to(&x->v);
+	xsave_in(x);
+	write_dr0(x->dr[0]);
+	write_dr1(x->dr[1]);
+	write_dr2(x->dr[2]);
+	write_dr3(x->dr[3]);
+	if (host.rdtscp)
+		wrmsr(MSR_TSC_AUX, x->tsc_aux);
+	c->loaded = x;
+	x->v.last_cpu = c->id;
+	virt->vcpu_load(x);
+	pv_enter(x);
+}
+
+/* --- what kernel/ asks --- */
+
+bool arch_vcpu_has_work(struct vcpu *v)
+{
+	return atomic_load(&v->pending) || lapic_deliverable(&xvcpu(v)->lapic) >= 0 || atomic_load(&this_cpu()->pending);
+}
+
+bool arch_vcpu_irqs_off(struct vcpu *v)
+{
+	return !(xvcpu(v)->rflags & RFLAGS_IF);
+}
+
+void arch_vcpu_result(struct vcpu *v, status_t s, u64 value, u64 value2)
+{
+	xvcpu(v)->gpr[RAX] = s;
+	xvcpu(v)->gpr[RDI] = value;
+	xvcpu(v)->gpr[RSI] = value2;
+}
+
+void nested_flush(struct domain *d)
+{
+	u64 gen = atomic_add(&d->flush_gen, 1);
+
+	/* in_guest is set before flush_gen is read (run.c), so that a vCPU enters with the new number or is seen here */
+	for (u32 i = 0; i < d->max_vcpus; i++) {
+		struct vcpu *v = atomic_load(&d->vcpu[i]);
+		u32 cpu = v ? atomic_load(&v->on_cpu) : 0;
+
+		if (!cpu || atomic_load(&v->in_guest) != 1)
+			continue;
+		cpu_poke(cpu - 1);
+		while (atomic_load(&v->in_guest) == 1 && atomic_load(&xvcpu(v)->flush_seen) < gen)
+			cpu_relax();
+	}
+}
+
+void arch_info(struct dais_info *info)
+{
+	memcpy(info->cpu_vendor, host.vendor, sizeof(info->cpu_vendor));
+	memcpy(info->cpu_name, host.name, sizeof(info->cpu_name));
+	format(info->virt, sizeof(info->virt), "%s", virt->name);
+	info->cpus = boot->cpu_count;
+	info->cpus_skipped = boot->cpus_skipped;
+	info->asids = virt->asids();
+	info->host_x2apic = host.x2apic;
+	info->xsave_size = cpuid_xsave_size();
+	info->control_vcpus = boot->control_vcpus;
+	virt->features(info->features, DAIS_INFO_NAMES);
+	defences_list(info->defences, DAIS_INFO_NAMES);
+}

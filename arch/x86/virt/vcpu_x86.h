@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The x86 part of domains and vCPUs, and what the shared virt/ code asks of a vendor (svm/, vmx/). */
+#ifndef DAIS_VCPU_X86_H
+#define DAIS_VCPU_X86_H
+
+#include "arch/x86/virt/lapic.h"
+#include "arch/x86/virt/nested.h"
+#include "kernel/domain.h"
+#include "kernel/vcpu.h"
+
+/* Register numbers as instructions encode them */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+
+/* Why the guest left, read once by the vendor; no policy in it. */
+enum exit_kind {
+	EXIT_INTR,          /* physical interrupt: taken when the window opens */
+	EXIT_NMI,           /* physical NMI */
+	EXIT_MACHINE_CHECK,
+	EXIT_INIT,          /* physical INIT */
+	EXIT_HLT, EXIT_PAUSE, EXIT_CPUID, EXIT_HYPERCALL,
+	EXIT_MSR_READ, EXIT_MSR_WRITE,
+	EXIT_IO,            /* io */
+	EXIT_NESTED_FAULT,  /* fault */
+	EXIT_CR8_WRITE,     /* cr8.reg, when the vendor knows it, else 0xff */
+	EXIT_XSETBV, EXIT_WBINVD, EXIT_RDPMC,
+	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
+	EXIT_REFUSED,       /* an instruction that no guest has: #UD */
+	EXIT_EXCEPTION,     /* event: to be given back to the guest */
+	EXIT_IRET,          /* NMI mask ends after it */
+	EXIT_INT_WINDOW,
+	EXIT_SHUTDOWN,      /* triple fault */
+	EXIT_INVALID,       /* entry refused the state; detail names why */
+	EXIT_UNKNOWN,       /* detail = the vendor's code */
+	EXIT_KINDS
+};
+
+/* An event that goes into the guest at entry, or was being delivered when the exit came. */
+enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT /* INT n, re-executed instead */ };
+struct guest_event { u8 type, vector; bool has_error; u32 error; };
+
+struct exit {
+	u32 kind;                  /* enum exit_kind */
+	u32 insn_len;              /* bytes, 0 = not known: decode */
+	u64 next_rip;              /* after an IO, 0 = not known */
+	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
+	struct { u16 port; u8 size; bool in, string, rep; u8 seg /* 0xff unknown */, addr_size /* 2, 4, 8; 0 unknown */; } io;
+	struct { u64 gpa; bool write, exec, present, table_walk; } fault; /* table_walk: hit while walking the guest's own tables */
+	struct { u8 reg; } cr8;
+	struct guest_event event;  /* EXIT_EXCEPTION */
+	struct guest_event vectoring; /* event whose delivery the exit cut short */
+};
+
+/* One access that an instruction made to emulated memory or a port, so that the
+ * instruction can be started again once the monitor has served the last. */
+struct served { u64 addr, value; u8 size, write, port, done; };
+#define SERVED_MAX 4
+
+struct xvcpu {
+	struct vcpu v;             /* first */
+	u64 gpr[16];               /* RSP and RAX too: the vendor moves them */
+	u64 rip, rflags;
+	struct exit exit;
+	struct dais_sregs sregs;   /* valid while sregs_cached: x86_sregs() */
+	bool sregs_cached, sregs_dirty;
+	bool shadow;               /* interrupt shadow: read at exit, written at entry */
+	bool replay;               /* the exit is to be handled again: its access was served */
+	struct guest_event inject; /* to deliver at the next entry (exception or re-injection) */
+	bool nmi_masked, nmi_after_iret;
+	u8 sipi_vector;
+	struct served served[SERVED_MAX]; u32 served_count, served_pos;
+	struct lapic lapic;
+	/* state that Dais switches */
+	void *xsave; u64 xcr0; bool fpu_loaded_once;
+	u64 dr[4];
+	u64 tsc_aux, tsc_adjust, spec_ctrl, pat, misc_enable, mtrr_def, mtrr_fixed[11], mcg_status;
+	/* KVM's paravirtual interface */
+	u64 pv_clock, pv_wall, pv_steal, pv_steal_tsc, pv_poll; u32 pv_kicked;
+	u64 flush_seen;            /* domain's flush_gen at the last entry */
+	u32 nested_gen_seen;
+	void *vendor;              /* struct svm_vcpu or vmx_vcpu */
+	u64 exit_count[EXIT_KINDS];
+};
+
+struct xdomain {
+	struct domain d;           /* first */
+	struct nested nt;
+	void *vendor;              /* bitmaps */
+	u64 epoch_tsc;             /* TSC when the domain was created: kvm-clock's zero */
+};
+
+static inline struct xvcpu *xvcpu(struct vcpu *v) { return (struct xvcpu *)v; }
+static inline struct xdomain *xdomain(struct domain *d) { return (struct xdomain *)d; }
+static inline bool is_control(const struct xvcpu *x) { return x->v.dom->slot == 0; }
+static inline struct vcpu *xv(struct xvcpu *x) { return &x->v; }
+
+/* The back end, chosen once at start. Everything it can do without being asked is in here. */
+struct virt_ops {
+	const char *name;                                   /* "AMD-V" */
+	const struct nested_format *nested;
+	status_t (*cpu_start)(u32 cpu);                     /* switch it on, on this CPU */
+	status_t (*domain_init)(struct xdomain *d);         /* bitmaps by the MSR policy; control: ports pass but the trapped ones */
+	void (*domain_free)(struct xdomain *d);
+	status_t (*vcpu_init)(struct xvcpu *x);             /* reset state (SDM vol. 3 §10.1.1) */
+	void (*vcpu_free)(struct xvcpu *x);
+	void (*vcpu_load)(struct xvcpu *x);                 /* another vCPU ran on this CPU, or this one elsewhere */
+	/* Enters, returns at the exit with x->exit, rip, rflags, gpr, shadow filled. `irq`: vector to offer, or -1. *irq_taken says whether it was delivered. */
+	void (*enter)(struct xvcpu *x, int irq, bool *irq_taken);
+	void (*read_sregs)(struct xvcpu *x, struct dais_sregs *s);
+	void (*write_sregs)(struct xvcpu *x, const struct dais_sregs *s);
+	u64 (*read_msr)(struct xvcpu *x, u32 msr);          /* of those that the hardware switches: STAR … KERNEL_GS_BASE, SYSENTER */
+	void (*write_msr)(struct xvcpu *x, u32 msr, u64 value);
+	void (*read_debug)(struct xvcpu *x, u64 *dr6, u64 *dr7);
+	void (*write_debug)(struct xvcpu *x, u64 dr6, u64 dr7);
+	void (*set_tsc_offset)(struct xvcpu *x, u64 offset);
+	void (*flush)(struct xvcpu *x);                     /* all its translations on this CPU, at the next entry */
+	void (*want_iret)(struct xvcpu *x, bool on);        /* EXIT_IRET */
+	void (*trap_port)(u16 port, bool on);               /* in the control domain's I/O bitmap; at boot */
+	void (*features)(struct dais_named *f, u32 n);      /* for dais info */
+	u32 (*asids)(void);
+};
+extern const struct virt_ops *virt;
+
+/* Segments and control registers of the guest, read from the vendor once per exit. x86_sregs_changed writes them back at entry. */
+struct dais_sregs *x86_sregs(struct xvcpu *x);
+static inline void x86_sregs_changed(struct xvcpu *x) { x->sregs_dirty = true; }
+/* CPL 0..3; 3 in virtual-8086 mode */
+u32 x86_cpl(struct xvcpu *x);
+
+/* Queue an exception for the next entry; when another is pending: the double-fault rules (SDM vol. 3 §6.15). */
+void x86_exception(struct xvcpu *x, u8 vector);
+void x86_exception_error(struct xvcpu *x, u8 vector, u32 error);
+void x86_page_fault(struct xvcpu *x, u64 linear, u32 error);
+
+/* XCR0 as it is now, and a valid new value: in the hardware at once when the vCPU is loaded here */
+u64 x86_xcr0(struct xvcpu *x);
+void x86_set_xcr0(struct xvcpu *x, u64 value);
+void x86_set_tsc_aux(struct xvcpu *x, u64 value);
+
+/* Ends the current instruction: RIP += length (wrapped to the mode's size), shadow off, RF off, single-step trap if TF. */
+void x86_skip(struct xvcpu *x, u32 length);
+
+/* --- access.c: where an access to emulated memory or ports goes --- */
+enum access { ACCESS_DONE, ACCESS_EXIT /* the monitor serves it: unwind, the instruction starts again */, ACCESS_DIED };
+enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value);
+
+/* Brings its state into this CPU's registers, after saving what they hold. */
+void x86_vcpu_load(struct xvcpu *x);
+
+/* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
+void x86_reset_vcpu(struct xvcpu *x, bool init);  /* init: INIT keeps XSAVE, most MSRs */
+
+#endif

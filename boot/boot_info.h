@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the loader hands to the hypervisor: all that was parsed before boot
+ * services ended (ELF, bzImage, configuration, MADT, MCFG, FADT), so that the
+ * core parses no file. The loader owns this layout's writing, the core its
+ * reading; both refuse another version.
+ *
+ * Entry into the hypervisor: CPU in long mode on the firmware's identity
+ * mapping, interrupts off, RDI = physical address of struct boot_info, RIP =
+ * physical address of the ELF entry point, RSP = a small stack inside
+ * BOOT_MEM_DAIS. Image, boot_info and all it points to lie below 4 GiB.
+ */
+#ifndef DAIS_BOOT_INFO_H
+#define DAIS_BOOT_INFO_H
+
+#include <stdint.h>
+
+#define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
+#define BOOT_INFO_VERSION 1
+
+/* The hypervisor's link address; p_paddr is the offset from the image's base,
+ * which the loader aligns to 2 MiB. */
+#define BOOT_IMAGE_VIRT   0xffffffff80000000ULL
+#define BOOT_IMAGE_ALIGN  0x200000ULL
+
+/* Whom a range of physical RAM belongs to. What no range names is device
+ * memory (or nothing), which the control domain sees as it is. */
+enum boot_mem_kind {
+	BOOT_MEM_CONTROL  = 1, /* RAM of the control domain */
+	BOOT_MEM_POOL     = 2, /* RAM for Dais's objects and for guests */
+	BOOT_MEM_DAIS     = 3, /* image, boot_info, trampoline: never seen by a domain */
+	BOOT_MEM_FIRMWARE = 4, /* runtime services, ACPI, reserved RAM: the control domain's, identity */
+};
+
+struct boot_mem {
+	uint64_t base;  /* physical, 4 KiB aligned */
+	uint64_t pages; /* 4 KiB units, > 0; sorted by base, no overlap */
+	uint32_t kind;  /* enum boot_mem_kind */
+	uint32_t reserved;
+};
+
+struct boot_cpu {
+	uint32_t apic_id; /* x2APIC ID */
+	uint32_t acpi_uid;
+};
+
+struct boot_ioapic {
+	uint64_t base;     /* physical address of the register page */
+	uint32_t id;
+	uint32_t gsi_base;
+};
+
+struct boot_ecam {
+	uint64_t base; /* physical address of bus 0's configuration space */
+	uint16_t segment;
+	uint8_t  bus_first, bus_last;
+	uint32_t reserved;
+};
+
+enum boot_console { BOOT_CONSOLE_NONE = 0, BOOT_CONSOLE_UART_IO = 1 };
+enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
+
+#define BOOT_F_TPM_MEASURED  (1u << 0) /* every loaded file was measured */
+#define BOOT_F_SECURE_BOOT   (1u << 1) /* firmware verified what was loaded */
+#define BOOT_F_NO_MITIGATION (1u << 2) /* "mitigations = off" in dais.conf */
+#define BOOT_F_X2APIC_OFF    (1u << 3) /* "x2apic = off": the host uses xAPIC */
+
+struct boot_info {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t size;           /* of this struct, bytes */
+
+	/* The hypervisor */
+	uint64_t image_base;     /* physical, 2 MiB aligned */
+	uint64_t image_size;     /* bytes in memory, bss included */
+	uint64_t trampoline;     /* physical page below 1 MiB for starting CPUs; BOOT_MEM_DAIS */
+
+	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
+	uint64_t mem;     uint32_t mem_count;     uint32_t flags; /* BOOT_F_* */
+	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
+	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
+	uint32_t cpus_skipped;   /* enabled in the MADT but left out (cpus = n) */
+
+	/* ACPI */
+	uint64_t rsdp;           /* the firmware's own */
+	uint64_t dmar, ivrs;     /* physical addresses of those tables, 0 = none */
+	uint32_t pm_timer_port;  /* I/O port of the ACPI PM timer, 0 = none */
+	uint32_t pm_timer_bits;  /* 24 or 32 */
+	uint32_t pm1a_cnt_port, pm1b_cnt_port; /* 0 = none */
+	uint32_t reset_port;     /* FADT reset register when it is an I/O port, else 0 */
+	uint32_t reset_value;
+	uint64_t hpet_base;      /* physical, 0 = none */
+
+	/* The control domain, entered by Linux's 64-bit boot protocol */
+	uint64_t control_entry;  /* RIP, physical = guest physical */
+	uint64_t control_params; /* RSI: struct boot_params */
+	uint64_t control_cr3;    /* identity page tables in the control domain's RAM, >= 4 GiB covered */
+	uint64_t control_stack;  /* RSP */
+	uint32_t control_vcpus;  /* 1..cpu_count; APIC IDs 0..n-1 in the virtual MADT */
+	uint32_t log_level;      /* 0 error, 1 warning, 2 info, 3 debug */
+
+	/* Console until the control domain enters */
+	uint32_t console;        /* enum boot_console */
+	uint32_t console_port;   /* I/O port base */
+	uint32_t console_baud;
+	uint32_t panic;          /* enum boot_panic */
+	uint64_t fb_base;        /* linear framebuffer, 0 = none */
+	uint32_t fb_width, fb_height, fb_pitch /* bytes */, fb_format; /* 0 = BGRX, 1 = RGBX */
+
+	/* Wall clock: seconds since 1970 UTC when the TSC read epoch_tsc */
+	uint64_t epoch_seconds, epoch_tsc;
+	uint64_t load_tsc;       /* TSC when the loader started */
+};
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* The public binary interface of Dais: hypercalls, statuses, shared pages. */
+#ifndef DAIS_ABI_H
+#define DAIS_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+typedef __u8 dais_u8; typedef __u16 dais_u16; typedef __u32 dais_u32; typedef __u64 dais_u64;
+#else
+#include <stdint.h>
+typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; typedef uint64_t dais_u64;
+#endif
+
+#define DAIS_ABI_VERSION  1
+#define DAIS_VERSION      "0.1.0"
+#define DAIS_PAGE_SIZE    4096
+#define DAIS_CALL_BASE    0xda150000ULL  /* RAX = this | call number */
+#define DAIS_CPUID_LEAF   0x40000100U    /* EBX:ECX:EDX = "DaisDaisDais"; +1: EAX = ABI version, EBX = DAIS_CPUID_* */
+#define DAIS_CPUID_SIGNATURE "DaisDaisDais"
+#define DAIS_CPUID_CONTROL   1u          /* this is the control domain */
+
+#define DAIS_MAX_VCPUS    512
+#define DAIS_MAX_CAPS     65536
+#define DAIS_MAX_TRAPS    64             /* ranges per domain */
+#define DAIS_MAX_EVENTS   4096           /* per domain */
+
+enum dais_status {
+	DAIS_OK = 0,
+	DAIS_BAD_CALL  = 1,  /* no such call, an unused argument not zero, or CPU state wrong for it */
+	DAIS_BAD_ARG   = 2,  /* value out of range, misaligned, or reserved bits set */
+	DAIS_BAD_CAP   = 3,  /* slot empty or beyond the table */
+	DAIS_BAD_TYPE  = 4,  /* capability to another kind of object */
+	DAIS_DENIED    = 5,  /* capability without the right */
+	DAIS_NO_MEMORY = 6,  /* pool or Dais's own heap exhausted */
+	DAIS_NO_SPACE  = 7,  /* a table is full: capabilities, traps, events */
+	DAIS_BUSY      = 8,  /* in use: running, lent, mapped elsewhere */
+	DAIS_BAD_STATE = 9,  /* out of order in the object's life */
+	DAIS_EXISTS    = 10, /* already there */
+	DAIS_AGAIN     = 11, /* progress was made, more is left: call again */
+	DAIS_STATUS_COUNT
+};
+
+/* Object types (a capability names exactly one object). */
+#define DAIS_T_ANY     0
+#define DAIS_T_DOMAIN  1
+#define DAIS_T_VCPU    2
+#define DAIS_T_POOL    3
+#define DAIS_T_EVENT   4
+
+/* Rights. Bits below 8 depend on the type, the others hold for all. */
+#define DAIS_R_NONE    0x0000
+#define DAIS_R_COPY    0x0100
+#define DAIS_R_REVOKE  0x0200
+#define DAIS_R_BIND    0x0400
+/* domain */
+#define DAIS_R_CONTROL 0x0001
+#define DAIS_R_MEMORY  0x0002
+#define DAIS_R_IRQ     0x0004
+#define DAIS_R_GRANT   0x0008  /* put capabilities into its table */
+/* vCPU */
+#define DAIS_R_STATE   0x0001
+#define DAIS_R_RUN     0x0002
+#define DAIS_R_SCHED   0x0004
+/* pool */
+#define DAIS_R_USE     0x0001
+/* event */
+#define DAIS_R_SEND    0x0001
+#define DAIS_R_TAKE    0x0002
+#define DAIS_R_ALL     0x07ff
+
+/* The control domain's initial capabilities */
+#define DAIS_CAP_SELF  0       /* always means the caller's own domain; no slot */
+#define DAIS_CAP_POOL  1       /* all free memory */
+
+enum dais_info_what { DAIS_INFO_PAGE = 0, DAIS_INFO_VERSION = 1, DAIS_INFO_TSC_HZ = 2 };
+
+enum dais_dom_op {
+	DAIS_DOM_ACTIVATE = 0, /* CONFIG -> RUNNING; vCPU 0 starts, others wait for SIPI */
+	DAIS_DOM_PAUSE    = 1, /* RUNNING -> PAUSED: no vCPU runs on return */
+	DAIS_DOM_UNPAUSE  = 2,
+	DAIS_DOM_KILL     = 3, /* any -> DEAD: no vCPU ever runs again; arg: enum dais_death of the caller's */
+	DAIS_DOM_SHUTDOWN = 4, /* control domain, on itself: S5 and reset may pass from now on (arg 1), or no longer (0) */
+	DAIS_DOM_LOG_LEVEL = 5, /* on itself: arg 0..3 */
+	DAIS_DOM_TRACE     = 6, /* on itself: arg 0 off, 1 on */
+};
+
+enum dais_dom_state { DAIS_DOM_CONFIG = 0, DAIS_DOM_RUNNING = 1, DAIS_DOM_PAUSED = 2, DAIS_DOM_DEAD = 3 };
+
+/* Why a domain died; text in the domain page. */
+enum dais_death {
+	DAIS_DEATH_NONE = 0,
+	DAIS_DEATH_POWEROFF = 1,     /* the guest asked (said by its monitor) */
+	DAIS_DEATH_REBOOT = 2,       /* the guest asked (said by its monitor) */
+	DAIS_DEATH_DESTROYED = 3,    /* by the control domain */
+	DAIS_DEATH_TRIPLE_FAULT = 4,
+	DAIS_DEATH_BAD_STATE = 5,    /* VM entry refused the guest's state */
+	DAIS_DEATH_EMULATION = 6,    /* an instruction on device memory that Dais does not emulate */
+	DAIS_DEATH_MEMORY = 7,       /* Dais had no memory for it */
+	DAIS_DEATH_MONITOR = 8,      /* its monitor went away or failed */
+	DAIS_DEATH_MACHINE_CHECK = 9,
+};
+
+/* mem_map */
+enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
+#define DAIS_MAP_READ   1ULL
+#define DAIS_MAP_WRITE  2ULL
+#define DAIS_MAP_EXEC   4ULL
+#define DAIS_MAP_RWX    7ULL
+#define DAIS_MAP_SHARE  8ULL
+
+/* vcpu_create */
+#define DAIS_VCPU_AUTONOMOUS 1ULL
+
+enum dais_sched_param {
+	DAIS_SCHED_WEIGHT = 0,   /* 1..10000, default 100 */
+	DAIS_SCHED_CPU = 1,      /* home CPU, 0..cpus-1 */
+	DAIS_SCHED_SLICE_US = 2, /* round-robin slice, 100..100000, default 5000 */
+};
+
+enum dais_stat {
+	/* global (object = 0) */
+	DAIS_STAT_FRAMES_TOTAL = 0,  /* pool at boot, 4 KiB */
+	DAIS_STAT_FRAMES_FREE,
+	DAIS_STAT_FRAMES_GUEST,      /* owned by guests */
+	DAIS_STAT_FRAMES_DAIS,       /* taken by Dais's heap, image apart */
+	DAIS_STAT_HEAP_USED,         /* bytes of that in use */
+	DAIS_STAT_DOMAINS,
+	DAIS_STAT_VCPUS,
+	DAIS_STAT_CAPS,              /* filled slots in all domains */
+	DAIS_STAT_EVENTS,
+	DAIS_STAT_POOLS,
+	DAIS_STAT_CHECK,             /* walks the frame database and all tables: 0 = every invariant holds, else a number naming the first that doesn't */
+	DAIS_STAT_CPU_IDLE_TSC,      /* summed over CPUs */
+	/* domain */
+	DAIS_STAT_DOM_FRAMES = 32,
+	DAIS_STAT_DOM_STATE,         /* enum dais_dom_state */
+	DAIS_STAT_DOM_HEAP,          /* bytes of Dais's heap held for it */
+	/* vCPU */
+	DAIS_STAT_VCPU_TSC = 64,     /* time in guest mode, TSC ticks */
+	DAIS_STAT_VCPU_EXITS,
+	DAIS_STAT_VCPU_ACTIVITY,     /* enum dais_activity */
+	DAIS_STAT_VCPU_CPU,          /* CPU it ran on last */
+	/* pool */
+	DAIS_STAT_POOL_FREE = 96,
+};
+
+enum dais_activity {
+	DAIS_ACT_WAIT_SIPI = 0, DAIS_ACT_RUNNABLE = 1, DAIS_ACT_HALTED = 2,
+	DAIS_ACT_PARKED = 3, /* waits for its monitor */
+};
+
+/* trap_set */
+enum dais_trap_kind { DAIS_TRAP_PORT = 0, DAIS_TRAP_MMIO = 1 };
+enum dais_trap_action {
+	DAIS_TRAP_DENY  = 0, /* reads all ones, writes dropped: what every range is by default */
+	DAIS_TRAP_EXIT  = 1, /* exit to the monitor */
+	DAIS_TRAP_EVENT = 2, /* write: raises the trap event with value's bits, goes on; read: all ones */
+	DAIS_TRAP_POST  = 3, /* write: appends the bytes to the domain's console ring, goes on; read: all ones */
+	DAIS_TRAP_CONST = 4, /* read: value; writes dropped */
+};
+
+/* ev_bind: what raises the event, or where it goes */
+enum dais_ev_bind {
+	DAIS_EV_TO_MSIX   = 0, /* control domain: value = MSI-X index of its virtual function */
+	DAIS_EV_TO_VCPU   = 1, /* object = a vCPU of the caller's domain; value = vector 32..255 */
+	DAIS_EV_FROM_VCPU = 2, /* object = vCPU: its exits when autonomous, its wake-ups when hosted; value = bits */
+	DAIS_EV_FROM_DOM  = 3, /* object = domain: its death; value = bits */
+	DAIS_EV_FROM_TRAP = 4, /* object = domain: its EVENT traps; value = 0 */
+	DAIS_EV_TO_NONE   = 5, /* ends TO_MSIX and TO_VCPU */
+};
+
+/* vcpu_state */
+#define DAIS_STATE_GET 0x000ULL
+#define DAIS_STATE_SET 0x100ULL
+enum dais_state_group {
+	DAIS_STATE_GPRS = 0,  /* struct dais_gprs */
+	DAIS_STATE_SREGS = 1, /* struct dais_sregs */
+	DAIS_STATE_MSRS = 2,  /* array of struct dais_msr; index given in both directions */
+	DAIS_STATE_LAPIC = 3, /* 1 KiB: registers at offset = xAPIC offset / 4 … as u32[256] */
+	DAIS_STATE_DEBUG = 4, /* struct dais_debug */
+	DAIS_STATE_XSAVE = 5, /* standard XSAVE format, size in the info page */
+	DAIS_STATE_EVENTS = 6, /* struct dais_events */
+};
+
+struct dais_gprs {
+	dais_u64 rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+	dais_u64 rip, rflags;
+};
+
+struct dais_seg {
+	dais_u16 selector;
+	dais_u16 attr;   /* bits 0-7: descriptor bits 40-47; bits 8-11: bits 52-55; bit 12: unusable */
+	dais_u32 limit;  /* in bytes */
+	dais_u64 base;
+};
+#define DAIS_SEG_UNUSABLE 0x1000
+
+struct dais_sregs {
+	struct dais_seg es, cs, ss, ds, fs, gs, ldtr, tr;
+	dais_u64 gdt_base, idt_base;
+	dais_u32 gdt_limit, idt_limit;
+	dais_u64 cr0, cr2, cr3, cr4, cr8, efer, xcr0, apic_base;
+};
+
+struct dais_msr { dais_u32 index, reserved; dais_u64 value; };
+struct dais_debug { dais_u64 dr0, dr1, dr2, dr3, dr6, dr7; };
+struct dais_events {
+	dais_u32 activity;         /* enum dais_activity, PARKED excluded */
+	dais_u32 shadow;           /* 1: interrupt shadow */
+	dais_u32 exception;        /* vector | 1<<8 error code valid | 1<<31 pending */
+	dais_u32 error_code;
+	dais_u32 nmi_pending, nmi_masked;
+	dais_u32 sipi_vector, reserved;
+};
+
+/* vcpu_run's value, and `reason` of a parked vCPU */
+enum dais_exit {
+	DAIS_EXIT_NONE = 0,
+	DAIS_EXIT_INTR = 1,     /* the lender has an interrupt, an NMI or other work: open interrupts, call again */
+	DAIS_EXIT_HLT = 2,      /* halted or waiting for SIPI: wait for its event, call again */
+	DAIS_EXIT_KICK = 3,
+	DAIS_EXIT_IO = 4,       /* struct dais_exit_io; for a read put the value in data, then run/resume */
+	DAIS_EXIT_MMIO = 5,     /* struct dais_exit_mmio, likewise */
+	DAIS_EXIT_EOI = 6,      /* end of a level-triggered interrupt: vector in eoi.vector */
+	DAIS_EXIT_PAUSED = 7,   /* the domain is paused */
+	DAIS_EXIT_DEAD = 8,     /* the domain is dead: see its page */
+};
+
+struct dais_exit_io   { dais_u16 port; dais_u8 size /* 1, 2, 4 */, write; dais_u32 reserved; dais_u64 data; };
+struct dais_exit_mmio { dais_u64 gpa; dais_u8 size /* 1, 2, 4, 8 */, write, reserved[6]; dais_u64 data; };
+struct dais_exit_eoi  { dais_u32 vector; };
+
+/* One page per vCPU, of Dais's memory, seen by whoever created the vCPU at
+ * GPA = HPA. Dais reads from it only `data` of a served exit and, during
+ * vcpu_state, data[], each once. */
+struct dais_vcpu_page {
+	dais_u32 reason;   /* enum dais_exit */
+	dais_u32 index;    /* of the vCPU */
+	union {
+		struct dais_exit_io io;
+		struct dais_exit_mmio mmio;
+		struct dais_exit_eoi eoi;
+		dais_u8 pad[56];
+	};
+	dais_u64 exits, guest_tsc;  /* statistics, written at each exit to the monitor */
+	dais_u8  reserved[2048 - 80];
+	dais_u8  data[2048];        /* vcpu_state */
+};
+
+/* The area shared with the creator of a domain: this page, one page for the
+ * monitor's own state, and the console ring. */
+#define DAIS_DOM_AREA_PAGES   4
+#define DAIS_DOM_MONITOR_PAGE 1
+#define DAIS_DOM_RING_PAGE    2
+#define DAIS_DOM_RING_SIZE    8192
+struct dais_dom_page {
+	dais_u32 id;             /* never reused while Dais is up */
+	dais_u32 state;          /* enum dais_dom_state */
+	dais_u32 death;          /* enum dais_death */
+	dais_u32 max_vcpus;
+	char     reason[128];    /* text of the death: what happened, where */
+	dais_u64 created_tsc;
+	dais_u64 ring_head;      /* bytes ever written to the console ring; position = head % size */
+	/* Written by the creator, kept by Dais for whoever comes later */
+	char     name[64];
+	dais_u8  uuid[16];
+	dais_u64 ring_tail;      /* bytes consumed */
+	dais_u64 memory;         /* bytes of RAM that the guest was given */
+};
+
+/* The information page: read-only for the control domain. */
+#define DAIS_INFO_NAMES 32
+struct dais_named { char name[24]; dais_u32 present, used; };
+struct dais_info {
+	dais_u32 abi, size;
+	char     version[32];
+	char     cpu_vendor[16], cpu_name[56], virt[16] /* "AMD-V" */;
+	dais_u32 cpus, cpus_skipped, asids, pad0;
+	dais_u64 tsc_hz;
+	dais_u64 mem_total, mem_control, mem_pool_total, mem_pool_free, mem_guests, mem_dais, mem_dais_image; /* bytes */
+	dais_u64 heap_used;
+	dais_u32 domains, vcpus, caps, events;
+	dais_u32 iommu;                                /* 0: none in use: DMA unprotected */
+	dais_u32 host_x2apic;
+	dais_u32 xsave_size;                           /* of DAIS_STATE_XSAVE */
+	dais_u32 control_vcpus;
+	struct dais_named features[DAIS_INFO_NAMES];   /* name "" ends */
+	struct dais_named defences[DAIS_INFO_NAMES];
+	dais_u64 log_hpa, log_size;                    /* struct dais_log, read-only mapped */
+	dais_u64 trace_hpa, trace_cpu_size;            /* per-CPU struct dais_trace, consecutive */
+	dais_u64 pending_hpa;                          /* struct dais_pending[], one per MSI-X vector of the virtual function, read-write */
+	dais_u32 pending_count, flags;                 /* DAIS_INFO_F_* */
+	dais_u64 cpu_idle_tsc[512];                    /* per CPU */
+};
+#define DAIS_INFO_F_TPM 1u
+#define DAIS_INFO_F_SECURE_BOOT 2u
+
+struct dais_log { dais_u64 head; /* bytes ever written */ dais_u64 size; char text[]; };
+
+struct dais_trace_entry { dais_u64 tsc; dais_u16 kind, cpu; dais_u32 vcpu /* domain id << 16 | index */; dais_u64 a, b; };
+enum dais_trace_kind { DAIS_TRACE_EXIT = 1 /* a = neutral reason, b = rip */, DAIS_TRACE_CALL = 2 /* a = number, b = status */, DAIS_TRACE_SWITCH = 3, DAIS_TRACE_IRQ = 4 /* a = vector */ };
+struct dais_trace { dais_u64 head; dais_u64 count; struct dais_trace_entry entry[]; };
+
+/* Pending events of one MSI-X vector: event e sets word[e / 64], bit e % 64,
+ * then bit e / 64 of select, then raises the vector. The receiver exchanges
+ * select with 0, then each word named in it. 1 KiB apart. */
+struct dais_pending { dais_u64 select; dais_u64 word[DAIS_MAX_EVENTS / 64]; dais_u8 pad[1024 - 8 - DAIS_MAX_EVENTS / 8]; };
+
+/* The virtual PCI function that carries the control domain's events */
+#define DAIS_PCI_VENDOR 0xda15
+#define DAIS_PCI_DEVICE 0x0001
+#define DAIS_PCI_CLASS  0x088000 /* base system peripheral, other */
+
+enum dais_call_nr {
+#define DAIS_CALL(nr, name, args, doc) DAIS_NR_##name = nr,
+#include "calls.def"
+#undef DAIS_CALL
+	DAIS_CALL_COUNT
+};
+
+#endif

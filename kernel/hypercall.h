@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Dispatch of hypercalls: decode, check capabilities by the list, trace, act. */
+#ifndef DAIS_HYPERCALL_H
+#define DAIS_HYPERCALL_H
+
+#include "kernel/cap.h"
+#include "kernel/vcpu.h"
+
+struct call {
+	struct vcpu *self;
+	struct domain *dom;   /* the caller's */
+	u64 arg[6];
+	struct cap cap[6];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own */
+	u64 out[2];
+};
+
+/* arg and out as in the ABI. */
+status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[6], u64 out[2]);
+
+/* Handlers, one per call, named after the list: status_t call_<name>(struct call *c) */
+#define DAIS_CALL(nr, name, args, doc) status_t call_##name(struct call *c);
+#include <dais/calls.def>
+#undef DAIS_CALL
+
+#endif

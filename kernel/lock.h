@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Spinlocks (ticket). Host mode runs with interrupts off, so no lock needs an
+ * irq-safe form; NMI and machine-check code takes none.
+ *
+ * Lock order, outermost first:
+ *   1. mgmt_lock         creation, destruction, configuration (kernel/domain.c)
+ *   2. domain's mem lock one guest's, then the control domain's (kernel/mem.h)
+ *   3. frames lock       (kernel/frame.c)
+ *   4. heap lock         (kernel/heap.c)
+ *   5. capability lock   one for all tables' contents (kernel/cap.c)
+ *   6. event lock        of one event (kernel/event.c)
+ *   7. run-queue lock    of one CPU (kernel/sched/)
+ *   8. timer lock        of one CPU (kernel/timer.c)
+ * Device locks of drivers/ (pci, ioapic) come between 2 and 3: they may map and
+ * unmap, and deliver no interrupt while held.
+ */
+#ifndef DAIS_LOCK_H
+#define DAIS_LOCK_H
+
+#include "kernel/types.h"
+
+typedef struct { u32 next, owner; } spinlock_t;
+
+static inline void spin_lock(spinlock_t *l)
+{
+	u32 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+		__builtin_ia32_pause();
+}
+
+static inline void spin_unlock(spinlock_t *l)
+{
+	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Objects that capabilities name: domain, vCPU, pool, event. An object lives as
+ * long as its count: one for existing (dropped by its owner's teardown), one per
+ * reference a CPU holds while it works with it. Capability slots hold no count:
+ * they are emptied before the object goes (cap_purge).
+ */
+#ifndef DAIS_OBJECT_H
+#define DAIS_OBJECT_H
+
+#include "kernel/list.h"
+#include "kernel/types.h"
+
+struct object {
+	u32 type;           /* DAIS_T_* */
+	u32 refs;           /* atomic */
+	struct list slots;  /* capability slots that name it; capability lock */
+	void (*free)(struct object *o);
+};
+
+void object_init(struct object *o, u32 type, void (*free)(struct object *o));
+void object_get(struct object *o);
+void object_put(struct object *o); /* frees at zero */
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One-shot timers on the TSC: per-CPU pairing heap, O(log n) amortised, no allocation. */
+#ifndef DAIS_TIMER_H
+#define DAIS_TIMER_H
+
+#include "kernel/types.h"
+
+struct timer {
+	u64 deadline;                      /* TSC */
+	void (*fire)(struct timer *t);     /* on the CPU that set it, no locks held, interrupts off; may set it again */
+	u32 cpu;                           /* where it is queued */
+	bool queued;
+	struct timer *child, *next, *prev; /* pairing heap */
+};
+
+void timer_init(struct timer *t, void (*fire)(struct timer *t));
+void timer_set(struct timer *t, u64 deadline);  /* on this CPU; moves it when it was set before, anywhere */
+void timer_cancel(struct timer *t);             /* on return it is not queued; it may be firing on another CPU */
+void timers_run(u64 now);                       /* this CPU's due timers; programs the next */
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* vCPUs' life, wake-ups, and the loan of time to hosted ones. */
+
+#include "kernel/vcpu.h"
+#include "kernel/arch.h"
+#include "kernel/domain.h"
+#include "kernel/event.h"
+#include "kernel/heap.h"
+#include "kernel/hypercall.h"
+#include "kernel/log.h"
+#include "kernel/mem.h"
+#include "kernel/string.h"
+
+static u64 vcpus_alive;
+
+u64 vcpu_count(void)
+{
+	return atomic_load(&vcpus_alive);
+}
+
+static void vcpu_free(struct object *o)
+{
+	struct vcpu *v = container_of(o, struct vcpu, obj);
+	struct domain *d = v->dom;
+
+	arch_vcpu_free(v);
+	atomic_sub(&vcpus_alive, 1);
+	object_put(&d->obj);
+}
+
+static struct vcpu *vcpu_new(struct domain *d, u32 index)
+{
+	struct vcpu *v = arch_vcpu_alloc(d, index);
+
+	if (!v)
+		return NULL;
+	object_init(&v->obj, DAIS_T_VCPU, vcpu_free);
+	object_get(&d->obj);
+	v->dom = d;
+	v->index = index;
+	v->activity = DAIS_ACT_WAIT_SIPI;
+	atomic_add(&vcpus_alive, 1);
+	return v;
+}
+
+status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags, struct vcpu **out)
+{
+	struct vcpu *v;
+	status_t s;
+
+	if (index >= d->max_vcpus || (flags & ~DAIS_VCPU_AUTONOMOUS))
+		return DAIS_BAD_ARG;
+	if (d->vcpu[index])
+		return DAIS_EXISTS;
+	v = vcpu_new(d, index);
+	if (!v)
+		return DAIS_NO_MEMORY;
+	if (creator) {
+		s = DAIS_NO_MEMORY;
+		v->page = heap_pages(1);
+		if (!v->page)
+			goto fail;
+		v->page->index = index;
+		s = mem_show(creator, v->page, 1, true);
+		if (s != DAIS_OK)
+			goto fail_page;
+	}
+	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
+	if (v->autonomous)
+		sched_attach(&v->sc, SCHED_ANY_CPU);
+	atomic_store(&d->vcpu[index], v);
+	d->vcpus++;
+	*out = v;
+	return DAIS_OK;
+
+fail_page:
+	heap_pages_free(v->page, 1);
+fail:
+	object_put(&v->obj);
+	return s;
+}
+
+void vcpu_bind_event(struct vcpu *v, struct event *e, u64 bits)
+{
+	struct event *old;
+
+	if (e)
+		object_get(&e->obj);
+	spin_lock(&v->exit_lock);
+	old = v->exit_event;
+	v->exit_event = e;
+	v->exit_bits = bits;
+	spin_unlock(&v->exit_lock);
+	if (old)
+		object_put(&old->obj);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	struct domain *d = v->dom;
+
+	CHECK(vcpu_is_still(v));
+	cap_purge(&v->obj);
+	if (v->autonomous)
+		sched_detach(&v->sc);
+	vcpu_bind_event(v, NULL, 0);
+	if (v->page) {
+		mem_unshow(d->creator, v->page, 1);
+		heap_pages_free(v->page, 1);
+		v->page = NULL;
+	}
+	d->vcpu[v->index] = NULL;
+	d->vcpus--;
+	object_put(&v->obj);
+}
+
+void vcpu_start(struct vcpu *v)
+{
+	if (v->index == 0)
+		v->activity = DAIS_ACT_RUNNABLE;
+	if (v->autonomous && v->index == 0)
+		sched_wake(&v->sc);
+}
+
+bool vcpu_is_still(struct vcpu *v)
+{
+	return !atomic_load(&v->on_cpu) && !atomic_load(&v->lent) &&
+	       (!v->autonomous || v->sc.state == SCHED_BLOCKED || v->sc.state == SCHED_DETACHED);
+}
+
+/* The lock is given back before raising: the event may be bound to a vCPU whose notification comes here again. */
+static void raise_exit_event(struct vcpu *v)
+{
+	struct event *e;
+	u64 bits;
+
+	spin_lock(&v->exit_lock);
+	e = v->exit_event;
+	bits = v->exit_bits;
+	if (e)
+		object_get(&e->obj);
+	spin_unlock(&v->exit_lock);
+	if (e) {
+		event_raise(e, bits);
+		object_put(&e->obj);
+	}
+}
+
+/*
+ * The barrier of atomic_or stands between our setting of pending and our
+ * reading of on_cpu and in_guest; the run loop has one between its setting of
+ * those and its reading of pending: one of both sides sees the other.
+ */
+void vcpu_notify(struct vcpu *v, u32 bits)
+{
+	u32 cpu;
+
+	atomic_or(&v->pending, bits);
+	cpu = atomic_load(&v->on_cpu);
+	if (cpu) {
+		if (cpu - 1 != cpu_id() && atomic_load(&v->in_guest))
+			cpu_poke(cpu - 1);
+	} else if (!v->autonomous) {
+		raise_exit_event(v);
+	}
+	if (v->autonomous)
+		sched_wake(&v->sc);
+}
+
+/* --- loans --- */
+
+static bool parks(enum dais_exit reason)
+{
+	return reason == DAIS_EXIT_IO || reason == DAIS_EXIT_MMIO || reason == DAIS_EXIT_EOI;
+}
+
+void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason)
+{
+	v->leaving = reason;
+	if (parks(reason))
+		atomic_store(&v->activity, DAIS_ACT_PARKED);
+}
+
+static void loan_end(struct vcpu *v, enum dais_exit reason)
+{
+	struct vcpu *self = v->lender;
+
+	arch_vcpu_unload(v);
+	v->lender = NULL;
+	self->borrower = NULL;
+	atomic_store(&v->on_cpu, 0);
+	atomic_fence(); /* before pending is read again: see vcpu_notify */
+	if (reason == DAIS_EXIT_HLT && (atomic_load(&v->pending) & VP_WAKE))
+		reason = DAIS_EXIT_INTR;
+	arch_vcpu_result(self, DAIS_OK, reason, 0);
+	atomic_store(&v->lent, 0);
+	object_put(&v->obj);
+}
+
+void vcpu_leave(struct vcpu *v)
+{
+	enum dais_exit reason = v->leaving;
+
+	v->leaving = DAIS_EXIT_NONE;
+	v->page->reason = reason;
+	v->page->exits = v->exits;
+	v->page->guest_tsc = v->guest_tsc;
+	if (v->autonomous)
+		raise_exit_event(v);
+	else
+		loan_end(v, reason);
+}
+
+/* --- hypercalls --- */
+
+status_t call_vcpu_create(struct call *c)
+{
+	struct domain *d = (struct domain *)c->cap[0].obj;
+	mgmt_t m = mgmt_acquire();
+	struct vcpu *v;
+	status_t s = DAIS_BAD_STATE;
+
+	if (d->state != DAIS_DOM_CONFIG || d->slot == 0)
+		goto out;
+	s = c->arg[1] < DAIS_MAX_VCPUS ? vcpu_create(d, c->dom, c->arg[1], c->arg[2], &v) : DAIS_BAD_ARG;
+	if (s != DAIS_OK)
+		goto out;
+	s = cap_insert(&c->dom->caps, &v->obj, DAIS_R_ALL, &c->out[0]);
+	if (s == DAIS_OK)
+		c->out[1] = hva_to_hpa(v->page).v;
+	else
+		vcpu_destroy(v);
+out:
+	mgmt_release(m);
+	return s;
+}
+
+/* Exclusive use of a vCPU that no CPU works for; `lent` is the flag of both uses. */
+static bool vcpu_take(struct vcpu *v)
+{
+	return atomic_cas32(&v->lent, 0, 1);
+}
+
+status_t call_vcpu_run(struct call *c)
+{
+	struct vcpu *v = (struct vcpu *)c->cap[0].obj, *self = c->self;
+
+	if (!arch_vcpu_irqs_off(self))
+		return DAIS_BAD_CALL;
+	if (v->autonomous || !self->autonomous || v->dom->state == DAIS_DOM_CONFIG)
+		return DAIS_BAD_STATE;
+	if (!vcpu_take(v))
+		return DAIS_BUSY;
+	if (arch_vcpu_has_work(self)) {
+		atomic_store(&v->lent, 0);
+		c->out[0] = DAIS_EXIT_INTR;
+		return DAIS_OK;
+	}
+	if (v->activity == DAIS_ACT_PARKED) {
+		arch_vcpu_served(v);
+		v->activity = DAIS_ACT_RUNNABLE;
+	}
+	object_get(&v->obj);
+	v->lender = self;
+	self->borrower = v;
+	return DAIS_OK;
+}
+
+status_t call_vcpu_resume(struct call *c)
+{
+	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+
+	if (!v->autonomous || v->dom->slot == 0 || atomic_load(&v->activity) != DAIS_ACT_PARKED ||
+	    (atomic_load(&v->pending) & VP_RESUMED))
+		return DAIS_BAD_STATE;
+	vcpu_notify(v, VP_RESUMED);
+	return DAIS_OK;
+}
+
+status_t call_vcpu_kick(struct call *c)
+{
+	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+
+	if (v->autonomous)
+		return DAIS_BAD_STATE;
+	vcpu_notify(v, VP_KICK);
+	return DAIS_OK;
+}
+
+status_t call_vcpu_state(struct call *c)
+{
+	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+	u8 copy[sizeof(v->page->data)]; /* the creator could change its page meanwhile */
+	mgmt_t m = mgmt_acquire();
+	status_t s = DAIS_BUSY;
+
+	if (!v->page || v->dom->state == DAIS_DOM_DEAD || c->arg[2] > 65536 || c->arg[3] > sizeof(v->page->data)) {
+		s = !v->page || v->dom->state == DAIS_DOM_DEAD ? DAIS_BAD_STATE : DAIS_BAD_ARG;
+		goto out;
+	}
+	/* an autonomous vCPU that could start by itself is not still enough */
+	if (v->autonomous && v->dom->state == DAIS_DOM_RUNNING)
+		goto out;
+	if (!vcpu_is_still(v) || !vcpu_take(v))
+		goto out;
+	memcpy(copy, v->page->data, c->arg[3]);
+	s = arch_vcpu_state(v, c->arg[1], c->arg[2], c->arg[3], copy);
+	if (s == DAIS_OK && !(c->arg[1] & DAIS_STATE_SET))
+		memcpy(v->page->data, copy, c->arg[3]);
+	atomic_store(&v->lent, 0);
+out:
+	mgmt_release(m);
+	return s;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vCPUs: one state machine for both ways to get time; they differ only in who
+ * supplies the scheduling context. An autonomous vCPU (and every one of the
+ * control domain) has its own; a hosted one runs in its lender's while
+ * lender->borrower == v.
+ *
+ * Wake-up protocol: the waker sets bits in v->pending (full barrier), then calls
+ * sched_wake / raises the event / pokes the CPU. The sleeper sleeps only if,
+ * after announcing it (run-queue lock, or activity = HALTED), pending is clear.
+ */
+#ifndef DAIS_VCPU_H
+#define DAIS_VCPU_H
+
+#include "kernel/atomic.h"
+#include "kernel/lock.h"
+#include "kernel/object.h"
+#include "kernel/sched.h"
+
+struct domain;
+struct event;
+
+/* v->pending: work before the next entry; tested once. */
+#define VP_IRQ     (1u << 0) /* local APIC changed: look for an interrupt to inject */
+#define VP_NMI     (1u << 1)
+#define VP_INIT    (1u << 2)
+#define VP_SIPI    (1u << 3)
+#define VP_KICK    (1u << 4) /* sticky: vcpu_run returns */
+#define VP_LENDER  (1u << 5) /* the lender has work: the loan ends */
+#define VP_STOP    (1u << 6) /* the domain is paused or dead */
+#define VP_FLUSH   (1u << 7) /* nested translations are stale */
+#define VP_RESUMED (1u << 8) /* the exit was served */
+#define VP_ARCH    (1u << 9) /* the architecture's own (see arch/x86/virt) */
+/* What ends a HLT */
+#define VP_WAKE (VP_IRQ | VP_NMI | VP_INIT | VP_SIPI | VP_KICK | VP_STOP)
+
+struct vcpu {
+	struct object obj;
+	struct domain *dom;
+	u32 index;
+	bool autonomous;         /* has a scheduling context of its own */
+	u32 pending;             /* atomic VP_* */
+	u32 activity;            /* enum dais_activity: written by the CPU that runs it, or by state calls while it does not run */
+	u32 on_cpu;              /* atomic: CPU number + 1 while a CPU works for it, else 0 */
+	u32 in_guest;            /* atomic: 1 from before the last check of pending to after the exit; 2 in a lender meanwhile */
+	u32 leaving;             /* enum dais_exit: what vcpu_leave is to report; only touched by the CPU that runs it */
+	u32 last_cpu;
+	struct sched_ctx sc;
+	struct vcpu *lender;     /* hosted: whose time it runs on; taken by compare-exchange of `lent` */
+	u32 lent;                /* atomic 0/1 */
+	struct vcpu *borrower;   /* whom this one lends to; only touched by the CPU that runs it */
+	struct dais_vcpu_page *page;
+	spinlock_t exit_lock;    /* leaf; of the next line */
+	struct event *exit_event; u64 exit_bits; /* EV_FROM_VCPU; referenced */
+	u64 guest_tsc, exits;    /* statistics */
+};
+
+/* Sets bits and makes the vCPU notice: wakes it, pokes its CPU, or raises its event. Any context without the run-queue lock. */
+void vcpu_notify(struct vcpu *v, u32 bits);
+/* ev_bind FROM_VCPU: takes its own reference on e, drops the old one's; NULL unbinds. */
+void vcpu_bind_event(struct vcpu *v, struct event *e, u64 bits);
+/* Exit for the monitor: takes effect in vcpu_leave, when whoever handles the exit is done with v. */
+void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason);
+/* Called by the run loop when v->leaving is set: ends a hosted vCPU's loan (v may run elsewhere on return), or
+ * raises a parked autonomous one's event. */
+void vcpu_leave(struct vcpu *v);
+/* True when no CPU works for it and none will start before the caller releases mgmt_lock (domain paused or dead, or never run). */
+bool vcpu_is_still(struct vcpu *v);
+/* Creation and end, under mgmt_lock (kernel/vcpu.c). */
+status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags, struct vcpu **out) __must_check;
+void vcpu_destroy(struct vcpu *v);   /* still, domain dead */
+void vcpu_start(struct vcpu *v);     /* at activation: index 0 runnable, others WAIT_SIPI */
+u64 vcpu_count(void);
+
+#endif
