@@ -130,8 +130,10 @@ static bool linear_of(struct emu *e, u8 seg, u64 offset, u32 size, bool write, u
 		*linear = (u32)(g->base + offset);
 		ok = segment_ok(s, g, offset, size, write);
 	}
-	if (!ok)
+	if (!ok) {
+		emu_end(e, false);
 		x86_exception_error(e->x, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+	}
 	return ok;
 }
 
@@ -143,11 +145,12 @@ static bool translate(struct emu *e, u64 linear, bool write, u64 *gpa)
 	case WALK_OK:
 		return true;
 	case WALK_FAULT:
+		emu_end(e, false);
 		x86_page_fault(e->x, linear, error);
 		return false;
 	default:
-		emulation_failed(e->x, "has page tables outside its memory (access to 0x%llx)",
-				 (unsigned long long)linear);
+		emulation_failed(e->x, "has page tables outside its memory (access to 0x%lx)",
+				 linear);
 		return false;
 	}
 }
@@ -242,7 +245,7 @@ bool emu_operand(struct emu *e, u32 size, bool write, u64 *value)
 
 /* --- the end of an instruction --- */
 
-/* The instruction, or one iteration of it, is over: nothing served is left to replay. */
+/* The instruction, one iteration of it, or the attempt is over: nothing served is left to replay. */
 void emu_end(struct emu *e, bool skip)
 {
 	e->x->served_count = 0;
@@ -266,11 +269,11 @@ void emulation_failed(struct xvcpu *x, const char *fmt, ...)
 	va_end(ap);
 	x->served_count = x->served_pos = 0;
 	if (!is_control(x)) {
-		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%llx", x->v.index, text,
-			    (unsigned long long)x->rip);
+		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%lx", x->v.index, text,
+			    x->rip);
 		return;
 	}
-	log_warn("control domain: vCPU %u %s, RIP 0x%llx: gets #GP", x->v.index, text, (unsigned long long)x->rip);
+	log_warn("control domain: vCPU %u %s, RIP 0x%lx: gets #GP", x->v.index, text, x->rip);
 	x86_exception_error(x, VEC_GP, 0);
 }
 
@@ -280,8 +283,8 @@ static void unknown(struct emu *e)
 
 	for (u32 n = 0; n < e->i.length; n++)
 		format(bytes + 2 * n, 3, "%02x", e->bytes[n]);
-	emulation_failed(e->x, "has device memory 0x%llx in an instruction that is not emulated: %s",
-			 (unsigned long long)e->x->exit.fault.gpa, bytes);
+	emulation_failed(e->x, "has device memory 0x%lx in an instruction that is not emulated: %s",
+			 e->x->exit.fault.gpa, bytes);
 }
 
 void emulate_memory(struct xvcpu *x)
@@ -291,8 +294,8 @@ void emulate_memory(struct xvcpu *x)
 
 	x->served_pos = 0;
 	if (x->exit.fault.table_walk) {
-		emulation_failed(x, "has page tables outside its memory (0x%llx)",
-				 (unsigned long long)x->exit.fault.gpa);
+		emulation_failed(x, "has page tables outside its memory (0x%lx)",
+				 x->exit.fault.gpa);
 		return;
 	}
 	if (!guest_decode(x, e.bytes, &n, &e.i))

@@ -269,12 +269,12 @@ static enum walk fetch_part(struct xvcpu *x, u64 linear, u8 *buf, u32 n, u32 *er
 	enum walk r = guest_walk(x, linear, GA_EXEC | (x86_cpl(x) == 3 ? GA_USER : 0), &gpa, error);
 
 	if (r == WALK_OK && !copy_page(x, gpa, buf, n, false, WIN_INSN)) {
-		emulation_failed(x, "executes device memory at 0x%llx", (unsigned long long)gpa);
+		emulation_failed(x, "executes device memory at 0x%lx", gpa);
 		return WALK_DIED;
 	}
 	if (r == WALK_DIED)
-		emulation_failed(x, "has page tables outside its memory (instruction at 0x%llx)",
-				 (unsigned long long)linear);
+		emulation_failed(x, "has page tables outside its memory (instruction at 0x%lx)",
+				 linear);
 	return r;
 }
 

@@ -98,7 +98,6 @@ bool emulate_xsetbv(struct xvcpu *x)
 		x86_exception_error(x, VEC_GP, 0);
 		return false;
 	}
-	x->xcr0 = value;
-	skip_exit(x);
+	x86_set_xcr0(x, value);
 	return true;
 }
