@@ -119,10 +119,11 @@ static int begin(struct monitor *m, const char *path, struct fault *err)
 
 int main(int argc, char **argv)
 {
-	static struct monitor m = { .status_fd = -1 };
+	static struct monitor m; /* too large for a stack */
 	const char *config = NULL;
 	struct fault err;
 
+	m.status_fd = -1;
 	if (parse(&m, argc, argv, &config)) {
 		fputs(usage, stderr);
 		return 2;

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What users write about guests: sizes, numbers, names. */
+/* links: mgmt/monitor/config.c mgmt/monitor/fault.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "mgmt/monitor/config.h"
+
+static struct fault err;
+
+static void sizes(void **state)
+{
+	static const struct { const char *text; uint64_t bytes; } good[] = {
+		{ "256", 256ULL << 20 }, { "256M", 256ULL << 20 }, { "2g", 2ULL << 30 },
+		{ "1024K", 1ULL << 20 }, { "1T", 1ULL << 40 }, { "3GiB", 3ULL << 30 }, { "3GB", 3ULL << 30 },
+	};
+	static const char *const bad[] = {
+		"", "M", "-1", "+5", " 5", "5X", "5MM", "5 M", "99999999999999999999", "17592186044416M",
+		"16777216T", "0x10",
+	};
+	uint64_t bytes;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(gconf_parse_size(good[i].text, &bytes, &err), 0);
+		assert_int_equal(bytes, good[i].bytes);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		err.text[0] = 0;
+		assert_int_equal(gconf_parse_size(bad[i], &bytes, &err), -1);
+		assert_non_null(strstr(err.text, "memory"));
+	}
+}
+
+static void numbers(void **state)
+{
+	static const char *const bad[] = { "", "0", "513", "10000", "4294967297", "-1", "2x", " 2", "1e3" };
+	unsigned int value, i;
+
+	(void)state;
+	assert_int_equal(gconf_parse_number("vcpus", "512", 1, 512, &value, &err), 0);
+	assert_int_equal(value, 512);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(gconf_parse_number("vcpus", bad[i], 1, 512, &value, &err), -1);
+	assert_string_equal(err.text, "vcpus: \"1e3\" is no number; give one from 1 to 512");
+}
+
+static void names(void **state)
+{
+	char name[CONFIG_NAME_MAX + 2];
+
+	(void)state;
+	assert_true(gconf_valid_name("a"));
+	assert_true(gconf_valid_name("web-1.example_2"));
+	assert_false(gconf_valid_name(""));
+	assert_false(gconf_valid_name("../etc"));
+	assert_false(gconf_valid_name(".hidden"));
+	assert_false(gconf_valid_name("a/b"));
+	assert_false(gconf_valid_name("a b"));
+	assert_false(gconf_valid_name("a\n"));
+	memset(name, 'a', sizeof(name));
+	name[CONFIG_NAME_MAX] = 0;
+	assert_true(gconf_valid_name(name));
+	name[CONFIG_NAME_MAX] = 'a';
+	name[CONFIG_NAME_MAX + 1] = 0;
+	assert_false(gconf_valid_name(name));
+}
+
+static void checks_all_together(void **state)
+{
+	struct guest_config c;
+
+	(void)state;
+	gconf_init(&c);
+	assert_int_equal(gconf_check(&c, &err), -1);
+	gconf_set_string(&c.name, "web");
+	assert_int_equal(gconf_check(&c, &err), -1);
+	assert_non_null(strstr(err.text, "kernel"));
+	gconf_set_string(&c.kernel, "/boot/vmlinuz");
+	assert_int_equal(gconf_check(&c, &err), 0);
+	c.vcpus = 0;
+	assert_int_equal(gconf_check(&c, &err), -1);
+	c.vcpus = 513;
+	assert_int_equal(gconf_check(&c, &err), -1);
+	c.vcpus = 512;
+	c.memory = 1 << 20;
+	assert_int_equal(gconf_check(&c, &err), -1);
+	c.memory = (64 << 20) + 4096;
+	assert_int_equal(gconf_check(&c, &err), -1);
+	gconf_free(&c);
+}
+
+static void counts_modules(void **state)
+{
+	struct guest_config c;
+	unsigned int i;
+
+	(void)state;
+	gconf_init(&c);
+	for (i = 0; i < CONFIG_MODULES; i++)
+		assert_int_equal(gconf_add_module(&c, "/a b", &err), 0);
+	assert_int_equal(gconf_add_module(&c, "/a b", &err), -1);
+	gconf_free(&c);
+}
+
+static void makes_paths_absolute(void **state)
+{
+	struct guest_config c;
+
+	(void)state;
+	gconf_init(&c);
+	gconf_set_string(&c.kernel, "/usr/../etc/passwd");
+	gconf_add_module(&c, "/etc/../etc/passwd with arguments", &err);
+	assert_int_equal(gconf_make_absolute(&c, &err), 0);
+	assert_string_equal(c.kernel, "/etc/passwd");
+	assert_string_equal(c.module[0], "/etc/passwd with arguments");
+	gconf_set_string(&c.initrd, "/no/such/file");
+	assert_int_equal(gconf_make_absolute(&c, &err), -1);
+	assert_non_null(strstr(err.text, "initrd /no/such/file: No such file"));
+	gconf_free(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes), cmocka_unit_test(numbers), cmocka_unit_test(names),
+		cmocka_unit_test(checks_all_together), cmocka_unit_test(counts_modules),
+		cmocka_unit_test(makes_paths_absolute),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
