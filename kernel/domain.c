@@ -166,6 +166,17 @@ status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 
 	return DAIS_OK;
 }
 
+void domain_undo(mgmt_t m, struct domain *d)
+{
+	CHECK(m.held);
+	atomic_store(&d->state, DAIS_DOM_DEAD);
+	mem_unshow(d->creator, d->page, DAIS_DOM_AREA_PAGES);
+	heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
+	d->page = NULL;
+	nested_free(d);
+	end_domain(d);
+}
+
 bool domain_enter(struct domain *d)
 {
 	/* Reclaiming sets DEAD first and then waits for users to be 0: one of both sides sees the other. */
@@ -366,11 +377,7 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 	cap_purge(&d->obj);
 	drop_caps(m, d);
 	forget_creator(d);
-	mem_unshow(d->creator, d->page, DAIS_DOM_AREA_PAGES);
-	heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
-	d->page = NULL;
-	nested_free(d);
-	end_domain(d);
+	domain_undo(m, d);
 	return DAIS_OK;
 }
 

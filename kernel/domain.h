@@ -57,6 +57,8 @@ u32 domain_count(void);
 /* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
 status_t domain_create_control(u32 vcpus) __must_check;
 status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
+/* Takes back a creation whose result nobody can be given. */
+void domain_undo(mgmt_t m, struct domain *d);
 status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg) __must_check;
 status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until gone; one call is bounded (about 2 MiB of work) */
 /* Between these d's vCPUs stay. False: d is dead. */

@@ -59,6 +59,7 @@ status_t frame_share(hpa_t a, u16 owner) __must_check; /* shares++; DENIED unles
 void frame_unshare(hpa_t a);
 struct frame_counts { u64 total, free, dais, control, guests; };
 struct frame_counts frames_count(void);
+u64 frames_pool_total(void);                           /* frames of the root pool at boot */
 u64 frames_check(void);                                /* walks all: 0, or the number of a broken invariant */
 
 #endif

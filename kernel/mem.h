@@ -26,7 +26,7 @@ void mem_unlock(mem_locked_t m);
  */
 struct mem_map_args { u64 source, gpa, frames, flags, list; };
 status_t mem_map(struct domain *caller, struct domain *d, const struct mem_map_args *a, u64 *done) __must_check;
-status_t mem_unmap(struct domain *caller, struct domain *d, u64 gpa, u64 frames, u64 *done) __must_check;
+status_t mem_unmap(struct domain *d, u64 gpa, u64 frames, u64 *done) __must_check;
 status_t mem_protect(struct domain *caller, struct domain *d, u64 gpa, u64 frames, u64 flags, u64 *done) __must_check;
 /* Takes back up to 512 mappings of a dead, still domain; true when none is left. */
 bool mem_reclaim_some(struct domain *d);

@@ -108,6 +108,11 @@ u64 pool_free_frames(struct pool *p)
 	return n;
 }
 
+u64 frames_pool_total(void)
+{
+	return frame_db.pool_frames;
+}
+
 u64 pool_count(void)
 {
 	return frame_db.pools;

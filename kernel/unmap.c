@@ -111,13 +111,12 @@ static void give_back(struct domain *d)
 	batch.viewed = false;
 }
 
-status_t mem_unmap(struct domain *caller, struct domain *d, u64 gpa_value, u64 frames, u64 *done)
+status_t mem_unmap(struct domain *d, u64 gpa_value, u64 frames, u64 *done)
 {
 	struct leaf l;
 	mem_locked_t m;
 	status_t s = mem_check_range(d, gpa_value, frames);
 
-	(void)caller;
 	*done = 0;
 	if (s != DAIS_OK)
 		return s;
