@@ -80,21 +80,6 @@ fail:
 	return s;
 }
 
-void vcpu_bind_event(struct vcpu *v, struct event *e, u64 bits)
-{
-	struct event *old;
-
-	if (e)
-		object_get(&e->obj);
-	spin_lock(&v->exit_lock);
-	old = v->exit_event;
-	v->exit_event = e;
-	v->exit_bits = bits;
-	spin_unlock(&v->exit_lock);
-	if (old)
-		object_put(&old->obj);
-}
-
 void vcpu_destroy(struct vcpu *v)
 {
 	struct domain *d = v->dom;
@@ -103,7 +88,7 @@ void vcpu_destroy(struct vcpu *v)
 	cap_purge(&v->obj);
 	if (v->autonomous)
 		sched_detach(&v->sc);
-	vcpu_bind_event(v, NULL, 0);
+	event_bind(&v->on_exit, NULL, 0);
 	if (v->page) {
 		mem_unshow(d->creator, v->page, 1);
 		heap_pages_free(v->page, 1);
@@ -128,24 +113,6 @@ bool vcpu_is_still(struct vcpu *v)
 	       (!v->autonomous || v->sc.state == SCHED_BLOCKED || v->sc.state == SCHED_DETACHED);
 }
 
-/* The lock is given back before raising: the event may be bound to a vCPU whose notification comes here again. */
-static void raise_exit_event(struct vcpu *v)
-{
-	struct event *e;
-	u64 bits;
-
-	spin_lock(&v->exit_lock);
-	e = v->exit_event;
-	bits = v->exit_bits;
-	if (e)
-		object_get(&e->obj);
-	spin_unlock(&v->exit_lock);
-	if (e) {
-		event_raise(e, bits);
-		object_put(&e->obj);
-	}
-}
-
 /*
  * The barrier of atomic_or stands between our setting of pending and our
  * reading of on_cpu and in_guest; the run loop has one between its setting of
@@ -161,7 +128,7 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 		if (cpu - 1 != cpu_id() && atomic_load(&v->in_guest))
 			cpu_poke(cpu - 1);
 	} else if (!v->autonomous) {
-		raise_exit_event(v);
+		event_raise_binding(&v->on_exit, 0);
 	}
 	if (v->autonomous)
 		sched_wake(&v->sc);
@@ -206,7 +173,7 @@ void vcpu_leave(struct vcpu *v)
 	v->page->exits = v->exits;
 	v->page->guest_tsc = v->guest_tsc;
 	if (v->autonomous)
-		raise_exit_event(v);
+		event_raise_binding(&v->on_exit, 0);
 	else
 		loan_end(v, reason);
 }
@@ -251,6 +218,11 @@ status_t call_vcpu_run(struct call *c)
 		return DAIS_BAD_STATE;
 	if (!vcpu_take(v))
 		return DAIS_BUSY;
+	if (v->dom->state != DAIS_DOM_RUNNING) {
+		atomic_store(&v->lent, 0);
+		c->out[0] = v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED;
+		return DAIS_OK;
+	}
 	if (arch_vcpu_has_work(self)) {
 		atomic_store(&v->lent, 0);
 		c->out[0] = DAIS_EXIT_INTR;

@@ -13,12 +13,11 @@
 #define DAIS_VCPU_H
 
 #include "kernel/atomic.h"
-#include "kernel/lock.h"
+#include "kernel/event.h"
 #include "kernel/object.h"
 #include "kernel/sched.h"
 
 struct domain;
-struct event;
 
 /* v->pending: work before the next entry; tested once. */
 #define VP_IRQ     (1u << 0) /* local APIC changed: look for an interrupt to inject */
@@ -26,11 +25,8 @@ struct event;
 #define VP_INIT    (1u << 2)
 #define VP_SIPI    (1u << 3)
 #define VP_KICK    (1u << 4) /* sticky: vcpu_run returns */
-#define VP_LENDER  (1u << 5) /* the lender has work: the loan ends */
-#define VP_STOP    (1u << 6) /* the domain is paused or dead */
-#define VP_FLUSH   (1u << 7) /* nested translations are stale */
-#define VP_RESUMED (1u << 8) /* the exit was served */
-#define VP_ARCH    (1u << 9) /* the architecture's own (see arch/x86/virt) */
+#define VP_STOP    (1u << 5) /* the domain's state changed: look at it */
+#define VP_RESUMED (1u << 6) /* the exit was served */
 /* What ends a HLT */
 #define VP_WAKE (VP_IRQ | VP_NMI | VP_INIT | VP_SIPI | VP_KICK | VP_STOP)
 
@@ -50,15 +46,12 @@ struct vcpu {
 	u32 lent;                /* atomic 0/1 */
 	struct vcpu *borrower;   /* whom this one lends to; only touched by the CPU that runs it */
 	struct dais_vcpu_page *page;
-	spinlock_t exit_lock;    /* leaf; of the next line */
-	struct event *exit_event; u64 exit_bits; /* EV_FROM_VCPU; referenced */
+	struct event_binding on_exit; /* EV_FROM_VCPU */
 	u64 guest_tsc, exits;    /* statistics */
 };
 
 /* Sets bits and makes the vCPU notice: wakes it, pokes its CPU, or raises its event. Any context without the run-queue lock. */
 void vcpu_notify(struct vcpu *v, u32 bits);
-/* ev_bind FROM_VCPU: takes its own reference on e, drops the old one's; NULL unbinds. */
-void vcpu_bind_event(struct vcpu *v, struct event *e, u64 bits);
 /* Exit for the monitor: takes effect in vcpu_leave, when whoever handles the exit is done with v. */
 void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason);
 /* Called by the run loop when v->leaving is set: ends a hosted vCPU's loan (v may run elsewhere on return), or

@@ -8,6 +8,7 @@
 #include "kernel/arch.h"
 #include "kernel/sched.h"
 
+struct vcpu;
 struct xvcpu;
 
 struct tss { u32 r0; u64 rsp[3]; u64 r1; u64 ist[7]; u64 r2; u16 r3, iomap; } __packed;
@@ -18,8 +19,8 @@ struct cpu {
 	u32 id, apic_id;
 	u32 pending;               /* atomic CPU_* */
 	u32 online;
+	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
-	struct sched_ctx *current;
 	u32 last_domain;           /* id of the domain that ran last: defences.c */
 	u64 nmis, pokes;
 	struct tss tss;

@@ -8,6 +8,7 @@
 #include "arch/x86/virt/exit.h"
 #include "arch/x86/virt/vcpu_x86.h"
 #include "arch/x86/x86.h"
+#include "kernel/domain.h"
 #include "kernel/timer.h"
 #include "kernel/trace.h"
 
@@ -16,6 +17,7 @@
 static void put_on(struct cpu *c, struct vcpu *v)
 {
 	object_get(&v->obj); /* the end of a loan may be the end of v */
+	c->running = v;
 	atomic_store(&v->on_cpu, c->id + 1);
 	if (v->lender)
 		atomic_store(&v->lender->on_cpu, c->id + 1);
@@ -32,6 +34,7 @@ static void take_off(struct vcpu *v)
 	atomic_store(&v->on_cpu, 0);
 	if (lender)
 		atomic_store(&lender->on_cpu, 0);
+	this_cpu()->running = NULL;
 	object_put(&v->obj);
 }
 
@@ -93,7 +96,7 @@ static bool rest(struct xvcpu *x)
 		vcpu_exit_to_monitor(v, DAIS_EXIT_HLT);
 		return true;
 	}
-	return !block(v, (VP_WAKE & ~(x->nmi_masked ? VP_NMI : 0)) | VP_ARCH);
+	return !block(v, VP_WAKE & ~(x->nmi_masked ? VP_NMI : 0));
 }
 
 static bool stopped(struct vcpu *v)
@@ -102,20 +105,20 @@ static bool stopped(struct vcpu *v)
 		vcpu_exit_to_monitor(v, v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED);
 		return true;
 	}
-	return !block(v, VP_ARCH);
+	return !block(v, VP_STOP);
 }
 
 /* Acts on v->pending; false: it does not run now. True: look again, or enter when nothing is left. */
 static bool settle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
-	u32 p = atomic_and(&v->pending, ~(VP_IRQ | VP_INIT | VP_SIPI | VP_FLUSH | VP_ARCH | VP_LENDER));
+	u32 p = atomic_and(&v->pending, ~(VP_IRQ | VP_INIT | VP_SIPI | VP_STOP));
 
-	if (p & VP_STOP)
+	if (v->dom->state != DAIS_DOM_RUNNING) /* read after VP_STOP was: who changes it does so before */
 		return stopped(v);
 	if (v->activity == DAIS_ACT_PARKED) {
 		if (!(atomic_and(&v->pending, ~VP_RESUMED) & VP_RESUMED))
-			return !block(v, VP_RESUMED | VP_STOP | VP_ARCH);
+			return !block(v, VP_RESUMED | VP_STOP);
 		arch_vcpu_served(v);
 		v->activity = DAIS_ACT_RUNNABLE;
 	}
@@ -184,7 +187,7 @@ static void enter(struct xvcpu *x)
 		x->inject.type = EVENT_NONE;
 }
 
-/* One entry and its exit; false: this vCPU does not go on now, but for v->leaving, which the caller looks at first. */
+/* One entry and its exit; false: this vCPU does not go on now. What it leaves for its monitor is in v->leaving. */
 static bool run_once(struct cpu *c, struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
@@ -218,16 +221,30 @@ static bool run_once(struct cpu *c, struct xvcpu *x)
 	return !v->borrower;
 }
 
-/* True: v goes on. After a loan's end nothing of v may be touched. */
-static bool step(struct cpu *c, struct vcpu *v, bool *gone)
+/* The loan is over: v may be running elsewhere already. */
+static void loan_over(struct cpu *c, struct vcpu *v)
+{
+	struct vcpu *lender = v->lender;
+
+	vcpu_leave(v);
+	atomic_store(&lender->on_cpu, 0);
+	c->running = NULL;
+	object_put(&v->obj);
+}
+
+/* False: v does not go on; nothing of it may be touched unless it is still c->running. */
+static bool step(struct cpu *c, struct vcpu *v)
 {
 	bool on = run_once(c, xvcpu(v));
 
-	if (likely(!v->leaving))
+	if (!c->running || likely(!v->leaving))
 		return on;
-	*gone = !v->autonomous;
-	vcpu_leave(v);
-	return !*gone;
+	if (v->autonomous) {
+		vcpu_leave(v);
+		return true;
+	}
+	loan_over(c, v);
+	return false;
 }
 
 static struct vcpu *next(struct cpu *c)
@@ -255,18 +272,11 @@ static void idle(struct cpu *c)
 /* Runs v until it blocks, leaves, lends, or the CPU has something else to do. */
 static void run(struct cpu *c, struct vcpu *v)
 {
-	struct vcpu *lender = v->lender;
-	bool gone = false;
-
 	put_on(c, v);
-	while (!atomic_load_relaxed(&c->pending) && step(c, v, &gone))
+	while (!atomic_load_relaxed(&c->pending) && step(c, v))
 		;
-	if (gone) {
-		atomic_store(&lender->on_cpu, 0);
-		object_put(&v->obj);
-	} else if (atomic_load(&v->on_cpu) == c->id + 1) {
+	if (c->running)
 		take_off(v);
-	}
 }
 
 void cpu_loop(void)

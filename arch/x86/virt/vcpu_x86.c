@@ -239,7 +239,7 @@ static void xsave_out(struct xvcpu *x)
 		__asm__ volatile("fxsave64 (%0)" : : "r"(x->xsave) : "memory");
 		return;
 	}
-	x->xcr0 = xgetbv(0); /* TCG ignores the intercept of XSETBV */
+	x->xcr0 = xgetbv(0) & cpuid_xcr0_allowed(); /* TCG ignores the intercept of XSETBV */
 	xsetbv(0, cpuid_xcr0_allowed());
 	__asm__ volatile("xsave64 (%0)" : : "r"(x->xsave), "a"(~0u), "d"(~0u) : "memory");
 }
