@@ -17,7 +17,7 @@ struct rsdp { char signature[8]; u8 checksum; char oem[6]; u8 revision; u32 rsdt
 
 extern u32 boot_magic, boot_data;
 
-static const char *cmdline = "";
+static char cmdline[1024];
 static u64 top;
 static u16 sleep_at, reset_at;
 static u8 sleep_type, reset_value;
@@ -77,13 +77,24 @@ u32 cpus_listed(void)
 	return cpu_count;
 }
 
+/* The loader may have put it where a test takes its pages from. */
+static void keep_cmdline(u64 address)
+{
+	const char *s = (const char *)address;
+	size_t n = address ? strlen(s) : 0;
+
+	if (n >= sizeof(cmdline))
+		n = sizeof(cmdline) - 1;
+	memcpy(cmdline, s, n);
+}
+
 static void read_start_info(void)
 {
 	struct hvm_start_info *info = (void *)(u64)boot_data;
 	struct hvm_memory *map = (void *)info->memmap;
 	u32 i;
 
-	cmdline = (const char *)info->cmdline;
+	keep_cmdline(info->cmdline);
 	for (i = 0; info->version >= 1 && i < info->entries; i++)
 		if (map[i].type == 1 && map[i].base <= 1 << 20 && map[i].base + map[i].size > top)
 			top = map[i].base + map[i].size;
@@ -98,7 +109,7 @@ static void read_boot_data(void)
 		return;
 	}
 	if (mb->flags & 4)
-		cmdline = (const char *)(u64)mb->cmdline;
+		keep_cmdline(mb->cmdline);
 	top = (1UL << 20) + mb->mem_upper * 1024UL;
 }
 

@@ -88,7 +88,8 @@ static bool excused(const struct probe *p, int vector)
 
 static bool too_much_for_tcg(const struct probe *p)
 {
-	return p->fn == do_vmrun || p->fn == do_wrmsr_svme || p->fn == do_cr4_pae || p->fn == do_cr0_pe;
+	return p->fn == do_vmrun || p->fn == do_wrmsr_svme || p->fn == do_cr4_pae || p->fn == do_cr0_pe ||
+		p->fn == do_cr4_vmxe || p->fn == do_cr4_reserved; /* TCG: an endless #VMEXIT */
 }
 
 /* Own hypercalls from a guest without rights: statuses, nothing else. */
