@@ -35,8 +35,8 @@ enum { EAX, EBX, ECX, EDX };
 			BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29) | AVX512_EBX)
 #define TSC_ADJUST     BIT(1)
 #define FEATURES_7_ECX (AVX512_ECX | BIT(2) | BIT(8) | BIT(9) | BIT(10) | BIT(16) | BIT(22) | BIT(25) | BIT(27) | BIT(28))
-/* SPEC_CTRL, STIBP and SSBD are there because MSR 0x48 is; MD_CLEAR because VERW is the guest's own. */
-#define FEATURES_7_EDX (BIT(4) | BIT(10) | BIT(14) | BIT(26) | BIT(27) | BIT(31))
+/* MD_CLEAR because VERW is the guest's own. No SPEC_CTRL: its MSR is Dais's. */
+#define FEATURES_7_EDX (BIT(4) | BIT(10) | BIT(14))
 #define FEATURES_71_EAX (BIT(4) | BIT(5) | BIT(10) | BIT(11) | BIT(12))
 #define XSAVE_1_EAX    (BIT(0) | BIT(1) | BIT(2))
 #define EXT_1_ECX      (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
@@ -44,7 +44,7 @@ enum { EAX, EBX, ECX, EDX };
 		       BIT(26) | BIT(27) | BIT(29)
 #define CMP_LEGACY     BIT(1)
 #define TOPOEXT        BIT(22)
-#define EXT_8_EBX      (BIT(0) | BIT(2) | BIT(9) | BIT(12) | BIT(14) | BIT(15) | BIT(24))
+#define EXT_8_EBX      (BIT(0) | BIT(2) | BIT(9) | BIT(12)) /* IBPB: its MSR passes */
 #define INVARIANT_TSC  BIT(8)
 #define ARAT           BIT(2)
 

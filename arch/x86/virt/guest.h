@@ -59,9 +59,14 @@ bool msr_read(struct xvcpu *x, u32 msr, u64 *value);   /* false: #GP */
 bool msr_write(struct xvcpu *x, u32 msr, u64 value);   /* false: #GP */
 /* Which accesses need no exit: bit 0 read, bit 1 write; for the vendor's bitmap. */
 u32 msr_passes(u32 msr, bool control);
+void msr_reset(struct xvcpu *x);                       /* power-up values of what msr.c keeps */
+u64 guest_tsc(const struct xvcpu *x);
 bool pv_msr_write(struct xvcpu *x, u32 msr, u64 value);
 bool pv_msr_read(struct xvcpu *x, u32 msr, u64 *value);
 void pv_hypercall(struct xvcpu *x);              /* KVM's numbers: result in RAX */
 void pv_enter(struct xvcpu *x);                  /* steal time at vCPU load */
+void pv_leave(struct xvcpu *x);                  /* and at unload */
+void pv_clock_update(struct xvcpu *x);           /* the guest's TSC was set */
+void pv_init(u64 epoch_seconds, u64 epoch_tsc);  /* seconds since 1970 when the TSC read epoch_tsc */
 
 #endif

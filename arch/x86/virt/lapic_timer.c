@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The local APIC's timer: SDM vol. 3 §11.5.4, on Dais's TSC timers. */
+#include "arch/x86/virt/guest.h"
 #include "arch/x86/virt/lapic_regs.h"
 #include "kernel/arch.h"
 
@@ -24,11 +25,6 @@ static u64 to_tsc(u64 counts)
 static u64 from_tsc(u64 ticks)
 {
 	return ticks / time_hz() * LAPIC_TIMER_HZ + ticks % time_hz() * LAPIC_TIMER_HZ / time_hz();
-}
-
-static u64 guest_tsc(struct xvcpu *x)
-{
-	return time_now() + x->v.dom->tsc_offset + x->tsc_adjust;
 }
 
 static void arm(struct xvcpu *x, u64 due, u64 period)
