@@ -18,6 +18,7 @@
 #define PCI_PORTS_COUNT 8u
 #define LAPIC_FIRST     0xfee00000ULL /* where local APICs and MSI addresses lie */
 #define LAPIC_LAST      0xfeefffffULL
+#define NESTED_END      (1ULL << 48)  /* what four levels of nested tables reach */
 
 struct trap_page { u64 page; u16 owner, users; };
 
@@ -106,7 +107,8 @@ static status_t grow(void)
 	if (!new)
 		return DAIS_NO_MEMORY;
 	spin_lock(&trap_lock);
-	memcpy(new, old, page_count * sizeof(*new));
+	if (old)
+		memcpy(new, old, page_count * sizeof(*new));
 	pages = new;
 	page_room = room;
 	spin_unlock(&trap_lock);
@@ -175,6 +177,8 @@ status_t trap_add(devlock_t l, u64 start, u64 size, enum trap_owner owner)
 {
 	status_t s;
 
+	if (start >= NESTED_END || start + size > NESTED_END)
+		return DAIS_DENIED;
 	for (u64 page = start & PAGE_MASK; page < start + size; page += PAGE_SIZE) {
 		s = add_page(page, owner);
 		if (s == DAIS_OK)
