@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Runs data: what is writable is never executable. */
+#include "kernel/types.h"
+
+static u8 code[] = { 0xc3 }; /* RET */
+
+void test_fault(void);
+void test_fault(void)
+{
+	void (*volatile run)(void) = (void (*)(void))code;
+
+	run();
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reads a frame of the control domain's: only Dais's own memory is mapped in host mode. */
+#include "arch/x86/layout.h"
+#include "kernel/frame.h"
+
+void test_fault(void);
+void test_fault(void)
+{
+	hpa_t a = hpa(0x100000);
+
+	while (frame_get(a).state != FRAME_OWNED)
+		a.v += PAGE_SIZE;
+	*(volatile u64 *)(DIRECT_BASE + a.v);
+}
