@@ -393,6 +393,16 @@ bool lapic_set_base(struct xvcpu *x, u64 value)
 
 /* --- state --- */
 
+bool lapic_restore_base(struct xvcpu *x, u64 value)
+{
+	u64 modes = BASE_X2APIC | BASE_ENABLE;
+
+	if ((value & ~(BASE_ADDR | BASE_BSP | modes)) || (value & modes) == BASE_X2APIC)
+		return false;
+	atomic_store(&x->lapic.base_msr, value);
+	return true;
+}
+
 void lapic_save(struct xvcpu *x, u32 regs[256])
 {
 	u64 v;

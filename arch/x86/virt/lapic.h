@@ -45,6 +45,7 @@ bool lapic_x2apic(const struct lapic *l);
 bool lapic_read(struct xvcpu *x, u32 offset, u64 *value);
 bool lapic_write(struct xvcpu *x, u32 offset, u64 value);
 bool lapic_set_base(struct xvcpu *x, u64 value);   /* IA32_APIC_BASE; false: #GP */
+bool lapic_restore_base(struct xvcpu *x, u64 value); /* the same from a saved state: any mode to any; false: not valid */
 u64 lapic_deadline_read(struct xvcpu *x);
 void lapic_deadline_write(struct xvcpu *x, u64 value);
 /* TPR, by the register or by CR8 (tpr = CR8 << 4) */
