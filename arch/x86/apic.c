@@ -109,9 +109,11 @@ void cpu_request(u32 cpu, u32 bits)
 
 /* --- timer --- */
 
+static u64 apic_per_tsc; /* timer ticks per TSC tick, << 20 */
+
 void arch_timer_set(u64 deadline)
 {
-	u64 now = time_now(), count, limit = 0xffffffffULL;
+	u64 now = time_now(), count;
 
 	if (quirks.host_tick)
 		deadline = MIN(deadline, now + host.tsc_hz / 100);
@@ -123,11 +125,10 @@ void arch_timer_set(u64 deadline)
 		apic_write(APIC_TIMER_INIT, 0);
 		return;
 	}
-	/* a timer too far off fires early: timers_run sets it again */
-	count = deadline > now ? deadline - now : 0;
-	if (count < limit * (host.tsc_hz / 1000000) / (host.apic_hz / 1000000 + 1))
-		limit = (unsigned __int128)count * host.apic_hz / host.tsc_hz;
-	apic_write(APIC_TIMER_INIT, limit ? limit : 1);
+	/* a timer more than a second off fires early: timers_run sets it again */
+	count = deadline > now ? MIN(deadline - now, host.tsc_hz) : 0;
+	count = count * apic_per_tsc >> 20;
+	apic_write(APIC_TIMER_INIT, MIN(MAX(count, 1ULL), 0xffffffffULL));
 }
 
 /* The timer's ticks over an interval of tsc_hz-known length. */
@@ -144,6 +145,7 @@ void apic_timer_calibrated(void)
 	if (host.tsc_deadline)
 		return;
 	host.apic_hz = timer_ticks(delay_us, 10000) * 100;
+	apic_per_tsc = (host.apic_hz << 20) / host.tsc_hz;
 	apic_write(APIC_TIMER_INIT, 0);
 	apic_write(APIC_LVT_TIMER, VEC_TIMER);
 }

@@ -4,7 +4,6 @@
 #include "arch/x86/cpu.h"
 #include "arch/x86/virt/control.h"
 #include "arch/x86/virt/guest.h"
-#include "arch/x86/virt/pv.h"
 #include "arch/x86/virt/vcpu_x86.h"
 #include "arch/x86/x86.h"
 #include "drivers/devices.h"
