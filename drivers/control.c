@@ -15,7 +15,7 @@
 
 #define HEAP_OBJECT_MAX 2048u
 #define PCI_PORTS       0xcf8u
-#define PCI_PORTS_COUNT 8u
+#define PCI_PORTS_END   0xd00u
 #define LAPIC_FIRST     0xfee00000ULL /* where local APICs and MSI addresses lie */
 #define LAPIC_LAST      0xfeefffffULL
 #define NESTED_END      (1ULL << 48)  /* what four levels of nested tables reach */
@@ -205,16 +205,16 @@ void trap_ports(u16 first, u16 count)
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
 {
-	u32 v = *value;
-	bool done;
+	u32 v = *value & reg_mask(0, size), end = port + size;
 
-	if (port >= PCI_PORTS && port + size <= PCI_PORTS + PCI_PORTS_COUNT)
-		done = pci_port_access(port, size, write, &v);
+	if (port >= PCI_PORTS && end <= PCI_PORTS_END)
+		pci_port_access(port, size, write, &v);
+	else if (port >= PCI_PORTS_END || end <= PCI_PORTS)
+		pm_port_access(port, size, write, &v);
 	else
-		done = pm_port_access(port, size, write, &v);
-	if (done && !write)
-		*value = v;
-	return done;
+		return false; /* half in, half out: would reach the hardware's own address register */
+	*value = v;
+	return true;
 }
 
 bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value)
@@ -243,7 +243,7 @@ status_t devices_init(const struct boot_info *b)
 	status_t s;
 
 	pci_init(b);
-	trap_ports(PCI_PORTS, PCI_PORTS_COUNT);
+	trap_ports(PCI_PORTS, PCI_PORTS_END - PCI_PORTS);
 	pm_init(b);
 	s = ioapics_init(b);
 	if (s == DAIS_OK)

@@ -117,7 +117,7 @@ struct pci_fn {                 /* a function whose capabilities were looked at 
 	struct irq_route *msi_route;                 /* while enabled */
 	struct msix *x;         /* while enabled */
 };
-bool pci_port_access(u16 port, u32 size, bool write, u32 *value);
+void pci_port_access(u16 port, u32 size, bool write, u32 *value);
 bool pci_ecam_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
 
 /* --- msi.c, msix.c: `offset` is of a dword within the capability --- */
@@ -125,8 +125,7 @@ u32 msi_size(const struct pci_fn *f);
 u32 msi_read(const struct pci_fn *f, u32 offset, u32 raw);
 void msi_write(devlock_t l, struct pci_fn *f, u32 offset, u32 value);
 void msi_drop(devlock_t l, struct pci_fn *f);       /* the function is gone */
-u32 msix_read(const struct pci_fn *f, u32 raw);     /* the dword with the control word */
-void msix_write(devlock_t l, struct pci_fn *f, u32 value);
+void msix_write(devlock_t l, struct pci_fn *f, u32 value); /* the dword with the control word */
 void msix_update(devlock_t l, struct pci_fn *f);    /* a BAR or the command register changed */
 void msix_drop(devlock_t l, struct pci_fn *f);
 bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
@@ -139,8 +138,9 @@ void vpci_config_write(devlock_t l, u32 dword, u32 value);
 bool vpci_access(u64 gpa, u32 size, bool write, u64 *value);
 
 /* --- pm.c --- */
+void port_pass(u16 port, u32 size, bool write, u32 *value); /* to the hardware */
 void pm_init(const struct boot_info *b);
-bool pm_port_access(u16 port, u32 size, bool write, u32 *value);
+void pm_port_access(u16 port, u32 size, bool write, u32 *value);
 
 /* --- control.c: pages that trap --- */
 enum trap_owner { TRAP_NONE = 0, TRAP_IOAPIC, TRAP_MSIX, TRAP_VPCI };

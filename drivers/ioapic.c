@@ -235,31 +235,38 @@ static void register_write(devlock_t l, struct ioapic *io, u32 value)
 	pin_apply(l, p);
 }
 
-static void access(devlock_t l, struct ioapic *io, u32 reg, bool write, u64 *value)
+static void end_by_register(struct ioapic *io, u32 vector)
 {
-	if (!write) {
-		*value = reg == REG_DATA ? register_read(io) : reg == REG_INDEX ? io->index : 0;
-	} else if (reg == REG_INDEX) {
-		io->index = *value & 0xff;
-	} else if (reg == REG_DATA) {
-		register_write(l, io, *value);
-	} else if (reg == REG_EOI && (io->version & 0xff) >= VERSION_HAS_EOI) {
-		spin_lock(&hw_lock);
-		end_vector(io, *value & RTE_VECTOR);
-		spin_unlock(&hw_lock);
-	}
+	if ((io->version & 0xff) < VERSION_HAS_EOI)
+		return;
+	spin_lock(&hw_lock);
+	end_vector(io, vector & RTE_VECTOR);
+	spin_unlock(&hw_lock);
 }
 
-/* Registers take 32-bit accesses; of anything wider only the low half counts, narrower reads get their part. */
+static void io_write(devlock_t l, struct ioapic *io, u32 reg, u32 value)
+{
+	if (reg == REG_INDEX)
+		io->index = value & 0xff;
+	else if (reg == REG_DATA)
+		register_write(l, io, value);
+	else if (reg == REG_EOI)
+		end_by_register(io, value);
+}
+
+/* Registers take 32-bit accesses; of a wider one only the low half counts, a narrower write is none. */
 bool ioapic_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value)
 {
 	list_for(p, &ioapics) {
 		struct ioapic *io = list_entry(p, struct ioapic, link);
+		u32 reg = gpa - io->base;
 
 		if (gpa < io->base || gpa > io->base + REG_EOI)
 			continue;
-		if (!write || size >= 4 || gpa == io->base + REG_INDEX)
-			access(l, io, gpa - io->base, write, value);
+		if (!write)
+			*value = reg == REG_DATA ? register_read(io) : reg == REG_INDEX ? io->index : 0;
+		else if (size >= 4 || reg == REG_INDEX)
+			io_write(l, io, reg, *value);
 		return true;
 	}
 	return false;

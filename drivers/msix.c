@@ -3,7 +3,8 @@
  * MSI-X (PCI local bus spec. 3.0 §6.8.2). While a function has it enabled, the
  * pages of its table trap: the entries kept here are the guest's, those in the
  * device the host's; whatever else lies in these pages is handed through. The
- * pages follow the BAR and the memory-enable bit; entries and routes stay.
+ * pages follow the BAR and the memory-enable bit; entries and routes stay. It
+ * can't be enabled while the device decodes no memory: the table is out of reach.
  */
 #include "drivers/internal.h"
 #include "kernel/arch.h"
@@ -13,7 +14,6 @@
 #define MSIX_CONTROL 2u         /* offsets in the capability */
 #define MSIX_TABLE   4u
 #define CONTROL_SIZE   0x07ffu
-#define CONTROL_MASK   0x4000u  /* the whole function */
 #define CONTROL_ENABLE 0x8000u
 #define TABLE_BIR      7u
 #define ENTRY_SIZE     16u
@@ -30,8 +30,6 @@ struct msix {
 	struct pci_fn *f;
 	u32 count;
 	u64 at;                 /* physical address of the table that traps now, 0 = none */
-	bool loaded;            /* entry[] holds the guest's entries, the device the host's */
-	bool guest_mask;        /* the function mask the guest asked for, until loaded */
 	struct msix_entry entry[];
 };
 
@@ -110,13 +108,12 @@ static void load(devlock_t l, struct msix *x)
 		if (!(e->word[VECTOR_CONTROL] & ENTRY_MASKED))
 			entry_apply(l, x, e);
 	}
-	x->loaded = true;
 }
 
 /* MSI-X is off in the device: its table becomes the guest's own again. */
 static void unload(devlock_t l, struct msix *x)
 {
-	for (struct msix_entry *e = x->entry; x->loaded && e < x->entry + x->count; e++) {
+	for (struct msix_entry *e = x->entry; e < x->entry + x->count; e++) {
 		if (!e->route)
 			continue;
 		for (u32 i = 0; i < ARRAY_SIZE(e->word); i++)
@@ -153,35 +150,28 @@ static void place(devlock_t l, struct msix *x, u64 at)
 			 (unsigned long long)at);
 }
 
-/* The function mask stays set until the table could be read. */
-static void settle(devlock_t l, struct pci_fn *f)
-{
-	struct msix *x = f->x;
-	u16 control = control_get(f);
-
-	place(l, x, table_address(f));
-	if (x->loaded || !x->at)
-		return;
-	load(l, x);
-	control_put(f, (control & ~CONTROL_MASK) | (x->guest_mask ? CONTROL_MASK : 0));
-}
-
 void msix_update(devlock_t l, struct pci_fn *f)
 {
-	settle(l, f);
+	place(l, f->x, table_address(f));
 }
 
-static struct msix *make(struct pci_fn *f, u16 control)
+static bool switch_on(devlock_t l, struct pci_fn *f)
 {
-	u32 count = (control & CONTROL_SIZE) + 1;
+	u32 count = (control_get(f) & CONTROL_SIZE) + 1;
 	struct msix *x = dev_alloc(state_size(count));
 
 	if (!x)
-		return NULL;
+		return false;
+	f->x = x;
 	x->f = f;
 	x->count = count;
 	list_add_tail(&enabled, &x->link);
-	return x;
+	place(l, x, table_address(f));
+	if (x->at)
+		load(l, x);
+	else
+		msix_drop(l, f);
+	return f->x;
 }
 
 void msix_drop(devlock_t l, struct pci_fn *f)
@@ -201,28 +191,14 @@ void msix_write(devlock_t l, struct pci_fn *f, u32 value)
 {
 	u16 control = value >> 16;
 
-	if (!(control & CONTROL_ENABLE)) {
-		control_put(f, control);
-		control_get(f); /* waits for the write */
+	if (control & CONTROL_ENABLE && !f->x && !switch_on(l, f)) {
+		log_error("pci %04x:%04x: MSI-X stays off: no memory, or its table is out of reach", f->seg, f->bdf);
+		control &= ~CONTROL_ENABLE;
+	}
+	control_put(f, control);
+	control_get(f); /* waits for the write */
+	if (!(control & CONTROL_ENABLE))
 		msix_drop(l, f);
-		return;
-	}
-	if (!f->x)
-		f->x = make(f, control_get(f));
-	if (!f->x) {
-		log_error("pci %04x:%04x: MSI-X stays off: no memory for its table", f->seg, f->bdf);
-		return;
-	}
-	f->x->guest_mask = control & CONTROL_MASK;
-	control_put(f, f->x->loaded ? control : control | CONTROL_MASK);
-	settle(l, f);
-}
-
-u32 msix_read(const struct pci_fn *f, u32 raw)
-{
-	if (!f->x || f->x->loaded)
-		return raw;
-	return (raw & ~(CONTROL_MASK << 16)) | (f->x->guest_mask ? CONTROL_MASK << 16 : 0);
 }
 
 static struct msix *find(u64 gpa)
@@ -242,12 +218,13 @@ bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value)
 	struct msix_entry *e;
 	u32 at;
 
-	if (!x && write)
-		mmio_write(gpa, size, *value);
-	else if (!x)
-		*value = mmio_read(gpa, size);
-	if (!x)
+	if (!x) {
+		if (write)
+			mmio_write(gpa, size, *value);
+		else
+			*value = mmio_read(gpa, size);
 		return true;
+	}
 	e = &x->entry[(gpa - x->at) / ENTRY_SIZE];
 	at = (gpa - x->at) % ENTRY_SIZE;
 	if (at & (size - 1)) /* undefined for devices too; so no access leaves its entry */

@@ -26,26 +26,27 @@ void pci_init(const struct boot_info *b)
 static u64 ecam_first(const struct boot_ecam *e) { return e->base + ((u64)e->bus_first << BUS_SHIFT); }
 static u64 ecam_end(const struct boot_ecam *e) { return e->base + (((u64)e->bus_last + 1) << BUS_SHIFT); }
 
-bool pci_ecam_overlaps(u64 gpa, u64 size)
+static const struct boot_ecam *ecam_at(u64 gpa, u64 size)
 {
 	for (const struct boot_ecam *e = ecams; e < ecams + ecam_count; e++) {
 		if (gpa < ecam_end(e) && gpa + size > ecam_first(e))
-			return true;
+			return e;
 	}
-	return false;
+	return NULL;
 }
+
+bool pci_ecam_overlaps(u64 gpa, u64 size) { return ecam_at(gpa, size); }
 
 bool pci_ecam_decode(u64 gpa, u16 *seg, u16 *bdf, u32 *reg)
 {
-	for (const struct boot_ecam *e = ecams; e < ecams + ecam_count; e++) {
-		if (gpa < ecam_first(e) || gpa >= ecam_end(e))
-			continue;
-		*seg = e->segment;
-		*bdf = (gpa - e->base) >> PAGE_SHIFT;
-		*reg = gpa & ~PAGE_MASK;
-		return true;
-	}
-	return false;
+	const struct boot_ecam *e = ecam_at(gpa, 1);
+
+	if (!e)
+		return false;
+	*seg = e->segment;
+	*bdf = (gpa - e->base) >> PAGE_SHIFT;
+	*reg = gpa & ~PAGE_MASK;
+	return true;
 }
 
 /* Physical address of a register, 0: not by ECAM. */

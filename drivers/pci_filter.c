@@ -11,7 +11,6 @@
 #include "kernel/log.h"
 
 #define CF8 0xcf8u
-#define CF9 0xcf9u
 #define CFC 0xcfcu
 #define CF8_ENABLE 0x80000000u
 
@@ -136,9 +135,7 @@ static u32 dword_view(const struct pci_fn *f, u32 reg)
 {
 	u32 raw = pci_read(f->seg, f->bdf, reg & ~3u, 4);
 
-	if (in_msi(f, reg))
-		return msi_read(f, (reg & ~3u) - f->msi, raw);
-	return in_msix(f, reg) ? msix_read(f, raw) : raw;
+	return in_msi(f, reg) ? msi_read(f, (reg & ~3u) - f->msi, raw) : raw;
 }
 
 static u32 config_read(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size)
@@ -150,7 +147,7 @@ static u32 config_read(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size)
 		return reg_part(vpci_config_read(reg / 4), reg, size);
 	if (reg >= PCI_CAPS_FIRST && reg < PCI_CONFIG_SIZE)
 		f = get(l, seg, bdf);
-	if (f && (in_msi(f, reg) || in_msix(f, reg)))
+	if (f && in_msi(f, reg))
 		return reg_part(dword_view(f, reg), reg, size);
 	v = pci_read(seg, bdf, reg, size);
 	if (reg == PCI_ID && size == 4)
@@ -218,19 +215,6 @@ bool pci_ecam_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value)
 	return true;
 }
 
-/* Ports 0xCF8..0xCFB other than as a dword: the reset control register, and what chipsets put there. */
-static void raw_access(u16 port, u32 size, bool write, u32 *value)
-{
-	if (size == 2 && write)
-		port_out16(port, *value);
-	else if (size == 2)
-		*value = port_in16(port);
-	else if (write)
-		port_out8(port, *value);
-	else
-		*value = port_in8(port);
-}
-
 static void data_access(u16 port, u32 size, bool write, u32 *value)
 {
 	devlock_t l = devices_lock();
@@ -242,15 +226,15 @@ static void data_access(u16 port, u32 size, bool write, u32 *value)
 	devices_unlock(l);
 }
 
-bool pci_port_access(u16 port, u32 size, bool write, u32 *value)
+/* Ports 0xCF8..0xCFB other than as a dword: the reset control register, and what chipsets put there. */
+void pci_port_access(u16 port, u32 size, bool write, u32 *value)
 {
 	if (port >= CFC)
 		data_access(port, size, write, value);
-	else if (port == CF8 && size == 4 && write)
+	else if (port != CF8 || size != 4)
+		pm_port_access(port, size, write, value);
+	else if (write)
 		cf8 = *value;
-	else if (port == CF8 && size == 4)
+	else
 		*value = cf8;
-	else if (size < 4 && (port != CF9 || !pm_port_access(port, size, write, value)))
-		raw_access(port, size, write, value);
-	return true;
 }

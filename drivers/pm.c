@@ -28,7 +28,7 @@ void arch_shutdown_allowed(bool yes)
 	atomic_store(&allowed, yes);
 }
 
-static void pass(u16 port, u32 size, bool write, u32 *value)
+void port_pass(u16 port, u32 size, bool write, u32 *value)
 {
 	if (size == 4 && write)
 		port_out32(port, *value);
@@ -44,11 +44,11 @@ static void pass(u16 port, u32 size, bool write, u32 *value)
 		*value = port_in8(port);
 }
 
-static bool sleep_refused(u16 base, u16 port, u32 value)
+static bool sleep_refused(u16 base, u16 port, u32 size, u32 value)
 {
-	u32 control = value << (port - base) * 8;
+	u32 control = port < base ? value >> (base - port) * 8 : value << (port - base) * 8;
 
-	if (!(control & PM1_SLP_EN))
+	if (!base || port >= base + PM1_SIZE || port + size <= base || !(control & PM1_SLP_EN))
 		return false;
 	if (atomic_load(&allowed)) {
 		log_info("power: the control domain enters sleep type %u", PM1_SLP_TYPE(control));
@@ -65,16 +65,15 @@ static bool resets(u16 port, u32 value)
 	       (port == reset_port && (u8)value == reset_value);
 }
 
-bool pm_port_access(u16 port, u32 size, bool write, u32 *value)
+void pm_port_access(u16 port, u32 size, bool write, u32 *value)
 {
 	if (write && resets(port, *value))
 		log_info("power: the control domain resets the machine by port 0x%x", port);
 	for (u32 i = 0; write && i < ARRAY_SIZE(pm1); i++) {
-		if (pm1[i] && port >= pm1[i] && port < pm1[i] + PM1_SIZE && sleep_refused(pm1[i], port, *value))
-			return true;
+		if (sleep_refused(pm1[i], port, size, *value))
+			return;
 	}
-	pass(port, size, write, value);
-	return true;
+	port_pass(port, size, write, value);
 }
 
 void pm_init(const struct boot_info *b)

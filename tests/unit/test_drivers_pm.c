@@ -23,6 +23,9 @@ static void sleep_needs_notice(void **state)
 	fake_port_writes = 0;
 	guest_out(0x604, 2, 0x2000 | 5 << 10);
 	guest_out(0x605, 1, 0x20);
+	guest_out(0x602, 4, 0x20000000);
+	guest_out(0x603, 2, 0);                                /* its other half */
+	fake_port_writes--;
 	assert_int_equal(fake_port_writes, 0);
 	guest_out(0x604, 2, 5 << 10);                          /* the type alone, as Linux writes it first */
 	assert_int_equal(fake_port_writes, 1);
