@@ -46,9 +46,12 @@ void port_pass(u16 port, u32 size, bool write, u32 *value)
 
 static bool sleep_refused(u16 base, u16 port, u32 size, u32 value)
 {
-	u32 control = port < base ? value >> (base - port) * 8 : value << (port - base) * 8;
+	u32 control;
 
-	if (!base || port >= base + PM1_SIZE || port + size <= base || !(control & PM1_SLP_EN))
+	if (!base || port >= base + PM1_SIZE || port + size <= base)
+		return false;
+	control = port < base ? value >> (base - port) * 8 : value << (port - base) * 8;
+	if (!(control & PM1_SLP_EN))
 		return false;
 	if (atomic_load(&allowed)) {
 		log_info("power: the control domain enters sleep type %u", PM1_SLP_TYPE(control));
