@@ -33,6 +33,7 @@ struct guest {
 	pthread_mutex_t lock;	/* devices and console */
 	struct devices devices;
 	struct console console;
+	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
 	int output_timer;	/* armed while the console has something to flush */
 	void (*progress)(void *ctx, uint64_t done, uint64_t all);	/* bytes of memory prepared */
 	void *progress_ctx;

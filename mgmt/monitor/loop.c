@@ -198,11 +198,10 @@ static bool end_of_guest(struct monitor *m)
 	struct guest *g = &m->guest;
 	const struct dais_dom_page *page = dais_dom_page(g->dom);
 	uint32_t death = page->death;
-	char reason[sizeof(page->reason)];
-	struct fault err;
+	struct fault err, reason;
 
 	guest_join_threads(g);
-	snprintf(reason, sizeof(reason), "%s", page->reason);
+	fault_set(&reason, "%s", g->failure.text[0] ? g->failure.text : page->reason);
 	drain(g);
 	if (death == DAIS_DEATH_REBOOT && !g->config.no_reboot) {
 		guest_destroy(g);
@@ -210,14 +209,14 @@ static bool end_of_guest(struct monitor *m)
 		if (!make(m, &err))
 			return true;
 		death = DAIS_DEATH_MONITOR;
-		snprintf(reason, sizeof(reason), "reboot: %.100s", err.text);
+		fault_set(&reason, "making it anew after a reboot: %s", err.text);
 	}
 	/* A dead guest of `dais create` stays to be looked at; one of `dais run` has been. */
 	if (g->dom && m->tied)
 		guest_destroy(g);
 	else
 		guest_close(g);
-	monitor_report(m, "end %u %s\n", death, reason);
+	monitor_report(m, "end %u %s\n", death, reason.text);
 	return false;
 }
 

@@ -2,7 +2,6 @@
 /* Serving the guest's exits: a thread per hosted vCPU, or one for all autonomous ones. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -69,6 +68,16 @@ static void serve(struct guest *g, struct dais_vcpu_page *page)
 		guest_kill(g, DAIS_DEATH_REBOOT);
 }
 
+/* The monitor cannot go on: the first reason is kept for the user. */
+static void fail_guest(struct guest *g, unsigned int vcpu, const char *why)
+{
+	pthread_mutex_lock(&g->lock);
+	if (!g->failure.text[0])
+		fault_set(&g->failure, "running vCPU %u: %s", vcpu, why);
+	pthread_mutex_unlock(&g->lock);
+	guest_kill(g, DAIS_DEATH_MONITOR);
+}
+
 static void *run(void *arg)
 {
 	struct guest_vcpu *v = arg;
@@ -82,8 +91,7 @@ static void *run(void *arg)
 		if (ret == DAIS_EXIT_DEAD)
 			return NULL;
 		if (ret < 0) {
-			fprintf(stderr, "vCPU %u: %s\n", page->index, dais_strerror(ret));
-			guest_kill(v->guest, DAIS_DEATH_MONITOR);
+			fail_guest(v->guest, page->index, dais_strerror(ret));
 			return NULL;
 		}
 		serve(v->guest, page);
