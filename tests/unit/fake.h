@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A machine of malloc'ed memory for the core's architecture-neutral part: kernel/arch.h without hardware. */
+#ifndef DAIS_FAKE_H
+#define DAIS_FAKE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "boot/boot_info.h"
+#include "kernel/arch.h"
+#include "kernel/domain.h"
+#include "kernel/frame.h"
+#include "kernel/heap.h"
+#include "kernel/vcpu.h"
+
+#define FAKE_RAM    (256ULL << 20) /* host-physical 0.. */
+#define FAKE_CPUS   4
+#define FAKE_POOL   (64ULL << 20)  /* pool from here on */
+
+extern u32 fake_cpu, fake_cpus;       /* cpu_id(), cpu_count() */
+extern u64 fake_now;                  /* time_now() */
+extern u64 fake_timer[MAX_CPUS];      /* arch_timer_set */
+extern u32 fake_requests[MAX_CPUS];   /* cpu_request */
+extern u32 fake_msix[8], fake_pokes;
+extern u32 fake_interrupts, fake_last_vector;
+extern bool fake_irqs_off, fake_has_work, fake_shutdown;
+extern bool fake_no_map;              /* host_map_2m fails */
+extern int fake_nested_fails_in;      /* nested_prepare fails after so many calls; < 0: never */
+extern u32 fake_flushes;
+extern void (*fake_on_interrupt)(struct vcpu *v);
+
+/* Heap, frames, scheduler: 64 MiB of control domain with a hole for firmware, the rest pool. */
+void fake_boot(void);
+/* ... and the control domain with its vCPU, running on CPU 0, with all its memory mapped. */
+void fake_boot_control(void);
+struct vcpu *fake_control_vcpu(void);
+void *fake_ram(u64 at);
+u64 fake_mapped(struct domain *d);    /* leaves in d's nested tables */
+
+#endif
