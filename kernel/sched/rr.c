@@ -87,7 +87,8 @@ void sched_attach(struct sched_ctx *c, u32 cpu)
 	c->cpu = cpu == SCHED_ANY_CPU ? least_loaded() : cpu;
 	c->move_to = c->cpu;
 	c->weight = WEIGHT_DEFAULT;
-	c->slice = ticks(SLICE_US);
+	c->slice = c->left = ticks(SLICE_US);
+	c->started = time_now();
 	c->state = SCHED_BLOCKED;
 	list_init(&c->link);
 	spin_lock(&queues[c->cpu]->lock);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: kernel/cap.c kernel/domain.c kernel/event.c kernel/format.c kernel/frame.c kernel/frame_init.c kernel/heap.c kernel/info.c kernel/log.c kernel/mem.c kernel/object.c kernel/pool.c kernel/sched/rr.c kernel/timer.c kernel/trace.c kernel/unmap.c kernel/vcpu.c tests/unit/fake.c */
+#include "tests/unit/fake.h"
+#include "kernel/sched.h"
+#include "kernel/timer.h"
+
+#define SLICE 5000000ULL /* ns = ticks */
+
+static struct sched_ctx c[8];
+static u32 word;
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_boot();
+	fake_now = 1000;
+	word = 0;
+	memset(c, 0, sizeof(c));
+	for (u32 i = 0; i < ARRAY_SIZE(c); i++)
+		sched_attach(&c[i], 0);
+	return 0;
+}
+
+static struct sched_ctx *pick(void)
+{
+	struct sched_ctx *p;
+
+	fake_requests[fake_cpu] = 0;
+	p = sched_pick(fake_now);
+	assert_ptr_equal(sched_current(fake_cpu), p);
+	return p;
+}
+
+static void test_round_robin(void **state)
+{
+	(void)state;
+	assert_null(pick());
+	for (u32 i = 0; i < 3; i++)
+		sched_wake(&c[i]);
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_ptr_equal(pick(), &c[0]);
+	assert_int_equal(fake_timer[0], fake_now + SLICE);
+	fake_now += SLICE - 1;
+	assert_ptr_equal(pick(), &c[0]);
+	fake_now += 1;
+	timers_run(fake_now);
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_ptr_equal(pick(), &c[1]);
+	fake_now += SLICE;
+	assert_ptr_equal(pick(), &c[2]);
+	fake_now += SLICE;
+	assert_ptr_equal(pick(), &c[0]);
+	assert_int_equal(c[0].ran, SLICE);
+	sched_wake(&c[1]); /* queued already: nothing */
+	assert_true(sched_block(&c[0], &word, 1));
+	assert_ptr_equal(pick(), &c[1]);
+	sched_detach(&c[2]);
+	assert_true(sched_block(&c[1], &word, 1));
+	assert_null(pick());
+}
+
+static void test_alone(void **state)
+{
+	(void)state;
+	sched_wake(&c[0]);
+	assert_ptr_equal(pick(), &c[0]);
+	fake_now += 10 * SLICE;
+	assert_ptr_equal(pick(), &c[0]);
+	/* a second one comes: its CPU must set a slice timer */
+	fake_requests[0] = 0;
+	sched_wake(&c[1]);
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_ptr_equal(pick(), &c[0]);
+	assert_true(fake_timer[0] <= fake_now + SLICE);
+	fake_requests[0] = 0;
+	sched_wake(&c[2]);
+	assert_int_equal(fake_requests[0], 0); /* no need to disturb it */
+}
+
+static void test_block_refused(void **state)
+{
+	(void)state;
+	sched_wake(&c[0]);
+	pick();
+	word = 4;
+	assert_false(sched_block(&c[0], &word, 6));
+	assert_int_equal(c[0].state, SCHED_RUNNING);
+	assert_true(sched_block(&c[0], &word, 2));
+	assert_int_equal(c[0].state, SCHED_BLOCKED);
+}
+
+static void test_urgent(void **state)
+{
+	(void)state;
+	c[0].urgent = true;
+	sched_wake(&c[1]);
+	sched_wake(&c[2]);
+	assert_ptr_equal(pick(), &c[1]);
+	fake_now += SLICE / 5;
+	fake_requests[0] = 0;
+	sched_wake(&c[0]);
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_ptr_equal(pick(), &c[0]);
+	fake_now += 1000;
+	assert_true(sched_block(&c[0], &word, 1));
+	/* who was pre-empted goes on with the rest of its slice */
+	assert_ptr_equal(pick(), &c[1]);
+	assert_int_equal(c[1].slice_end, fake_now + SLICE - SLICE / 5);
+}
+
+/* An urgent one that never sleeps, or only for moments, gets no more than its share. */
+static void test_no_starving(void **state)
+{
+	u64 ran = 0, start = fake_now;
+
+	(void)state;
+	c[0].urgent = true;
+	sched_wake(&c[0]);
+	sched_wake(&c[1]);
+	for (u32 i = 0; i < 100000; i++) {
+		struct sched_ctx *p = pick();
+
+		fake_now += 10000; /* 10 us */
+		if (p == &c[0] && i % 3 == 0) {
+			assert_true(sched_block(p, &word, 1));
+			fake_now += 10;
+			sched_wake(p);
+		} else if (p == &c[1]) {
+			ran += 10000;
+		}
+	}
+	assert_true(ran > (fake_now - start) * 4 / 10);
+}
+
+/* One that sleeps half of the time is never kept waiting. */
+static void test_stays_urgent(void **state)
+{
+	(void)state;
+	c[0].urgent = true;
+	sched_wake(&c[1]);
+	for (u32 i = 0; i < 10000; i++) {
+		sched_wake(&c[0]);
+		assert_ptr_equal(pick(), &c[0]);
+		fake_now += 100000;
+		assert_true(sched_block(&c[0], &word, 1));
+		assert_ptr_equal(pick(), &c[1]);
+		fake_now += 100000;
+	}
+}
+
+static void test_params(void **state)
+{
+	(void)state;
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 0), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 10001), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_SLICE_US, 99), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, FAKE_CPUS), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], 3, 1), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_SLICE_US, 1000), DAIS_OK);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 300), DAIS_OK);
+	sched_wake(&c[0]);
+	sched_wake(&c[1]);
+	assert_ptr_equal(pick(), &c[0]);
+	assert_int_equal(c[0].slice_end, fake_now + 3000000);
+}
+
+static void test_spread(void **state)
+{
+	static struct sched_ctx more[6];
+
+	(void)state;
+	memset(more, 0, sizeof(more));
+	for (u32 i = 0; i < 6; i++)
+		sched_attach(&more[i], SCHED_ANY_CPU); /* CPU 0 has eight */
+	assert_int_equal(more[0].cpu, 1);
+	assert_int_equal(more[1].cpu, 2);
+	assert_int_equal(more[2].cpu, 3);
+	assert_int_equal(more[3].cpu, 1);
+}
+
+static void test_move(void **state)
+{
+	(void)state;
+	/* blocked: moves by way of its old home */
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 1), DAIS_OK);
+	sched_wake(&c[0]);
+	assert_null(pick());
+	assert_int_equal(c[0].cpu, 1);
+	assert_int_equal(fake_requests[1], CPU_RESCHED);
+	fake_cpu = 1;
+	assert_ptr_equal(pick(), &c[0]);
+	/* running: leaves, and is taken over once it is switched away from */
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 2), DAIS_OK);
+	assert_int_equal(fake_requests[1], CPU_RESCHED);
+	assert_null(pick());
+	assert_int_equal(c[0].cpu, 1);
+	assert_int_equal(fake_requests[1], CPU_RESCHED);
+	assert_null(pick());
+	assert_int_equal(c[0].cpu, 2);
+	fake_cpu = 2;
+	assert_ptr_equal(pick(), &c[0]);
+	/* changed its mind: stays */
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 3), DAIS_OK);
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 2), DAIS_OK);
+	assert_ptr_equal(pick(), &c[0]);
+	assert_true(sched_block(&c[0], &word, 1));
+	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 3), DAIS_OK);
+	sched_detach(&c[0]); /* with the move pending */
+	assert_null(pick());
+	fake_cpu = 0;
+}
+
+static void test_idle(void **state)
+{
+	u64 before = sched_idle_time(0);
+
+	(void)state;
+	fake_now += 500;
+	assert_int_equal(sched_idle_time(0), before + 500);
+	assert_null(pick());
+	fake_now += 500;
+	sched_wake(&c[0]);
+	pick();
+	fake_now += 1000;
+	assert_int_equal(sched_idle_time(0), before + 1000);
+	assert_true(sched_block(&c[0], &word, 1));
+	pick();
+	assert_int_equal(c[0].ran, 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_round_robin, setup),
+		cmocka_unit_test_setup(test_alone, setup),
+		cmocka_unit_test_setup(test_block_refused, setup),
+		cmocka_unit_test_setup(test_urgent, setup),
+		cmocka_unit_test_setup(test_no_starving, setup),
+		cmocka_unit_test_setup(test_stays_urgent, setup),
+		cmocka_unit_test_setup(test_params, setup),
+		cmocka_unit_test_setup(test_spread, setup),
+		cmocka_unit_test_setup(test_move, setup),
+		cmocka_unit_test_setup(test_idle, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
