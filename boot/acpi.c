@@ -87,8 +87,8 @@ bool acpi_find(struct acpi_tables *t, acpi_map_fn map, uint64_t rsdp, struct err
 	t->dmar = find_table(t, "DMAR");
 	t->ivrs = find_table(t, "IVRS");
 	if (!t->madt || map_table(t, t->madt)->length < sizeof(struct acpi_madt))
-		return refuse(err, "ACPI: the firmware has no usable MADT (table APIC), which names "
-			      "CPUs and interrupt controllers");
+		return refuse(err, "ACPI: the firmware has no usable MADT (table APIC), which "
+			      "names CPUs and interrupt controllers");
 	return true;
 }
 

@@ -84,7 +84,8 @@ bool bzimage_check(const void *file, size_t length, struct bzimage *image, struc
 	image->payload = (setup + 1) * 512;
 	if (image->payload > length || size > length - image->payload)
 		return refuse(err, "is truncated: %llu bytes, its header says %llu",
-			      (unsigned long long)length, (unsigned long long)(image->payload + size));
+			      (unsigned long long)length,
+			      (unsigned long long)(image->payload + size));
 	image->file = file;
 	image->payload_size = size;
 	image->pref_address = get64(head, PREF_ADDRESS);

@@ -42,7 +42,7 @@ struct bzimage_params {
 
 #define BZIMAGE_EXT_SIZE(count) (16 + (count) * sizeof(struct e820_entry))
 
-/* Fills the zero page, and the node at ext (mapped address of e820_ext) if entries are left over. */
+/* Fills the zero page, and the node at ext (e820_ext as mapped) if entries are left over. */
 void bzimage_fill(uint8_t *params, const struct bzimage *image, const struct bzimage_params *p,
 		  void *ext);
 

@@ -65,7 +65,8 @@ static bool copy_path(char *out, const char *from, size_t length, struct error *
 		out[i] = from[i] == '/' ? '\\' : from[i];
 	out[length] = '\0';
 	if (out[0] != '\\')
-		return refuse(err, "'%s': give the path from the volume's root, like \\EFI\\dais\\file",
+		return refuse(err, "'%s': give the path from the volume's root, like "
+			      "\\EFI\\dais\\file",
 			      out);
 	return true;
 }
@@ -337,7 +338,8 @@ bool config_parse(struct config *config, const char *text, size_t length, struct
 		number++;
 		text = next_line(text, end, line, &fits);
 		if (!fits)
-			return refuse(err, "line %u: longer than %u characters", number, LINE_MAX - 1);
+			return refuse(err, "line %u: longer than %u characters", number,
+				      LINE_MAX - 1);
 		if (line[0] == '\0' || line[0] == '#')
 			continue;
 		if (!read_line(config, line, &seen, &why))

@@ -53,14 +53,16 @@ bool cpu_check(const struct cpu_facts *facts, struct error *err)
 		return refuse(err, "this CPU (%s) has no AMD-V (SVM): this build of Dais supports "
 			      "AMD-V only", facts->vendor);
 	if (!facts->svm)
-		return refuse(err, "this CPU (%s) has no AMD-V (CPUID shows no SVM). Dais needs a CPU "
-			      "with AMD-V; in a virtual machine, switch nested virtualization on",
+		return refuse(err, "this CPU (%s) has no AMD-V (CPUID shows no SVM). Dais needs a "
+			      "CPU with AMD-V; in a virtual machine, switch nested virtualization "
+			      "on",
 			      facts->vendor);
 	if (facts->svm_disabled)
-		return refuse(err, "AMD-V is locked off by the firmware (VM_CR.SVMDIS). Enable SVM in "
-			      "the firmware's set-up, often under CPU or Advanced");
+		return refuse(err, "AMD-V is locked off by the firmware (VM_CR.SVMDIS). Enable "
+			      "SVM in the firmware's set-up, often under CPU or Advanced");
 	if (!facts->nested_paging)
-		return refuse(err, "this CPU has AMD-V but no nested paging (NPT), which Dais needs");
+		return refuse(err, "this CPU has AMD-V but no nested paging (NPT), which Dais "
+			      "needs");
 	if (!facts->nx)
 		return refuse(err, "this CPU shows no no-execute pages (NX). Enable them in the "
 			      "firmware's set-up");

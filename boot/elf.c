@@ -51,7 +51,8 @@ static bool check_segment(const struct elf_segment *s, size_t length, struct err
 {
 	if (s->offset > length || s->filesz > length - s->offset)
 		return refuse(err, "is truncated: a segment ends at byte %llu of %llu",
-			      (unsigned long long)(s->offset + s->filesz), (unsigned long long)length);
+			      (unsigned long long)(s->offset + s->filesz),
+			      (unsigned long long)length);
 	if (s->memsz < s->filesz || s->memsz > IMAGE_MAX || s->paddr > IMAGE_MAX)
 		return refuse(err, "has a segment of impossible size or place");
 	if (s->vaddr != BOOT_IMAGE_VIRT + s->paddr)

@@ -28,8 +28,8 @@ bool file_open_volume(struct firmware *fw, struct error *err)
 	if (fw->bs->HandleProtocol(fw->image, &loaded_image, (void **)&self) != EFI_SUCCESS ||
 	    fw->bs->HandleProtocol(self->DeviceHandle, &file_system, (void **)&volume) !=
 	    EFI_SUCCESS || volume->OpenVolume(volume, &fw->root) != EFI_SUCCESS)
-		return refuse(err, "the volume that the loader was started from cannot be read; start "
-			      "it from a FAT volume");
+		return refuse(err, "the volume that the loader was started from cannot be read; "
+			      "start it from a FAT volume");
 	return true;
 }
 

@@ -80,7 +80,8 @@ static bool allocate(struct work *w, struct error *err)
 	memset((void *)control, 0, w->control_size);
 	carve_dais(w, dais);
 	carve_control(w, control);
-	w->dais[0] = (struct span){ w->load->hypervisor_base, w->load->hypervisor.size / PAGE_SIZE };
+	w->dais[0].base = w->load->hypervisor_base;
+	w->dais[0].pages = w->load->hypervisor.size / PAGE_SIZE;
 	w->dais[1] = (struct span){ dais, w->dais_size / PAGE_SIZE };
 	w->dais[2] = (struct span){ trampoline, 1 };
 	return true;

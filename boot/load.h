@@ -15,7 +15,7 @@ struct load {
 	struct elf_image hypervisor;
 	uint64_t hypervisor_base;
 	struct bzimage kernel;
-	uint64_t kernel_file;              /* the file as read, needed until the parameters are made */
+	uint64_t kernel_file;              /* as read, needed until the parameters are made */
 	uint64_t kernel_base;
 	uint64_t initrd, initrd_size;
 	struct acpi_tables tables;

@@ -13,7 +13,8 @@ static bool check_secure_boot(struct firmware *fw, struct error *err)
 	if (security_state(fw) != SECURE_BOOT_ON)
 		return true;
 	return refuse(err, "Secure Boot is on, and Dais's hypervisor and initrd carry no signature "
-		      "that the firmware could verify. Switch Secure Boot off in the firmware's set-up");
+		      "that the firmware could verify. Switch Secure Boot off in the firmware's "
+		      "set-up");
 }
 
 static bool check_machine(struct firmware *fw, struct error *err)

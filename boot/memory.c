@@ -183,7 +183,8 @@ static bool sort_map(const struct plan_request *r, struct map_entry *out, struct
 	for (uint32_t i = 0; i < r->map_count; i++) {
 		e = r->map[i];
 		if (e.base % PAGE_SIZE || e.pages > (UINT64_MAX - e.base) / PAGE_SIZE)
-			return refuse(err, "the firmware's memory map has an impossible entry at 0x%llx",
+			return refuse(err, "the firmware's memory map has an impossible entry at "
+				      "0x%llx",
 				      (unsigned long long)e.base);
 		for (j = i; j > 0 && out[j - 1].base > e.base; j--)
 			out[j] = out[j - 1];
@@ -191,7 +192,8 @@ static bool sort_map(const struct plan_request *r, struct map_entry *out, struct
 	}
 	for (j = 1; j < r->map_count; j++) {
 		if (end_of(&out[j - 1]) > out[j].base)
-			return refuse(err, "the firmware's memory map has overlapping entries at 0x%llx",
+			return refuse(err, "the firmware's memory map has overlapping entries at "
+				      "0x%llx",
 				      (unsigned long long)out[j].base);
 	}
 	return true;
@@ -298,8 +300,8 @@ static bool check_spans(const struct plan_request *r, struct error *err)
 				break;
 		}
 		if (j == r->map_count)
-			return refuse(err, "the firmware's memory map does not hold the memory it gave "
-				      "Dais at 0x%llx", (unsigned long long)r->dais[i].base);
+			return refuse(err, "the firmware's memory map does not hold the memory it "
+				      "gave Dais at 0x%llx", (unsigned long long)r->dais[i].base);
 	}
 	return true;
 }
@@ -315,9 +317,9 @@ static bool control_size(const struct plan_request *r, uint64_t *bytes, struct e
 		*bytes = total / 4 > CONTROL_MIN ? total / 4 : CONTROL_MIN;
 	if (total > rest && *bytes <= total - rest)
 		return true;
-	return refuse(err, "control_memory: the control domain shall have %llu MiB, but this machine "
-		      "has %llu MiB, of which Dais and its guests need %llu; lower control_memory in "
-		      "dais.conf%s", (unsigned long long)(*bytes / MIB),
+	return refuse(err, "control_memory: the control domain shall have %llu MiB, but this "
+		      "machine has %llu MiB, of which Dais and its guests need %llu; lower "
+		      "control_memory in dais.conf%s", (unsigned long long)(*bytes / MIB),
 		      (unsigned long long)(total / MIB), (unsigned long long)(rest / MIB),
 		      total < CONTROL_MIN ? " or add memory" : "");
 }
@@ -342,8 +344,9 @@ bool memory_plan(const struct plan_request *request, struct plan *plan, struct e
 	for (uint32_t i = 0; i < request->map_count; i++)
 		place_entry(plan, request, sorted[i], &share);
 	if (plan->pool_bytes < POOL_MIN / 2)
-		return refuse(err, "control_memory: %llu MiB for the control domain leave no large pages "
-			      "for Dais and its guests; lower control_memory in dais.conf",
+		return refuse(err, "control_memory: %llu MiB for the control domain leave no "
+			      "large pages for Dais and its guests; lower control_memory in "
+			      "dais.conf",
 			      (unsigned long long)(bytes / MIB));
 	return true;
 }

@@ -55,7 +55,8 @@ void text_vformat(char *out, size_t size, const char *format, va_list args)
 			break;
 		case 'u':
 		case 'x':
-			value = wide ? va_arg(args, unsigned long long) : va_arg(args, unsigned int);
+			value = wide ? va_arg(args, unsigned long long) :
+				       va_arg(args, unsigned int);
 			put_number(&sink, value, *format == 'u' ? 10 : 16);
 			break;
 		default: /* "%%" */
