@@ -72,11 +72,10 @@ CORE_ASM := $(sort $(shell find arch kernel drivers -name '*.asm' 2>/dev/null))
 CORE_OBJ := $(patsubst %,$(OUT)/obj/%.o,$(CORE_ASM) $(CORE_C))
 
 # A test build stands another fault in the place of tests/faults/none.c.
-FAULT     := $(or $(TEST_FAULT),none)
-FAULT_OBJ := $(patsubst %,$(OUT)/obj/%.o,$(wildcard tests/faults/$(FAULT).c))
-ELF       := $(OUT)/dais$(if $(TEST_FAULT),-fault-$(TEST_FAULT)).elf
+FAULT_OBJ = $(patsubst %,$(OUT)/obj/%.o,$(wildcard tests/faults/$(1).c))
+FAULT_ELF := $(if $(TEST_FAULT),$(OUT)/dais-fault-$(TEST_FAULT).elf)
 
-core: $(ELF)
+core: $(OUT)/dais.elf $(FAULT_ELF)
 
 $(OUT)/obj/%.c.o: %.c $(OUT)/flags.stamp | $(OUT)/setup.stamp
 	@mkdir -p $(@D)
@@ -99,15 +98,22 @@ LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --orphan-handli
 	--build-id=none -T linker.ld
 
 # Two passes: the symbol table is last in .rodata, so no text address moves.
-$(ELF): $(CORE_OBJ) $(FAULT_OBJ) linker.ld scripts/ksyms
-	@echo "  LD    $@"
-	@scripts/ksyms </dev/null >$@.1.asm && nasm -f elf64 -o $@.1.o $@.1.asm
-	@$(LINK) -o $@.1 $(CORE_OBJ) $(FAULT_OBJ) $@.1.o
-	@nm -n $@.1 | scripts/ksyms >$@.2.asm && nasm -f elf64 -o $@.2.o $@.2.asm
-	@$(LINK) -o $@ $(CORE_OBJ) $(FAULT_OBJ) $@.2.o
-	@rm -f $@.1 $@.[12].o $@.[12].asm
+define link
+@echo "  LD    $@"
+@scripts/ksyms </dev/null >$@.1.asm && nasm -f elf64 -o $@.1.o $@.1.asm
+@$(LINK) -o $@.1 $(filter %.o,$^) $@.1.o
+@nm -n $@.1 | scripts/ksyms >$@.2.asm && nasm -f elf64 -o $@.2.o $@.2.asm
+@$(LINK) -o $@ $(filter %.o,$^) $@.2.o
+@rm -f $@.1 $@.[12].o $@.[12].asm
+endef
 
--include $(CORE_OBJ:.o=.d) $(FAULT_OBJ:.o=.d)
+$(OUT)/dais.elf: $(CORE_OBJ) $(call FAULT_OBJ,none) linker.ld scripts/ksyms
+	$(link)
+
+$(OUT)/dais-fault-%.elf: $(CORE_OBJ) $(OUT)/obj/tests/faults/%.c.o linker.ld scripts/ksyms
+	$(link)
+
+-include $(CORE_OBJ:.o=.d) $(wildcard $(OUT)/obj/tests/faults/*.d)
 
 # --- The loader: build/BOOTX64.EFI -------------------------------------------
 
@@ -153,7 +159,7 @@ $(OUT)/initrd.img: $(OUT)/guest.img $(INITRD_FILES) $(KERNEL)/version mgmt FORCE
 		scripts/mkinitrd control $@ $(KERNEL) $(OUT)/mgmt $(OUT)/guest.img; fi
 
 $(OUT)/esp.img: scripts/mkesp core loader $(OUT)/initrd.img boot/dais.conf
-	@scripts/mkesp $@ $(OUT)/BOOTX64.EFI boot/dais.conf $(ELF) $(KERNEL)/vmlinuz $(OUT)/initrd.img
+	@scripts/mkesp $@ $(OUT)/BOOTX64.EFI boot/dais.conf $(OUT)/dais.elf $(KERNEL)/vmlinuz $(OUT)/initrd.img
 
 image: all
 	@scripts/mkimage $(OUT)/dais.img $(OUT)/esp.img
@@ -169,14 +175,15 @@ $(OUT)/makexec.so: scripts/makexec.c | $(OUT)/setup.stamp
 	@gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $< >&2
 endif
 
-# Linux alone needs no hypervisor.
+# Linux alone needs no hypervisor. Several runs may start at once: one builds at a time.
 run-files:
-	@$(MAKE) -s -j$(JOBS) TEST_FAULT='$(TEST_FAULT)' \
+	@mkdir -p $(OUT)
+	@flock $(OUT)/lock $(MAKE) -s -j$(JOBS) TEST_FAULT='$(TEST_FAULT)' \
 		$(if $(filter native,$(PLATFORM)),$(OUT)/initrd.img,all) >&2
 
 run: run-files
 	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS),\
-		$(if $(TEST_FAULT),DAIS_ELF=$(ELF))))
+		$(if $(TEST_FAULT),DAIS_ELF=$(FAULT_ELF))))
 
 # --- Tests ----------------------------------------------------------------------
 
@@ -195,7 +202,7 @@ $(OUT)/unit/%: tests/unit/%.c | $(OUT)/setup.stamp
 
 -include $(wildcard $(OUT)/unit/*.d)
 
-units: $(UNITS)
+units: $(if $(ONLY),$(foreach u,$(UNITS),$(if $(findstring $(ONLY),$(u)),$(u))),$(UNITS))
 
 test: all
 	@scripts/test unit system
