@@ -159,9 +159,15 @@ void panic(const char *fmt, ...)
 
 static void record(bool port, u64 addr, u32 size, bool write, u64 *value)
 {
+	u8 *at = fake.memory && !port ? fake.memory + (addr - FAKE_MMIO) : NULL;
+
 	assert_true(fake.ios < ARRAY_SIZE(fake.io));
 	if (!write)
 		*value = fake.device + addr;
+	if (at)
+		assert_true(addr >= FAKE_MMIO && addr + size <= FAKE_MMIO + 2 * PAGE_SIZE);
+	if (at)
+		memcpy(write ? at : (u8 *)value, write ? (u8 *)value : at, size);
 	if (size < 8)
 		*value &= (1ULL << 8 * size) - 1;
 	fake.io[fake.ios++] = (struct fake_io){ port, write, addr, *value, size };
@@ -174,6 +180,18 @@ bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *
 		return false;
 	record(kind == DAIS_TRAP_PORT, addr, size, write, value);
 	return true;
+}
+
+void fake_serve(struct xvcpu *x)
+{
+	struct dais_vcpu_page *p = x->v.page;
+
+	if (fake.exit == DAIS_EXIT_IO)
+		record(true, p->io.port, p->io.size, p->io.write, (u64 *)&p->io.data);
+	else if (fake.exit == DAIS_EXIT_MMIO)
+		record(false, p->mmio.gpa, p->mmio.size, p->mmio.write, (u64 *)&p->mmio.data);
+	fake.exit = 0;
+	arch_vcpu_served(&x->v);
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)

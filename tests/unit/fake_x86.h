@@ -25,6 +25,7 @@ extern struct fake {
 	u32 notified[FAKE_VCPUS];      /* VP_* bits */
 	u32 eoi;                       /* vector given to irq_eoi */
 	struct fake_io io[64]; u32 ios;
+	u8 *memory;                    /* 8 KiB at FAKE_MMIO, or NULL: then */
 	u64 device;                    /* what device reads return, plus the address */
 	bool monitor;                  /* devices exit to the monitor */
 	u32 exit;                      /* DAIS_EXIT_* asked for */
@@ -42,5 +43,6 @@ void fake_time(u64 ticks);         /* lets time pass, firing timers */
 void fake_long_mode(struct xvcpu *x, u64 cr3);
 void fake_flat(struct xvcpu *x, enum insn_mode mode); /* CS of that mode, flat segments, paging off */
 void fake_unmap(u64 gpa);
+void fake_serve(struct xvcpu *x);  /* the monitor answers the access that it was asked for */
 
 #endif
