@@ -120,7 +120,7 @@ static status_t bind_from_vcpu(struct call *c, struct event *e)
 		return s;
 	if (atomic_load(&v->dom->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	vcpu_bind_event(v, e, c->arg[3]);
+	event_bind(&v->on_exit, e, c->arg[3]);
 	return DAIS_OK;
 }
 

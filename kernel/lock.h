@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Spinlocks (ticket). Host mode runs with interrupts off, so no lock needs an
+ * Spinlocks, unfair: where Dais itself runs virtualized, a queue of tickets would
+ * stand still whenever the next in line is not running; sections are short. Host mode runs with interrupts off, so no lock needs an
  * irq-safe form; NMI and machine-check code takes none.
  *
  * Lock order, outermost first:
@@ -20,19 +21,18 @@
 
 #include "kernel/types.h"
 
-typedef struct { u32 next, owner; } spinlock_t;
+typedef struct { u32 locked; } spinlock_t;
 
 static inline void spin_lock(spinlock_t *l)
 {
-	u32 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
-		__builtin_ia32_pause();
+	while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
+			__builtin_ia32_pause();
 }
 
 static inline void spin_unlock(spinlock_t *l)
 {
-	__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 #endif

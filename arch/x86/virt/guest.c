@@ -25,29 +25,38 @@
 /* --- RAM, by guest-physical address --- */
 
 /*
- * The frame of RAM behind gpa. The caller holds the domain's mem_lock until it is done with
- * the frame, so that it cannot be taken away and given to somebody else meanwhile.
+ * No lock: exits come here for every instruction's bytes. While x->accessing is
+ * set, nested_flush waits, so that a frame, or a table that the look-up passes,
+ * is given to nobody else before we are done with it. Takes no lock inside.
  */
+static void access_begin(struct xvcpu *x)
+{
+	atomic_xchg(&x->accessing, 1); /* before the tables are read */
+}
+
+static void access_end(struct xvcpu *x)
+{
+	atomic_store(&x->accessing, 0);
+}
+
+/* The frame of RAM behind gpa, between access_begin and access_end. */
 static bool ram_frame(struct domain *d, u64 gpa, bool write, hpa_t *frame)
 {
 	u32 order;
 	u64 prot;
 
-	if (!nested_get(d, (gpa_t){ gpa }, frame, &order, &prot))
+	if (!nested_get(d, (gpa_t){ gpa }, frame, &order, &prot) || (prot & NESTED_UC))
 		return false;
-	if (!(prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ)))
-		return false;
-	return frame_get(*frame).state != FRAME_NONE;
+	return prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ);
 }
 
 static bool copy_page(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write, enum window_slot slot)
 {
-	struct domain *d = x->v.dom;
 	hpa_t frame;
 	bool ok;
 
-	spin_lock(&d->mem_lock);
-	ok = ram_frame(d, gpa & PAGE_MASK, write, &frame);
+	access_begin(x);
+	ok = ram_frame(x->v.dom, gpa & PAGE_MASK, write, &frame);
 	if (ok) {
 		u8 *p = (u8 *)window_open(slot, frame) + (gpa & ~PAGE_MASK);
 
@@ -57,7 +66,7 @@ static bool copy_page(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write, en
 			memcpy(buf, p, n);
 		window_close(slot);
 	}
-	spin_unlock(&d->mem_lock);
+	access_end(x);
 	return ok;
 }
 
@@ -108,15 +117,14 @@ static bool entry_read(struct walker *w, u64 gpa, u32 size)
 /* Sets A or D as hardware does: only if the entry is still what the walk saw. False: w->changed, or no RAM. */
 static bool entry_mark(struct walker *w, u64 gpa, u32 size, u64 bits)
 {
-	struct domain *d = w->x->v.dom;
 	u64 old = w->entry;
 	hpa_t frame;
 	bool ok;
 
 	if ((old & bits) == bits)
 		return true;
-	spin_lock(&d->mem_lock);
-	ok = ram_frame(d, gpa & PAGE_MASK, true, &frame);
+	access_begin(w->x);
+	ok = ram_frame(w->x->v.dom, gpa & PAGE_MASK, true, &frame);
 	if (ok) {
 		u8 *p = (u8 *)window_open(WIN_WALK, frame) + (gpa & ~PAGE_MASK);
 
@@ -125,7 +133,7 @@ static bool entry_mark(struct walker *w, u64 gpa, u32 size, u64 bits)
 		w->changed = !ok;
 		window_close(WIN_WALK);
 	}
-	spin_unlock(&d->mem_lock);
+	access_end(w->x);
 	w->entry |= bits;
 	return ok;
 }

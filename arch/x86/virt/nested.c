@@ -11,6 +11,7 @@
 #define LEVEL_BITS  9u
 #define GPA_BITS    48u
 #define ADDR_MASK   0x000ffffffffff000ULL
+#define DEVICE      (1ULL << 52) /* no RAM; ignored by the hardware in both formats */
 
 /* The nested walk is a user access of a writable table (APM vol. 2 §15.25.5); A and D are set
  * beforehand, since Dais never asks for them. */
@@ -162,7 +163,7 @@ static u64 leaf_entry(const struct nested_format *f, hpa_t to, u32 level, u64 pr
 	e |= prot & DAIS_MAP_READ ? f->read : 0;
 	e |= prot & DAIS_MAP_WRITE ? f->write : 0;
 	e |= prot & DAIS_MAP_EXEC ? f->exec : f->no_exec;
-	e |= prot & NESTED_UC ? f->memory_uc : f->memory_wb;
+	e |= prot & NESTED_UC ? f->memory_uc | DEVICE : f->memory_wb;
 	return level ? e | f->large : e;
 }
 
@@ -183,14 +184,13 @@ void nested_table_set(struct nested *n, u64 gpa, hpa_t to, u32 order, u64 prot)
 
 static u64 entry_prot(const struct nested_format *f, u64 e)
 {
-	u64 type = f->memory_wb | f->memory_uc;
 	u64 prot = DAIS_MAP_READ;
 
 	if (e & f->write)
 		prot |= DAIS_MAP_WRITE;
 	if (f->no_exec ? !(e & f->no_exec) : !!(e & f->exec))
 		prot |= DAIS_MAP_EXEC;
-	if (type && (e & type) == f->memory_uc)
+	if (e & DEVICE)
 		prot |= NESTED_UC;
 	return prot;
 }

@@ -83,7 +83,7 @@ static void settle_halt(struct xvcpu *x)
 	if (v->activity != DAIS_ACT_HALTED)
 		return;
 	if (((x->rflags & RFLAGS_IF) && lapic_deliverable(&x->lapic) >= 0) ||
-	    ((v->pending & VP_NMI) && !x->nmi_masked))
+	    ((v->pending & VP_NMI) && !x->nmi_masked) || atomic_xchg(&x->pv_kicked, 0))
 		v->activity = DAIS_ACT_RUNNABLE;
 }
 

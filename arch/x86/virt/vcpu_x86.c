@@ -143,8 +143,7 @@ void x86_reset_vcpu(struct xvcpu *x, bool init)
 	if (init)
 		return;
 	reset_xsave(x);
-	x->pat = 0x0007040600070406ULL;
-	virt->write_msr(x, MSR_PAT, x->pat);
+	msr_reset(x);
 }
 
 struct dais_sregs *x86_sregs(struct xvcpu *x)
@@ -262,6 +261,7 @@ void arch_vcpu_unload(struct vcpu *v)
 
 	if (c->loaded != x)
 		return;
+	pv_leave(x);
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
@@ -346,6 +346,8 @@ void nested_flush(struct domain *d)
 		struct vcpu *v = atomic_load(&d->vcpu[i]);
 		u32 cpu = v ? atomic_load(&v->on_cpu) : 0;
 
+		while (v && atomic_load(&xvcpu(v)->accessing))
+			cpu_relax();
 		if (!cpu || atomic_load(&v->in_guest) != 1)
 			continue;
 		cpu_poke(cpu - 1);
