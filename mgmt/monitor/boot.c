@@ -126,6 +126,20 @@ static void write_at(const struct guest_memory *mem, uint64_t gpa, const void *d
 	memcpy(memory_at(mem, gpa, size), data, size);
 }
 
+/*
+ * Linux on a hardware-reduced machine prefers EFI's reset to ACPI's; without EFI
+ * it jumps to the BIOS's entry point. There it finds: mov $POWER_RESET, %dx;
+ * mov $RESET_VALUE, %al; out %al, %dx; 1: hlt; jmp 1b.
+ */
+static void write_reset_code(const struct guest_memory *mem)
+{
+	static const uint8_t code[] = {
+		0xba, POWER_RESET & 0xff, POWER_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb, 0xfd
+	};
+
+	write_at(mem, RESET_VECTOR_GPA, code, sizeof(code));
+}
+
 struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memory *mem, uint64_t rsdp)
 {
 	unsigned int i;
@@ -135,6 +149,7 @@ struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memor
 
 		write_at(mem, s->gpa, plan->kernel->data + s->offset, s->file_size);
 	}
+	write_reset_code(mem);
 	write_at(mem, CMDLINE_GPA, plan->cmdline, strlen(plan->cmdline) + 1);
 	for (i = 0; i < plan->modules; i++) {
 		const struct boot_module *m = &plan->module[i];

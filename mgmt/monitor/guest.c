@@ -170,8 +170,8 @@ static int load(struct guest *g, const struct boot_plan *plan, struct guest_memo
 	if (map_memory(g, mem, window, err))
 		return -1;
 	*start = boot_load(plan, mem, ACPI_BASE);
-	tables = memory_at(mem, ACPI_BASE, ACPI_END - ACPI_BASE);
-	if (!acpi_build(tables, ACPI_END - ACPI_BASE, ACPI_BASE, g->config.vcpus, dsdt_aml_code,
+	tables = memory_at(mem, ACPI_BASE, ACPI_ROOM);
+	if (!acpi_build(tables, ACPI_ROOM, ACPI_BASE, g->config.vcpus, dsdt_aml_code,
 			sizeof(dsdt_aml_code)))
 		return fault_set(err, "vcpus: the ACPI tables for %u do not fit", g->config.vcpus);
 	dais_mem_detach(mem->region[0].host, window);

@@ -23,7 +23,9 @@
 #define CMDLINE_ROOM		0x10000ULL
 #define LOW_RAM_END		0xa0000ULL
 #define ACPI_BASE		0xe0000ULL
+#define ACPI_ROOM		0x1f000ULL
 #define ACPI_END		0x100000ULL
+#define RESET_VECTOR_GPA	0xffff0ULL	/* real-mode code that reboots */
 #define HIGH_RAM_START		0x100000ULL
 
 /* Devices */

@@ -216,7 +216,8 @@ size_t uart_room(const struct uart *u)
 {
 	size_t size = capacity(u);
 
-	if ((u->mcr & MCR_LOOP) || u->rx_count >= size)
+	/* The other side honours RTS: what is sent before a driver listens would be lost. */
+	if ((u->mcr & MCR_LOOP) || !(u->mcr & MCR_RTS) || u->rx_count >= size)
 		return 0;
 	return size - u->rx_count;
 }

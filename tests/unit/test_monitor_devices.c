@@ -148,7 +148,7 @@ static void serial_interrupt_gets_out(void **state)
 	(void)state;
 	set_pin(UART_GSI, 0x24, 0);
 	devices_port_write(&d, UART_PORT + 2, 1, 1);
-	devices_port_write(&d, UART_PORT + 4, 1, 8);
+	devices_port_write(&d, UART_PORT + 4, 1, 0x0a);
 	devices_port_write(&d, UART_PORT + 1, 1, 1);
 	assert_int_equal(sent, 0);
 	typed = "ok";
@@ -164,7 +164,9 @@ static void serial_input_waits_for_room(void **state)
 {
 	(void)state;
 	typed = "abc";
-	devices_feed(&d); /* without FIFO one byte at a time */
+	devices_feed(&d);
+	assert_string_equal(typed, "abc"); /* RTS is not raised */
+	devices_port_write(&d, UART_PORT + 4, 1, 0x02); /* without FIFO one byte at a time */
 	assert_string_equal(typed, "bc");
 	assert_int_equal(devices_port_read(&d, UART_PORT, 1), 'a');
 	assert_string_equal(typed, "c");
