@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# dais info and the other commands; Linux guests hosted and autonomous, alone and three at once.
+. /extra/control/lib.sh
+
+info=$(dais info)
+same "dais info ends with 0" 0 $?
+for field in '^Dais +0\.1\.0' '^CPU +AuthenticAMD' '^Virtualization +AMD-V' '^Features used' '^Defences' \
+	'^CPUs +4, control domain has 4' '^Memory +' 'control domain +[0-9]' 'guests +[0-9]' "Dais's own +[0-9.]+ [KM]iB" \
+	'^DMA +unprotected'; do
+	matches "dais info shows /$field/" "$field" "$info"
+done
+own=$(dais info --json | json memory_dais)
+[ "$own" -gt 0 ] && [ "$own" -lt 8388608 ]
+verdict "Dais's own memory is under 8 MiB" $? "less than 8388608" "$own"
+matches "dais version" '^dais 0\.1\.0' "$(dais version)"
+same "every invariant holds" 0 "$(counter check)"
+same "all CPUs" 4 "$(nproc)"
+kernel_log_clean
+
+release=$(uname -r)
+linux hosted 2 "nproc; uname -r" 2
+matches "the guest's kernel is the one it was given" "^$release\$" "$(cat $T/hosted.txt)"
+linux autonomous 2 "nproc; uname -r" 2 --autonomous
+linux cloud 1 "uname -r" '.*cloud-amd64' --kernel /boot/vmlinuz-cloud
+
+(linux three-a 2 "nproc" 2 >$T/a.tap) &
+(linux three-b 2 "nproc" 2 --autonomous >$T/b.tap) &
+(linux three-c 1 "nproc" 1 >$T/c.tap) &
+wait
+cat $T/a.tap $T/b.tap $T/c.tap
+
+timeout 200 dais run --name again $LINUX --vcpus 2 --cmdline 'quiet run="reboot -f"' >$T/again.out 2>&1 </dev/null &
+runner=$!
+until_true 150 grep -q 'reboot: Restarting system' $T/again.out
+first=$(dais list | awk '$2 == "again" { print $1 }')
+until_true 60 sh -c "[ \"\$(dais list | awk '\$2 == \"again\" { print \$1 }')\" -gt '${first:-999}' ]"
+verdict "reboot in a guest makes it anew" $? "an id above $first" "$(dais list)"
+check "dais destroy of a running guest" dais destroy again
+wait $runner
+same "dais run of a destroyed guest ends with 4" 4 $?
+
+check "dais create" dais create --name made --kernel /extra/guests/alive.elf --memory 32M --vcpus 2
+check "dais pause" dais pause made
+matches "it is paused" '^paused$' "$(state_of made)"
+before=$(dais stat made --json | json guest_tsc)
+usleep 500000
+same "a paused guest uses no time" "$before" "$(dais stat made --json | json guest_tsc)"
+check "dais resume" dais resume made
+matches "it runs" '^running$' "$(state_of made)"
+matches "dais list --json" '"name": *"made"' "$(dais list --json)"
+matches "dais stat NAME" 'exits|EXITS' "$(dais stat made)"
+matches "dais top -b -n 1" 'made' "$(dais top -b -n 1 2>&1)"
+check "dais trace on" dais trace on
+usleep 200000
+check "dais trace off" dais trace off
+[ "$(dais trace show | wc -l)" -gt 10 ]
+verdict "dais trace show has entries" $? "more than 10 lines" "$(dais trace show | head -n 5)"
+matches "dais log" '.' "$(dais log)"
+
+timeout 20 dais console made >$T/console.out 2>&1 </dev/zero &
+console=$!
+usleep 500000
+refused 1 'made.*already|already.*attached|process' "a console attached twice is refused" dais console made
+kill $console
+wait $console 2>/dev/null
+matches "the console shows what the guest prints" 'alive [0-9]+' "$(tr -d '\r' <$T/console.out)"
+check "dais destroy" dais destroy made
+same "the list is empty" "" "$(dais list | tail -n +2)"
+same "every invariant holds at the end" 0 "$(counter check)"
+kernel_log_clean

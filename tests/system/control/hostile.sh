@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Hostile guests; after each a second guest and the control domain are alive.
+. /extra/control/lib.sh
+
+start_witness
+MAY_DIE=1
+for p in ports msrs prefix system strio memory die storm; do
+	payload $p ""
+	witness_alive "$p"
+done
+for target in lapic ioapic hole; do
+	payload mmio "target=$target"
+	witness_alive "mmio $target"
+done
+for p in die storm system; do
+	payload $p "ms=200" --autonomous
+	witness_alive "$p, autonomous"
+done
+
+# Deaths have a reason that dais list keeps.
+dais create --name dead --kernel /extra/guests/hello.elf --memory 32M --cmdline end=triple >/dev/null
+until_true 30 state_is dead dead
+matches "dais list says why a guest died" 'triple fault' "$(dais list | grep dead)"
+dais destroy dead
+
+# All vCPUs loop with interrupts off: only destroying helps, and it does.
+for kind in "" --autonomous; do
+	dais run --name spinner --kernel /extra/guests/hello.elf --memory 32M --vcpus 2 --cmdline end=spin $kind \
+		>$T/spin.out 2>&1 </dev/null &
+	runner=$!
+	until_true 30 grep -q 'all CPUs loop' $T/spin.out
+	verdict "a guest loops with interrupts off $kind" $? "its line" "$(cat $T/spin.out)"
+	usleep 1000000
+	witness_alive "a loop with interrupts off $kind"
+	payload hello "" --autonomous
+	check "it can be destroyed $kind" timeout 30 dais destroy spinner
+	wait $runner
+done
+end_witness
+kernel_log_clean

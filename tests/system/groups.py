@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is run on which machine. A group is one boot with many checks inside."""
+
+SCRATCH_DISKS = 3
+DEVICES = ("-device ahci,id=sata -drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive=d0,bus=sata.0 "
+           "-drive if=none,id=d1,format=raw,file={disk1} -device nvme,drive=d1,serial=dais1 "
+           "-drive if=none,id=d2,format=raw,file={disk2} -device virtio-blk-pci,drive=d2 "
+           "-netdev user,id=n1,net=10.0.3.0/24 -device e1000e,netdev=n1,romfile=")
+PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive=d0,bus=ide.0 "
+              "-netdev user,id=n1,net=10.0.3.0/24 -device e1000,netdev=n1,romfile=")
+
+# name: (settings of `make run`, arguments of the script, arguments with --long, seconds, only with --long)
+GROUPS = {
+    "basic":    ({"CPUS": "4"}, "", "", 400, False),
+    "badinput": ({"CPUS": "2"}, "", "", 150, False),
+    "good":     ({"CPUS": "2"}, "", "", 400, False),
+    "one":      ({"CPUS": "1"}, "1", "1", 200, False),
+    "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
+    "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 250, False),
+    "hostile":  ({"CPUS": "2"}, "", "", 600, False),
+    "life":     ({"CPUS": "2"}, "15", "100", 200, False),
+    "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 200, False),
+    "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 150, False),
+    "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 150, False),
+}
+# The script of a group, where it is not the group's own name.
+SCRIPTS = {"one": "small", "many": "small"}
+LONG_FACTOR = 8  # --long: that much more time
+
+# A boot that must end in the loader: name: (settings, files on the boot disk, what its message says)
+LOADER = {
+    "bad line in dais.conf": ({"CONF": "colour = blue"}, None, r"dais\.conf.*line \d+.*colour"),
+    "bad value in dais.conf": ({"CONF": "control_memory = lots"}, None, r"dais\.conf.*line \d+.*lots"),
+    "control memory larger than the machine": ({"CONF": "control_memory = 64G"}, None, r"control_memory|control memory"),
+    "missing kernel": ({"CONF": r"kernel = \EFI\dais\nothing"}, None, r"nothing"),
+    "truncated kernel": ({"CONF": r"kernel = \EFI\dais\short"}, ("short", "kernel/vmlinuz", 70000), r"short"),
+    "kernel that is a text file": ({"CONF": r"kernel = \EFI\dais\text"}, ("text", None, 0), r"text"),
+    "missing initrd": ({"CONF": r"initrd = \EFI\dais\noinitrd"}, None, r"noinitrd"),
+    "missing hypervisor": ({"CONF": r"hypervisor = \EFI\dais\nocore"}, None, r"nocore"),
+    "truncated hypervisor": ({"CONF": r"hypervisor = \EFI\dais\cut"}, ("cut", "dais.elf", 20000), r"cut"),
+    "CPU without SVM": ({"QEMU_ARGS": "-cpu EPYC,-svm"}, None, r"SVM|AMD-V"),
+    "CPU without nested paging": ({"QEMU_ARGS": "-cpu EPYC,+svm,-npt"}, None, r"[Nn]ested paging|NPT"),
+}
+LOADER_SECONDS = 60
+
+# Test images: fault: what the report on the console says
+FAULTS = {
+    "text-write": r"[Pp]age fault|#PF",
+    "data-exec": r"[Pp]age fault|#PF",
+    "stack-overrun": r"[Dd]ouble fault|#DF|[Ss]tack",
+    "unowned-frame": r"[Pp]age fault|#PF",
+}
+FAULT_BACKTRACE = {"text-write": "test_fault", "data-exec": "test_fault|code", "stack-overrun": "deeper",
+                   "unowned-frame": "test_fault"}
+FAULT_SECONDS = 60
