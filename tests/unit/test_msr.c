@@ -20,7 +20,7 @@ static u64 rd(u32 msr)
 
 static bool refused(u32 msr) { u64 v; return !msr_read(x, msr, &v) && !msr_write(x, msr, 0); }
 
-static void table_is_sorted(void **state)
+static void what_is_there(void **state)
 {
 	static const u32 known[] = { 0x10, 0x1b, 0x3b, 0xfe, 0x175, 0x277, 0x2ff, 0x6e0, 0x4b564d01, 0xc0000080, 0xc0000084, 0xc0000102,
 				     0xc0000103, 0xc0010015, 0xc0011029, 0xc001102a, 0x250, 0x26f };
@@ -255,7 +255,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(table_is_sorted), T(what_passes), T(hostile), T(efer), T(tsc), T(memory_types), T(addresses), T(x2apic), T(kvm_clock), T(steal_time), T(hypercalls) };
+	const struct CMUnitTest tests[] = { T(what_is_there), T(what_passes), T(hostile), T(efer), T(tsc), T(memory_types), T(addresses), T(x2apic), T(kvm_clock), T(steal_time), T(hypercalls) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

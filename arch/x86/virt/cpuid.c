@@ -137,23 +137,20 @@ static void fix_xsave(struct xvcpu *x, u32 sub, u32 out[4])
 
 /* --- what depends on the vCPU --- */
 
-static void fix_max(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_max(struct xvcpu *, u32, u32 out[4])
 {
-	(void)x; (void)sub;
 	out[EAX] = MAX(MIN(out[EAX], LEAF_MAX_SHOWN), LEAF_MIN_SHOWN);
 }
 
-static void fix_ext_max(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_ext_max(struct xvcpu *, u32, u32 out[4])
 {
-	(void)x; (void)sub;
 	out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN);
 }
 
-static void fix_features(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_features(struct xvcpu *x, u32, u32 out[4])
 {
 	u32 logical = 1u << id_bits(x);
 
-	(void)sub;
 	out[EBX] = (out[EBX] & 0xffff) | MIN(logical, 255u) << 16 | x->lapic.id << 24;
 	if (vcpus(x) > 1)
 		out[EDX] |= HTT;
@@ -163,9 +160,8 @@ static void fix_features(struct xvcpu *x, u32 sub, u32 out[4])
 		out[ECX] |= OSXSAVE;
 }
 
-static void fix_ext_features(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_ext_features(struct xvcpu *x, u32, u32 out[4])
 {
-	(void)sub;
 	if (!host.amd) {
 		out[EDX] &= ~(FEATURES_1_EDX & 0x3ffff & ~BIT(11)); /* copies of leaf 1's are AMD's */
 		return;
@@ -177,10 +173,8 @@ static void fix_ext_features(struct xvcpu *x, u32 sub, u32 out[4])
 }
 
 /* Leaf 7's AVX-512 only with its XCR0 bits */
-static void fix_7(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_7(struct xvcpu *, u32, u32 out[4])
 {
-	(void)x;
-	(void)sub;
 	out[EAX] = MIN(out[EAX], 1u);
 	if (cpuid_xcr0_allowed() & XCR0_AVX512)
 		return;
@@ -189,9 +183,8 @@ static void fix_7(struct xvcpu *x, u32 sub, u32 out[4])
 }
 
 /* Every cache belongs to one vCPU: what is shared on the host is nothing a guest can use. */
-static void fix_cache(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_cache(struct xvcpu *x, u32, u32 out[4])
 {
-	(void)sub;
 	if (!(out[EAX] & 31))
 		return;
 	out[EAX] &= 0x3fff;
@@ -212,16 +205,14 @@ static void fix_topology(struct xvcpu *x, u32 sub, u32 out[4])
 	out[ECX] |= (sub + 1) << 8;
 }
 
-static void fix_ext_8(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_ext_8(struct xvcpu *x, u32, u32 out[4])
 {
-	(void)sub;
 	if (host.amd)
 		out[ECX] = MIN(vcpus(x) - 1, 255u) | id_bits(x) << 12;
 }
 
-static void fix_ext_topology(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_ext_topology(struct xvcpu *x, u32, u32 out[4])
 {
-	(void)sub;
 	if (!host.amd)
 		return;
 	out[EAX] = x->lapic.id;
@@ -242,21 +233,18 @@ static void signature(u32 out[4], u32 max, const char *text)
 	memcpy(&out[EBX], text, 12);
 }
 
-static void fix_kvm(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_kvm(struct xvcpu *, u32, u32 out[4])
 {
-	(void)x; (void)sub;
 	signature(out, KVM_LEAF + 1, "KVMKVMKVM\0\0\0");
 }
 
-static void fix_dais(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_dais(struct xvcpu *, u32, u32 out[4])
 {
-	(void)x; (void)sub;
 	signature(out, DAIS_CPUID_LEAF + 1, DAIS_CPUID_SIGNATURE);
 }
 
-static void fix_dais_1(struct xvcpu *x, u32 sub, u32 out[4])
+static void fix_dais_1(struct xvcpu *x, u32, u32 out[4])
 {
-	(void)sub;
 	out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0;
 }
 

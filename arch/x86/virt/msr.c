@@ -41,11 +41,6 @@ void msr_reset(struct xvcpu *x)
 	virt->write_msr(x, MSR_PAT, x->pat);
 }
 
-static bool reserved(u64 value, u64 allowed)
-{
-	return value & ~allowed;
-}
-
 /* A plain variable of the vCPU */
 static bool variable(u64 *at, u64 *v, bool write)
 {
@@ -70,27 +65,17 @@ static void set_adjust(struct xvcpu *x, u64 adjust)
 /* Writing the TSC is the same as adjusting it (SDM vol. 3 §18.17.3). */
 static bool msr_tsc(struct xvcpu *x, u32 msr, u64 *v, bool write)
 {
-	(void)msr;
+	u64 base = msr == MSR_TSC ? guest_tsc(x) - x->tsc_adjust : 0;
+
 	if (write)
-		set_adjust(x, x->tsc_adjust + (*v - guest_tsc(x)));
+		set_adjust(x, *v - base);
 	else
-		*v = guest_tsc(x);
+		*v = base + x->tsc_adjust;
 	return true;
 }
 
-static bool msr_tsc_adjust(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_apic_base(struct xvcpu *x, u32, u64 *v, bool write)
 {
-	(void)msr;
-	if (write)
-		set_adjust(x, *v);
-	else
-		*v = x->tsc_adjust;
-	return true;
-}
-
-static bool msr_apic_base(struct xvcpu *x, u32 msr, u64 *v, bool write)
-{
-	(void)msr;
 	if (write && !lapic_set_base(x, *v))
 		return false;
 	*v = x->lapic.base_msr;
@@ -107,9 +92,8 @@ static bool msr_x2apic(struct xvcpu *x, u32 msr, u64 *v, bool write)
 	return write ? lapic_write(x, offset, *v) : lapic_read(x, offset, v);
 }
 
-static bool msr_deadline(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_deadline(struct xvcpu *x, u32, u64 *v, bool write)
 {
-	(void)msr;
 	if (write)
 		lapic_deadline_write(x, *v);
 	else
@@ -118,26 +102,24 @@ static bool msr_deadline(struct xvcpu *x, u32 msr, u64 *v, bool write)
 }
 
 /* APM vol. 2 §3.1.7. LMA follows from LME and paging; LME holds still while paging is on. */
-static bool msr_efer(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_efer(struct xvcpu *x, u32, u64 *v, bool write)
 {
 	struct dais_sregs *s = x86_sregs(x);
 	u64 allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (host.amd ? EFER_FFXSR : 0);
 
-	(void)msr;
 	if (!write) {
 		*v = s->efer;
 		return true;
 	}
-	if (reserved(*v, allowed) || ((s->cr0 & CR0_PG) && ((*v ^ s->efer) & EFER_LME)))
+	if ((*v & ~allowed) || ((s->cr0 & CR0_PG) && ((*v ^ s->efer) & EFER_LME)))
 		return false;
 	s->efer = (*v & ~EFER_LMA) | (s->efer & EFER_LMA);
 	x86_sregs_changed(x);
 	return true;
 }
 
-static bool msr_tsc_aux(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_tsc_aux(struct xvcpu *x, u32, u64 *v, bool write)
 {
-	(void)msr;
 	if (!host.rdtscp || (write && *v >> 32))
 		return false;
 	if (write)
@@ -176,25 +158,16 @@ static bool msr_mtrr_fixed(struct xvcpu *x, u32 msr, u64 *v, bool write)
 	return (!write || types_ok(*v, MTRR_TYPES)) && variable(&x->mtrr_fixed[n], v, write);
 }
 
-static bool msr_mtrr_def(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_mtrr_def(struct xvcpu *x, u32, u64 *v, bool write)
 {
-	(void)msr;
-	if (write && (reserved(*v, MTRR_DEF_MASK) || (*v & 0xff) > 6 || !(MTRR_TYPES >> (*v & 7) & 1)))
+	if (write && ((*v & ~MTRR_DEF_MASK) || (*v & 0xff) > 6 || !(MTRR_TYPES >> (*v & 7) & 1)))
 		return false;
 	return variable(&x->mtrr_def, v, write);
 }
 
-static bool msr_misc_enable(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_misc_enable(struct xvcpu *x, u32, u64 *v, bool write)
 {
-	(void)msr;
 	return host.intel && variable(&x->misc_enable, v, write);
-}
-
-/* Only for IBPB to be found missing: where the host has it, the write passes. */
-static bool msr_pred_cmd(struct xvcpu *x, u32 msr, u64 *v, bool write)
-{
-	(void)x; (void)msr; (void)v; (void)write;
-	return false;
 }
 
 static bool canonical(u64 a)
@@ -227,95 +200,72 @@ static bool msr_pv(struct xvcpu *x, u32 msr, u64 *v, bool write)
 	return write ? pv_msr_write(x, msr, *v) : pv_msr_read(x, msr, v);
 }
 
-/* --- the policy, sorted; msr_fn NULL: a constant --- */
+/* --- the policy; fn NULL: a constant --- */
 
 struct range { u32 first, last; u8 pass, control_pass; msr_fn fn; u64 value; };
 
 static const struct range policy[] = {
 	{ MSR_TSC, MSR_TSC, 0, 0, msr_tsc, 0 },
+	{ MSR_X2APIC, MSR_X2APIC + 0xff, 0, 0, msr_x2apic, 0 },
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, 0, 0, msr_deadline, 0 },
 	{ 0x11, 0x12, 0, 0, msr_pv, 0 },
-	{ 0x17, 0x17, 0, PASS_READ, NULL, 0 },                   /* PLATFORM_ID */
+	{ 0x4b564d00, 0x4b564dff, 0, 0, msr_pv, 0 },
 	{ MSR_APIC_BASE, MSR_APIC_BASE, 0, 0, msr_apic_base, 0 },
-	{ 0x2a, 0x2a, 0, 0, NULL, 0 },                           /* EBL_CR_POWERON */
 	{ 0x3a, 0x3a, 0, 0, NULL, FEATURE_LOCKED },              /* FEATURE_CONTROL: VMX off */
-	{ 0x3b, 0x3b, 0, 0, msr_tsc_adjust, 0 },
-	{ MSR_PRED_CMD, MSR_PRED_CMD, 0, 0, msr_pred_cmd, 0 },
-	{ 0x79, 0x79, 0, 0, NULL, 0 },                           /* BIOS_UPDT_TRIG */
-	{ 0x8b, 0x8b, 0, PASS_READ, NULL, 0 },                   /* microcode revision */
-	{ 0xce, 0xce, 0, 0, NULL, 0 },                           /* PLATFORM_INFO */
+	{ 0x3b, 0x3b, 0, 0, msr_tsc, 0 },                        /* TSC_ADJUST */
 	{ 0xfe, 0xfe, 0, 0, NULL, MTRR_CAP },
-	{ 0x140, 0x140, 0, 0, NULL, 0 },                         /* MISC_FEATURES_ENABLES */
 	{ 0x174, 0x176, PASS, PASS, msr_vendor, 0 },             /* SYSENTER */
-	{ MSR_MCG_CAP, MSR_MCG_STATUS, 0, 0, NULL, 0 },          /* no machine-check banks */
-	{ 0x19c, 0x19c, 0, PASS_READ, NULL, 0 },                 /* THERM_STATUS */
 	{ 0x1a0, 0x1a0, 0, 0, msr_misc_enable, 0 },
-	{ 0x1a2, 0x1a2, 0, PASS_READ, NULL, 0 },                 /* TEMPERATURE_TARGET */
-	{ 0x1b1, 0x1b1, 0, PASS_READ, NULL, 0 },                 /* PACKAGE_THERM_STATUS */
-	{ 0x1d9, 0x1d9, 0, 0, NULL, 0 },                         /* DEBUGCTL */
-	{ 0x200, 0x20f, 0, 0, NULL, 0 },                         /* variable MTRRs: there are none */
 	{ 0x250, 0x250, 0, 0, msr_mtrr_fixed, 0 },
 	{ 0x258, 0x259, 0, 0, msr_mtrr_fixed, 0 },
 	{ 0x268, 0x26f, 0, 0, msr_mtrr_fixed, 0 },
 	{ MSR_PAT, MSR_PAT, 0, 0, msr_pat, 0 },
 	{ 0x2ff, 0x2ff, 0, 0, msr_mtrr_def, 0 },
-	{ 0x345, 0x345, 0, 0, NULL, 0 },                         /* PERF_CAPABILITIES */
-	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, 0, 0, msr_deadline, 0 },
-	{ MSR_X2APIC, MSR_X2APIC + 0xff, 0, 0, msr_x2apic, 0 },
-	{ 0x4b564d00, 0x4b564dff, 0, 0, msr_pv, 0 },
 	{ MSR_EFER, MSR_EFER, 0, 0, msr_efer, 0 },
 	{ MSR_STAR, MSR_STAR + 3, PASS, PASS, msr_vendor, 0 },
 	{ MSR_FS_BASE, MSR_KERNEL_GS_BASE, PASS, PASS, msr_vendor, 0 },
 	{ MSR_TSC_AUX, MSR_TSC_AUX, 0, 0, msr_tsc_aux, 0 },
-	{ 0xc0010010, 0xc0010010, 0, 0, NULL, 0 },               /* SYSCFG */
-	{ 0xc0010015, 0xc0010015, 0, 0, NULL, HWCR_TSC_P0 },     /* HWCR */
-	{ 0xc001001a, 0xc001001a, 0, 0, NULL, 0 },               /* TOP_MEM */
-	{ 0xc001001d, 0xc001001d, 0, 0, NULL, 0 },               /* TOP_MEM2 */
-	{ 0xc001001f, 0xc001001f, 0, 0, NULL, 0 },               /* NB_CFG */
-	{ 0xc0010055, 0xc0010055, 0, 0, NULL, 0 },               /* INT_PENDING */
-	{ 0xc0010058, 0xc0010058, 0, 0, NULL, 0 },               /* MMIO_CFG_BASE */
-	{ 0xc0010112, 0xc0010113, 0, 0, NULL, 0 },               /* SMM_ADDR, SMM_MASK */
+	{ 0xc0010015, 0xc0010015, 0, 0, NULL, HWCR_TSC_P0 },
 	{ 0xc0010114, 0xc0010114, 0, 0, NULL, VM_CR_NO_SVM },
-	{ 0xc0010140, 0xc0010141, 0, 0, NULL, 0 },               /* OSVW */
-	{ 0xc0011022, 0xc0011023, 0, 0, NULL, 0 },               /* DC_CFG, BU_CFG */
 	{ 0xc0011029, 0xc0011029, 0, 0, NULL, DE_CFG_LFENCE },
-	{ 0xc001102a, 0xc001102a, 0, 0, NULL, 0 },               /* BU_CFG2 */
+	/* the real ones, for the control domain's drivers: platform, microcode revision, temperatures */
+	{ 0x17, 0x17, 0, PASS_READ, NULL, 0 }, { 0x8b, 0x8b, 0, PASS_READ, NULL, 0 },
+	{ 0x19c, 0x19c, 0, PASS_READ, NULL, 0 }, { 0x1a2, 0x1a2, 0, PASS_READ, NULL, 0 },
+	{ 0x1b1, 0x1b1, 0, PASS_READ, NULL, 0 },
+	/* zero: EBL_CR_POWERON, BIOS_UPDT_TRIG, PLATFORM_INFO, MISC_FEATURES_ENABLES, machine-check
+	 * capabilities and status, DEBUGCTL, variable MTRRs, PERF_CAPABILITIES */
+	{ 0x2a, 0x2a, 0, 0, NULL, 0 }, { 0x79, 0x79, 0, 0, NULL, 0 }, { 0xce, 0xce, 0, 0, NULL, 0 },
+	{ 0x140, 0x140, 0, 0, NULL, 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, 0, 0, NULL, 0 },
+	{ 0x1d9, 0x1d9, 0, 0, NULL, 0 }, { 0x200, 0x20f, 0, 0, NULL, 0 }, { 0x345, 0x345, 0, 0, NULL, 0 },
+	/* zero on AMD: SYSCFG, TOP_MEM, TOP_MEM2, NB_CFG, INT_PENDING, MMIO_CFG_BASE, SMM_ADDR and
+	 * _MASK, OSVW, DC_CFG, BU_CFG, BU_CFG2 */
+	{ 0xc0010010, 0xc0010010, 0, 0, NULL, 0 }, { 0xc001001a, 0xc001001a, 0, 0, NULL, 0 },
+	{ 0xc001001d, 0xc001001f, 0, 0, NULL, 0 }, { 0xc0010055, 0xc0010058, 0, 0, NULL, 0 },
+	{ 0xc0010112, 0xc0010113, 0, 0, NULL, 0 }, { 0xc0010140, 0xc0010141, 0, 0, NULL, 0 },
+	{ 0xc0011022, 0xc0011023, 0, 0, NULL, 0 }, { 0xc001102a, 0xc001102a, 0, 0, NULL, 0 },
 };
 
 static const struct range *range_of(u32 msr)
 {
-	u32 low = 0, high = ARRAY_SIZE(policy);
-
-	while (low < high) {
-		u32 mid = (low + high) / 2;
-
-		if (msr > policy[mid].last)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < ARRAY_SIZE(policy) && msr >= policy[low].first ? &policy[low] : NULL;
+	for (u32 n = 0; n < ARRAY_SIZE(policy); n++)
+		if (msr >= policy[n].first && msr <= policy[n].last)
+			return &policy[n];
+	return NULL;
 }
 
 bool msr_read(struct xvcpu *x, u32 msr, u64 *value)
 {
 	const struct range *r = range_of(msr);
 
-	*value = 0;
-	if (!r)
-		return false;
-	if (r->fn)
-		return r->fn(x, msr, value, false);
-	*value = r->value;
-	return true;
+	*value = r ? r->value : 0;
+	return r && (!r->fn || r->fn(x, msr, value, false));
 }
 
 bool msr_write(struct xvcpu *x, u32 msr, u64 value)
 {
 	const struct range *r = range_of(msr);
 
-	if (!r)
-		return false;
-	return r->fn ? r->fn(x, msr, &value, true) : true;
+	return r && (!r->fn || r->fn(x, msr, &value, true));
 }
 
 static bool host_has_ibpb(void)
@@ -333,7 +283,5 @@ u32 msr_passes(u32 msr, bool control)
 
 	if (msr == MSR_PRED_CMD)
 		return host_has_ibpb() ? PASS_WRITE : 0;
-	if (!r)
-		return 0;
-	return control ? r->control_pass : r->pass;
+	return !r ? 0 : control ? r->control_pass : r->pass;
 }
