@@ -14,7 +14,6 @@
 
 /* --- ALU: SDM vol. 1 §3.4.3.1 --- */
 
-#define MASK(size) ((size) == 8 ? ~0ULL : (1ULL << 8 * (size)) - 1)
 #define TOP(size)  (1ULL << (8 * (size) - 1))
 
 static u64 result_flags(u64 r, u32 size)

@@ -13,6 +13,8 @@
 #define FLAG_OF 0x800ULL
 #define FLAGS_ALL   (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
+#define MASK(size) ((size) == 8 ? ~0ULL : (1ULL << 8 * (size)) - 1) /* size in bytes */
+
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
 enum alu_op { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
 

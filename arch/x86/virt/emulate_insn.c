@@ -26,91 +26,7 @@ static bool store(struct emu *e, u32 size, u64 v)
 	return emu_operand(e, size, true, &v) ? done(e) : true;
 }
 
-/* mem = mem op b */
-static bool alu_memory(struct emu *e, enum alu_op op, u32 size, u64 b, u64 which)
-{
-	u64 flags = e->x->rflags, v, r;
-
-	if (op == ALU_CMP ? !emu_operand(e, size, false, &v) : !read_for_write(e, size, &v))
-		return true;
-	r = alu(op, v, b, size, &flags);
-	if (op != ALU_CMP && !emu_operand(e, size, true, &r))
-		return true;
-	emu_set_flags(e, flags, which);
-	return done(e);
-}
-
-/* 00..3B: op E,G and op G,E */
-static bool do_alu(struct emu *e)
-{
-	u32 size = width(e);
-	enum alu_op op = e->i.opcode >> 3 & 7;
-	u64 flags = e->x->rflags, v, r;
-
-	if (!(e->i.opcode & 2))
-		return alu_memory(e, op, size, emu_reg(e, e->i.reg, size), FLAGS_ALL);
-	if (!emu_operand(e, size, false, &v))
-		return true;
-	r = alu(op, emu_reg(e, e->i.reg, size), v, size, &flags);
-	if (op != ALU_CMP)
-		emu_set_reg(e, e->i.reg, size, r);
-	emu_set_flags(e, flags, FLAGS_ALL);
-	return done(e);
-}
-
-static bool do_test(struct emu *e, u64 b)
-{
-	u32 size = width(e);
-	u64 flags = 0, v;
-
-	if (!emu_operand(e, size, false, &v))
-		return true;
-	alu(ALU_AND, v, b, size, &flags);
-	emu_set_flags(e, flags, FLAGS_ALL);
-	return done(e);
-}
-
-static bool do_not(struct emu *e)
-{
-	u64 v;
-
-	return read_for_write(e, width(e), &v) ? store(e, width(e), ~v) : true;
-}
-
-static bool do_neg(struct emu *e)
-{
-	u32 size = width(e);
-	u64 flags = 0, v, r;
-
-	if (!read_for_write(e, size, &v))
-		return true;
-	r = alu(ALU_SUB, 0, v, size, &flags);
-	if (!emu_operand(e, size, true, &r))
-		return true;
-	emu_set_flags(e, flags, FLAGS_ALL);
-	return done(e);
-}
-
-/* F6, F7 */
-static bool do_group3(struct emu *e)
-{
-	switch (e->i.reg & 7) {
-	case 0: case 1: return do_test(e, e->i.imm);
-	case 2: return do_not(e);
-	case 3: return do_neg(e);
-	}
-	return false; /* MUL and DIV of device memory: nobody */
-}
-
-/* FE, FF: INC and DEC leave CF alone */
-static bool do_group45(struct emu *e)
-{
-	if ((e->i.reg & 7) > 1)
-		return false;
-	return alu_memory(e, e->i.reg & 7 ? ALU_SUB : ALU_ADD, width(e), 1, FLAGS_ALL & ~FLAG_CF);
-}
-
-static bool do_load(struct emu *e, u8 reg, u32 from, u32 to, bool sign)
+static bool load(struct emu *e, u32 from, u32 to, bool sign)
 {
 	u64 v;
 
@@ -118,77 +34,110 @@ static bool do_load(struct emu *e, u8 reg, u32 from, u32 to, bool sign)
 		return true;
 	if (sign && from < 8)
 		v = (s64)(v << (64 - 8 * from)) >> (64 - 8 * from);
-	emu_set_reg(e, reg, to, v);
+	emu_set_reg(e, e->i.reg, to, v);
 	return done(e);
 }
 
-static bool do_xchg(struct emu *e)
+/* What is only looked at: CMP, TEST. reg: the register is the left operand. */
+static bool examine(struct emu *e, enum alu_op op, u32 size, u64 b, bool reg)
 {
-	u32 size = width(e);
-	u64 v, r = emu_reg(e, e->i.reg, size);
+	u64 flags = 0, v;
 
-	if (!read_for_write(e, size, &v) || !emu_operand(e, size, true, &r))
+	if (!emu_operand(e, size, false, &v))
 		return true;
-	emu_set_reg(e, e->i.reg, size, v);
-	return done(e);
-}
-
-static bool do_xadd(struct emu *e)
-{
-	u32 size = width(e);
-	u64 flags = 0, v, sum;
-
-	if (!read_for_write(e, size, &v))
-		return true;
-	sum = alu(ALU_ADD, v, emu_reg(e, e->i.reg, size), size, &flags);
-	if (!emu_operand(e, size, true, &sum))
-		return true;
-	emu_set_reg(e, e->i.reg, size, v);
+	alu(op, reg ? b : v, reg ? v : b, size, &flags);
 	emu_set_flags(e, flags, FLAGS_ALL);
 	return done(e);
 }
 
-static bool do_cmpxchg(struct emu *e)
+/* What is read and written: the eight of alu_op, and */
+enum { MOD_NOT = 8, MOD_NEG, MOD_INC, MOD_DEC, MOD_XCHG, MOD_XADD, MOD_CMPXCHG, MOD_BTS, MOD_BTR, MOD_BTC };
+
+static bool modify(struct emu *e, u32 op, u32 size, u64 b)
 {
-	u32 size = width(e);
-	u64 flags = 0, v, to;
+	u64 flags = e->x->rflags, which = FLAGS_ALL, v, r;
+	u8 old_to = 0xff; /* register that gets the old value */
 
 	if (!read_for_write(e, size, &v))
 		return true;
-	alu(ALU_CMP, emu_reg(e, RAX, size), v, size, &flags);
-	/* The destination is written in any case. */
-	to = flags & FLAG_ZF ? emu_reg(e, e->i.reg, size) : v;
-	if (!emu_operand(e, size, true, &to))
+	switch (op) {
+	case MOD_NOT: r = ~v; which = 0; break;
+	case MOD_NEG: r = alu(ALU_SUB, 0, v, size, &flags); break;
+	case MOD_INC: r = alu(ALU_ADD, v, 1, size, &flags); which &= ~FLAG_CF; break;
+	case MOD_DEC: r = alu(ALU_SUB, v, 1, size, &flags); which &= ~FLAG_CF; break;
+	case MOD_XCHG: r = b; which = 0; old_to = e->i.reg; break;
+	case MOD_XADD: r = alu(ALU_ADD, v, b, size, &flags); old_to = e->i.reg; break;
+	case MOD_CMPXCHG: /* the destination is written in any case */
+		alu(ALU_CMP, emu_reg(e, RAX, size), v, size, &flags);
+		r = flags & FLAG_ZF ? b : v;
+		old_to = flags & FLAG_ZF ? 0xff : RAX;
+		break;
+	case MOD_BTS: case MOD_BTR: case MOD_BTC:
+		r = op == MOD_BTS ? v | b : op == MOD_BTR ? v & ~b : v ^ b;
+		flags = v & b ? FLAG_CF : 0;
+		which = FLAG_CF;
+		break;
+	default: r = alu(op, v, b, size, &flags); break;
+	}
+	if (!emu_operand(e, size, true, &r))
 		return true;
-	if (!(flags & FLAG_ZF))
-		emu_set_reg(e, RAX, size, v);
+	if (old_to != 0xff)
+		emu_set_reg(e, old_to, size, v);
+	emu_set_flags(e, flags, which);
+	return done(e);
+}
+
+static bool do_alu_memory(struct emu *e, u32 op, u64 b)
+{
+	return op == ALU_CMP ? examine(e, op, width(e), b, false) : modify(e, op, width(e), b);
+}
+
+/* 00..3B: op E,G and op G,E */
+static bool do_alu(struct emu *e)
+{
+	u32 size = width(e);
+	enum alu_op op = e->i.opcode >> 3 & 7;
+	u64 flags = e->x->rflags, v, g = emu_reg(e, e->i.reg, size);
+
+	if (!(e->i.opcode & 2))
+		return do_alu_memory(e, op, g);
+	if (op == ALU_CMP)
+		return examine(e, op, size, g, true);
+	if (!emu_operand(e, size, false, &v))
+		return true;
+	emu_set_reg(e, e->i.reg, size, alu(op, g, v, size, &flags));
 	emu_set_flags(e, flags, FLAGS_ALL);
 	return done(e);
+}
+
+/* F6, F7; MUL and DIV of device memory: nobody */
+static bool do_group3(struct emu *e)
+{
+	u32 op = e->i.reg & 7;
+
+	if (op <= 1)
+		return examine(e, ALU_AND, width(e), e->i.imm, false);
+	return op <= 3 && modify(e, op == 2 ? MOD_NOT : MOD_NEG, width(e), 0);
 }
 
 /* BT, BTS, BTR, BTC: op 0..3. A bit number in a register reaches beyond the operand. */
 static bool do_bit(struct emu *e, u32 op, bool immediate)
 {
-	u32 size = e->i.opsize, width = 8 * size;
-	s64 bit = immediate ? (s64)(e->i.imm & (width - 1)) : (s64)emu_reg(e, e->i.reg, size);
-	u64 v, mask;
+	u32 size = e->i.opsize, bits = 8 * size;
+	s64 bit = immediate ? e->i.imm & (bits - 1) : emu_reg(e, e->i.reg, size) << (64 - bits);
+	u64 v;
 
 	if (!immediate) {
-		bit = (s64)((u64)bit << (64 - width)) >> (64 - width);
-		e->offset += (bit >> __builtin_ctz(width)) * (s64)size;
-		e->offset &= e->i.addrsize == 8 ? ~0ULL : (1ULL << 8 * e->i.addrsize) - 1;
-		bit &= width - 1;
+		bit >>= 64 - bits;
+		e->offset += (bit >> __builtin_ctz(bits)) * (s64)size;
+		e->offset &= MASK(e->i.addrsize);
+		bit &= bits - 1;
 	}
-	mask = 1ULL << bit;
-	if (op ? !read_for_write(e, size, &v) : !emu_operand(e, size, false, &v))
+	if (op)
+		return modify(e, MOD_BTS + op - 1, size, 1ULL << bit);
+	if (!emu_operand(e, size, false, &v))
 		return true;
-	if (op) {
-		u64 to = op == 1 ? v | mask : op == 2 ? v & ~mask : v ^ mask;
-
-		if (!emu_operand(e, size, true, &to))
-			return true;
-	}
-	emu_set_flags(e, v & mask ? FLAG_CF : 0, FLAG_CF);
+	emu_set_flags(e, v >> bit & 1, FLAG_CF);
 	return done(e);
 }
 
@@ -267,63 +216,61 @@ static bool do_string(struct emu *e)
 static bool do_mov_offset(struct emu *e)
 {
 	e->seg = e->i.seg == 0xff ? SEG_DS : e->i.seg;
-	e->offset = (u64)e->i.disp & (e->i.addrsize == 8 ? ~0ULL : (1ULL << 8 * e->i.addrsize) - 1);
-	if (e->i.opcode & 2)
-		return store(e, width(e), emu_reg(e, RAX, width(e)));
-	return do_load(e, RAX, width(e), width(e), false);
+	e->offset = e->i.disp & MASK(e->i.addrsize);
+	e->i.reg = RAX;
+	return e->i.opcode & 2 ? store(e, width(e), emu_reg(e, RAX, width(e))) : load(e, width(e), width(e), false);
 }
 
 static bool one_byte(struct emu *e)
 {
-	const struct insn *i = &e->i;
+	u32 size = width(e), op = e->i.reg & 7;
+	u64 g = emu_reg(e, e->i.reg, size);
 
-	switch (i->opcode) {
-	case 0xa0 ... 0xa3: return do_mov_offset(e);
-	case 0xa4 ... 0xa7: case 0xaa ... 0xaf: return do_string(e);
-	}
-	/* Somebody changed the instruction since it faulted: the guest tries what is there now. */
-	if (!i->modrm_mem)
-		return i->has_modrm;
-	switch (i->opcode) {
+	switch (e->i.opcode) {
 	case 0x00 ... 0x3b: return do_alu(e);
-	case 0x63: return e->mode == INSN_64 && do_load(e, i->reg, 4, i->opsize, true);
-	case 0x80 ... 0x83: return alu_memory(e, i->reg & 7, width(e), i->imm, FLAGS_ALL);
-	case 0x84: case 0x85: return do_test(e, emu_reg(e, i->reg, width(e)));
-	case 0x86: case 0x87: return do_xchg(e);
-	case 0x88: case 0x89: return store(e, width(e), emu_reg(e, i->reg, width(e)));
-	case 0x8a: case 0x8b: return do_load(e, i->reg, width(e), width(e), false);
-	case 0x8c: return (i->reg & 7) <= SEG_GS && store(e, 2, (&x86_sregs(e->x)->es)[i->reg & 7].selector);
-	case 0xc6: case 0xc7: return !(i->reg & 7) && store(e, width(e), i->imm);
+	case 0x63: return e->mode == INSN_64 && load(e, 4, e->i.opsize, true);
+	case 0x80 ... 0x83: return do_alu_memory(e, op, e->i.imm);
+	case 0x84: case 0x85: return examine(e, ALU_AND, size, g, false);
+	case 0x86: case 0x87: return modify(e, MOD_XCHG, size, g);
+	case 0x88: case 0x89: return store(e, size, g);
+	case 0x8a: case 0x8b: return load(e, size, size, false);
+	case 0x8c: return op <= SEG_GS && store(e, 2, (&x86_sregs(e->x)->es)[op].selector);
+	case 0xc6: case 0xc7: return !op && store(e, size, e->i.imm);
 	case 0xf6: case 0xf7: return do_group3(e);
-	case 0xfe: case 0xff: return do_group45(e);
+	case 0xfe: case 0xff: return op <= 1 && modify(e, MOD_INC + op, size, 1);
 	}
 	return false;
 }
 
 static bool two_byte(struct emu *e)
 {
-	const struct insn *i = &e->i;
+	u32 size = width(e), op = e->i.reg & 7;
+	u64 g = emu_reg(e, e->i.reg, size);
 
-	if (!i->modrm_mem)
-		return i->has_modrm;
-	switch (i->opcode) {
-	case 0xa3: return do_bit(e, 0, false);
-	case 0xab: return do_bit(e, 1, false);
-	case 0xb3: return do_bit(e, 2, false);
-	case 0xbb: return do_bit(e, 3, false);
-	case 0xba: return (i->reg & 7) >= 4 && do_bit(e, (i->reg & 7) - 4, true);
-	case 0xb0: case 0xb1: return do_cmpxchg(e);
-	case 0xb6: case 0xbe: return do_load(e, i->reg, 1, i->opsize, i->opcode & 8);
-	case 0xb7: case 0xbf: return do_load(e, i->reg, 2, i->opsize, i->opcode & 8);
-	case 0xc0: case 0xc1: return do_xadd(e);
-	case 0xc3: return store(e, i->opsize, emu_reg(e, i->reg, i->opsize));
+	switch (e->i.opcode) {
+	case 0xa3: case 0xab: case 0xb3: case 0xbb: return do_bit(e, e->i.opcode >> 3 & 3, false);
+	case 0xba: return op >= 4 && do_bit(e, op - 4, true);
+	case 0xb0: case 0xb1: return modify(e, MOD_CMPXCHG, size, g);
+	case 0xb6: case 0xbe: return load(e, 1, e->i.opsize, e->i.opcode & 8);
+	case 0xb7: case 0xbf: return load(e, 2, e->i.opsize, e->i.opcode & 8);
+	case 0xc0: case 0xc1: return modify(e, MOD_XADD, size, g);
+	case 0xc3: return store(e, e->i.opsize, g);
 	}
 	return false;
 }
 
 bool emulate_insn(struct emu *e)
 {
-	if (e->i.vex || e->i.map > 1)
+	const struct insn *i = &e->i;
+
+	if (i->vex || i->map > 1)
 		return false;
-	return e->i.map ? two_byte(e) : one_byte(e);
+	if (!i->map && i->opcode >= 0xa0 && i->opcode <= 0xa3)
+		return do_mov_offset(e);
+	if (!i->map && i->opcode >= 0xa4 && i->opcode <= 0xaf && (i->opcode & ~1) != 0xa8)
+		return do_string(e);
+	/* Somebody changed the instruction since it faulted: the guest tries what is there now. */
+	if (!i->modrm_mem)
+		return i->has_modrm;
+	return i->map ? two_byte(e) : one_byte(e);
 }
