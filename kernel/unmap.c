@@ -23,15 +23,18 @@ static status_t split_view(hpa_t at)
 	return s;
 }
 
-/* Makes single pages of a larger mapping, in tables and frame database, wherever one page alone is to change. */
+/*
+ * Makes single pages of a larger mapping, wherever one page alone is to change:
+ * the guest's table last, so that the others are never coarser than it.
+ */
 static status_t split(struct domain *d, struct leaf *l)
 {
-	status_t s = nested_prepare(d, l->at, ORDER_4K);
+	status_t s = l->viewed ? split_view(l->to) : DAIS_OK;
 
 	if (s == DAIS_OK && l->pool)
 		s = frame_split(l->to);
-	if (s == DAIS_OK && l->viewed)
-		s = split_view(l->to);
+	if (s == DAIS_OK)
+		s = nested_prepare(d, l->at, ORDER_4K);
 	l->order = ORDER_4K;
 	return s;
 }
@@ -64,8 +67,14 @@ static status_t leaf_at(struct domain *d, gpa_t g, u64 left, struct leaf *l)
 static void drop_view(struct leaf *l)
 {
 	mem_locked_t m = mem_lock(control_domain);
+	u64 prot, a = l->to.v, end = a + (PAGE_SIZE << l->order);
+	u32 order;
+	hpa_t to;
 
-	nested_set(control_domain, gpa(l->to.v), hpa(0), l->order, 0);
+	for (; a < end; a += PAGE_SIZE << order) {
+		CHECK(nested_get(control_domain, gpa(a), &to, &order, &prot));
+		nested_set(control_domain, gpa(a), hpa(0), order, 0);
+	}
 	mem_unlock(m);
 	batch.viewed = true;
 }

@@ -37,7 +37,7 @@ extern void (*fake_on_interrupt)(struct vcpu *v);
 
 /* Heap, frames, scheduler: 64 MiB of control domain with a hole for firmware, the rest pool. */
 void fake_boot(void);
-/* ... and the control domain with its vCPU, running on CPU 0, with all its memory mapped. */
+/* ... and the control domain with its vCPU, running on CPU 0, with all its memory mapped. Once per program. */
 void fake_boot_control(void);
 struct vcpu *fake_control_vcpu(void);
 void *fake_ram(u64 at);
