@@ -178,7 +178,7 @@ static void fetch(void **state)
 	four_levels(P | U);
 	memcpy(fake_ram(0x9ffa), "\x81\x05\x01\x02\x03\x04", 6);
 	x->rip = 0x40005ffa;
-	assert_int_equal(guest_fetch(x, b), 6); /* to the end of the page */
+	assert_int_equal(guest_fetch(x, b, 0), 6); /* to the end of the page */
 	assert_int_equal(guest_insn_length(x), 0);
 	assert_int_equal(fake.vector, VEC_PF);
 	assert_int_equal(fake.cr2, 0x40006000);

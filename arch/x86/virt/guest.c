@@ -271,21 +271,6 @@ enum walk guest_walk(struct xvcpu *x, u64 linear, u32 access, u64 *gpa, u32 *err
 
 /* --- instruction bytes --- */
 
-static enum walk fetch_part(struct xvcpu *x, u64 linear, u8 *buf, u32 n, u32 *error)
-{
-	u64 gpa;
-	enum walk r = guest_walk(x, linear, GA_EXEC | (x86_cpl(x) == 3 ? GA_USER : 0), &gpa, error);
-
-	if (r == WALK_OK && !copy_page(x, gpa, buf, n, false, WIN_INSN)) {
-		emulation_failed(x, "executes device memory at 0x%lx", gpa);
-		return WALK_DIED;
-	}
-	if (r == WALK_DIED)
-		emulation_failed(x, "has page tables outside its memory (instruction at 0x%lx)",
-				 linear);
-	return r;
-}
-
 enum insn_mode guest_mode(struct xvcpu *x)
 {
 	struct dais_sregs *s = x86_sregs(x);
@@ -305,72 +290,48 @@ static u32 within_cs(struct xvcpu *x, u32 n)
 	return x->rip > limit ? 0 : MIN(n, limit - x->rip + 1);
 }
 
-u32 guest_fetch(struct xvcpu *x, u8 *buf)
+u32 guest_fetch(struct xvcpu *x, u8 *buf, u32 have)
 {
-	bool m64 = guest_mode(x) == INSN_64;
-	u64 linear = m64 ? x->rip : (u32)(x86_sregs(x)->cs.base + x->rip);
-	u32 want = within_cs(x, INSN_BYTES), first = MIN(want, PAGE_SIZE - (linear & ~PAGE_MASK)), error;
+	u64 linear = x->rip + have, gpa = 0;
+	u32 want = within_cs(x, INSN_BYTES), error, n;
 
-	if (!want) {
+	if (guest_mode(x) != INSN_64)
+		linear = (u32)(linear + x86_sregs(x)->cs.base);
+	if (want <= have) {
 		x86_exception_error(x, VEC_GP, 0);
 		return 0;
 	}
-	switch (fetch_part(x, linear, buf, first, &error)) {
-	case WALK_DIED:
-		return 0;
+	n = MIN(want - have, PAGE_SIZE - (linear & ~PAGE_MASK));
+	switch (guest_walk(x, linear, GA_EXEC | (x86_cpl(x) == 3 ? GA_USER : 0), &gpa, &error)) {
+	case WALK_OK:
+		if (copy_page(x, gpa, buf + have, n, false, WIN_INSN))
+			return have + n;
+		emulation_failed(x, "executes device memory at 0x%lx", gpa);
+		break;
 	case WALK_FAULT:
 		x86_page_fault(x, linear, error);
-		return 0;
-	case WALK_OK:
 		break;
-	}
-	return first;
-}
-
-/* The rest of an instruction that goes on in the next page: false when a fault is queued or the guest is dead. */
-static bool fetch_rest(struct xvcpu *x, u8 *buf, u32 *n)
-{
-	bool m64 = guest_mode(x) == INSN_64;
-	u64 linear = (m64 ? x->rip : (u32)(x86_sregs(x)->cs.base + x->rip)) + *n;
-	u32 want = within_cs(x, INSN_BYTES), error;
-
-	if (want <= *n) {
-		x86_exception_error(x, VEC_GP, 0);
-		return false;
-	}
-	switch (fetch_part(x, linear, buf + *n, want - *n, &error)) {
 	case WALK_DIED:
-		return false;
-	case WALK_FAULT:
-		x86_page_fault(x, linear, error);
-		return false;
-	case WALK_OK:
+		emulation_failed(x, "has page tables outside its memory (instruction at 0x%lx)", linear);
 		break;
 	}
-	*n = want;
-	return true;
+	return 0;
 }
 
 bool guest_decode(struct xvcpu *x, u8 *buf, u32 *n, struct insn *i)
 {
 	enum insn_result r;
 
-	*n = guest_fetch(x, buf);
-	if (!*n)
-		return false;
-	r = insn_decode(buf, *n, guest_mode(x), i);
-	if (r == INSN_SHORT) {
-		if (!fetch_rest(x, buf, n))
+	*n = 0;
+	do {
+		*n = guest_fetch(x, buf, *n);
+		if (!*n)
 			return false;
 		r = insn_decode(buf, *n, guest_mode(x), i);
-	}
-	if (r == INSN_OK)
-		return true;
-	if (r == INSN_SHORT)
-		x86_exception_error(x, VEC_GP, 0);
-	else
+	} while (r == INSN_SHORT);
+	if (r == INSN_BAD)
 		x86_exception(x, VEC_UD);
-	return false;
+	return r == INSN_OK;
 }
 
 u32 guest_insn_length(struct xvcpu *x)

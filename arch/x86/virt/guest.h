@@ -15,8 +15,9 @@ enum walk guest_walk(struct xvcpu *x, u64 linear, u32 access, u64 *gpa, u32 *err
 /* RAM only; false: some byte is no RAM of the domain. Crosses pages. */
 bool guest_phys_read(struct xvcpu *x, u64 gpa, void *buf, u32 n);
 bool guest_phys_write(struct xvcpu *x, u64 gpa, const void *buf, u32 n);
-/* Up to 15 bytes at CS:RIP. Returns how many; 0 after having queued the fault. Fewer than 15 at the end of mapped memory. */
-u32 guest_fetch(struct xvcpu *x, u8 *buf);
+/* Instruction bytes at CS:RIP from byte `have` on, to the end of that page at most. Returns how many there are in buf
+ * now; 0: a fault is queued or the domain died. */
+u32 guest_fetch(struct xvcpu *x, u8 *buf, u32 have);
 #define INSN_BYTES 15
 #define SEG_L 0x200u /* of dais_seg.attr */
 #define SEG_D 0x400u
