@@ -10,4 +10,5 @@ void test_fault(void)
 	void (*volatile run)(void) = (void (*)(void))code;
 
 	run();
+	asm volatile("" ::: "memory"); /* not a tail call: this function belongs into the backtrace */
 }

@@ -50,7 +50,7 @@ PROBE(do_ltr_null, "ltr %%dx")
 PROBE(do_lldt_null, "lldt %%dx")
 PROBE(do_invlpg, "invlpg (%%rax); mov $1, %%edx; shl $62, %%rdx; invlpg (%%rdx)")
 PROBE(do_getsec, ".byte 0x0f, 0x37")
-PROBE(do_sysexit, "sysexit")
+PROBE(do_sysexit, "sysexitq")
 PROBE(do_vmmcall_kvm, "mov $9999, %%eax; vmmcall")
 PROBE(do_wrmsr_svme, "mov $0xc0000080, %%ecx; rdmsr; bts $12, %%eax; wrmsr")
 

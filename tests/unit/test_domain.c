@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: kernel/calls_cap.c kernel/calls_dom.c kernel/calls_stat.c kernel/cap.c kernel/domain.c kernel/event.c kernel/format.c kernel/frame.c kernel/frame_init.c kernel/heap.c kernel/hypercall.c kernel/info.c kernel/log.c kernel/mem.c kernel/object.c kernel/pool.c kernel/sched/rr.c kernel/timer.c kernel/trace.c kernel/trap.c kernel/unmap.c kernel/vcpu.c tests/unit/fake.c */
+#include "tests/unit/fake.h"
+#include "kernel/mem.h"
+#include "kernel/trap.h"
+
+static mgmt_t m;
+static struct domain *d;
+static struct vcpu *v;
+static struct { struct frame_counts f; u64 heap, caps, vcpus, events, leaves; u32 domains; } before;
+
+static void remember(void)
+{
+	before.f = frames_count();
+	before.heap = heap_used();
+	before.caps = cap_count();
+	before.vcpus = vcpu_count();
+	before.events = event_count();
+	before.leaves = fake_mapped(control_domain);
+	before.domains = domain_count();
+}
+
+static void assert_as_before(void)
+{
+	struct frame_counts f = frames_count();
+
+	assert_memory_equal(&f, &before.f, sizeof(f));
+	assert_int_equal(heap_used(), before.heap);
+	assert_int_equal(cap_count(), before.caps);
+	assert_int_equal(vcpu_count(), before.vcpus);
+	assert_int_equal(event_count(), before.events);
+	assert_int_equal(fake_mapped(control_domain), before.leaves);
+	assert_int_equal(domain_count(), before.domains);
+	assert_int_equal(frames_check(), 0);
+	assert_int_equal(heap_check(), 0);
+	assert_int_equal(domains_check(m), 0);
+}
+
+static void give_memory(struct domain *x, u64 frames)
+{
+	u64 done, total = 0;
+	status_t s;
+
+	do {
+		s = mem_map(control_domain, x, &(struct mem_map_args){ 0, total << 12, frames - total, 7, 0 }, &done);
+		total += done;
+	} while (s == DAIS_AGAIN);
+	assert_int_equal(s, DAIS_OK);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_boot_control();
+	m = mgmt_acquire();
+	remember();
+	assert_int_equal(domain_create(m, control_domain, pool_root(), 4, 16, &d), DAIS_OK);
+	assert_int_equal(vcpu_create(d, control_domain, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
+	return 0;
+}
+
+static void reclaim(struct domain *x)
+{
+	status_t s;
+
+	domain_kill(x, DAIS_DEATH_DESTROYED, "end of test");
+	for (u32 i = 0; i < x->max_vcpus; i++) /* what the run loop does when it sees VP_STOP */
+		if (x->vcpu[i] && x->vcpu[i]->autonomous)
+			x->vcpu[i]->sc.state = x->vcpu[i]->sc.state == SCHED_DETACHED ? SCHED_DETACHED : SCHED_BLOCKED,
+			list_del(&x->vcpu[i]->sc.link);
+	do
+		s = domain_reclaim(m, x);
+	while (s == DAIS_AGAIN);
+	assert_int_equal(s, DAIS_OK);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (d)
+		reclaim(d);
+	assert_as_before();
+	mgmt_release(m);
+	return 0;
+}
+
+static void test_life(void **state)
+{
+	(void)state;
+	assert_int_equal(d->page->id, d->id);
+	assert_int_equal(d->page->max_vcpus, 4);
+	assert_int_equal(domain_reclaim(m, d), DAIS_BAD_STATE);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_ACTIVATE, 0), DAIS_BAD_STATE); /* no memory */
+	give_memory(d, 16);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_ACTIVATE, 1), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_BAD_STATE);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_UNPAUSE, 0), DAIS_BAD_STATE);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_ACTIVATE, 0), DAIS_OK);
+	assert_int_equal(v->sc.state, SCHED_QUEUED);
+	assert_int_equal(d->page->state, DAIS_DOM_RUNNING);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_ACTIVATE, 0), DAIS_BAD_STATE);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_AGAIN);
+	assert_int_equal(d->page->state, DAIS_DOM_PAUSED);
+	assert_true(v->pending & VP_STOP);
+	v->sc.state = SCHED_BLOCKED;
+	list_del(&v->sc.link);
+	v->on_cpu = 1;
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_AGAIN);
+	v->on_cpu = 0;
+	v->sc.state = SCHED_BLOCKED;
+	list_del(&v->sc.link);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_UNPAUSE, 0), DAIS_OK);
+	assert_int_equal(v->sc.state, SCHED_QUEUED);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_SHUTDOWN, 1), DAIS_DENIED);
+	assert_int_equal(domain_ctl(m, d, 99, 0), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_KILL, 0), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_KILL, 10), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_KILL, DAIS_DEATH_POWEROFF), DAIS_OK);
+	assert_int_equal(d->page->state, DAIS_DOM_DEAD);
+	assert_int_equal(d->page->death, DAIS_DEATH_POWEROFF);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_KILL, DAIS_DEATH_DESTROYED), DAIS_OK);
+	assert_int_equal(d->page->death, DAIS_DEATH_POWEROFF); /* the first one wins */
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_ACTIVATE, 0), DAIS_BAD_STATE);
+	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_BAD_STATE);
+	assert_int_equal(domain_reclaim(m, d), DAIS_AGAIN); /* the vCPU is queued */
+}
+
+static void test_control(void **state)
+{
+	(void)state;
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_KILL, 3), DAIS_DENIED);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_PAUSE, 0), DAIS_DENIED);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_ACTIVATE, 0), DAIS_DENIED);
+	assert_int_equal(domain_ctl(m, control_domain, 7, 0), DAIS_BAD_ARG);
+	assert_int_equal(domain_reclaim(m, control_domain), DAIS_DENIED);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_SHUTDOWN, 1), DAIS_OK);
+	assert_true(fake_shutdown);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_SHUTDOWN, 2), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_LOG_LEVEL, 4), DAIS_BAD_ARG);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_LOG_LEVEL, 0), DAIS_OK);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_TRACE, 1), DAIS_OK);
+	assert_int_equal(domain_ctl(m, control_domain, DAIS_DOM_TRACE, 0), DAIS_OK);
+}
+
+static void test_kill_reports(void **state)
+{
+	struct event *e;
+
+	(void)state;
+	assert_int_equal(event_create(control_domain, &e), DAIS_OK);
+	before.heap += control_domain->event_count == 1 ? DAIS_MAX_EVENTS * 8 : 0;
+	event_bind(&d->on_death, e, 0x80);
+	domain_kill(d, DAIS_DEATH_TRIPLE_FAULT, "triple fault at %lx", 0x1234UL);
+	assert_string_equal(d->page->reason, "triple fault at 1234");
+	assert_int_equal(event_take(e, ~0ULL), 0x80);
+	assert_false(domain_enter(d));
+	event_end(e);
+}
+
+/* While somebody works with its vCPUs, a domain stays. */
+static void test_users(void **state)
+{
+	(void)state;
+	assert_true(domain_enter(d));
+	domain_kill(d, DAIS_DEATH_DESTROYED, "x");
+	v->sc.state = SCHED_BLOCKED;
+	list_del(&v->sc.link);
+	assert_int_equal(domain_reclaim(m, d), DAIS_AGAIN);
+	domain_leave(d);
+}
+
+/* Memory, objects and capabilities that a guest came to own end with it; a guest of its own falls to the control domain. */
+static void test_creator_dies(void **state)
+{
+	struct domain *child;
+	struct pool *sub;
+	struct event *e;
+	struct object *last;
+	u64 i, j, k, adopted = 0;
+	struct cap c;
+
+	(void)state;
+	give_memory(d, 600);
+	assert_int_equal(pool_split(pool_root(), 100, &sub), DAIS_OK);
+	assert_int_equal(cap_insert(&d->caps, &sub->obj, DAIS_R_ALL, &i), DAIS_OK);
+	assert_int_equal(event_create(d, &e), DAIS_OK);
+	assert_int_equal(cap_insert(&d->caps, &e->obj, DAIS_R_ALL, &j), DAIS_OK);
+	assert_int_equal(cap_derive(&d->caps, j, &control_domain->caps, DAIS_R_ALL, 0, &k), DAIS_OK);
+	assert_int_equal(domain_create(m, d, sub, 1, 16, &child), DAIS_OK);
+	assert_int_equal(cap_insert(&d->caps, &child->obj, DAIS_R_ALL, &j), DAIS_OK);
+	give_memory(child, 20);
+	reclaim(d);
+	d = NULL;
+	assert_null(child->creator);
+	/* the event is gone, with every capability to it */
+	assert_int_not_equal(cap_get(&control_domain->caps, k, DAIS_T_EVENT, 0, &c), DAIS_OK);
+	for (u64 n = 1; n < 100 && !adopted; n++) {
+		if (cap_get(&control_domain->caps, n, DAIS_T_DOMAIN, DAIS_R_CONTROL, &c) == DAIS_OK) {
+			assert_ptr_equal(c.obj, &child->obj);
+			object_put(c.obj);
+			adopted = n;
+		}
+	}
+	assert_true(adopted);
+	/* its pool lives as long as it does */
+	assert_int_equal(pool_count(), 2);
+	reclaim(child);
+	assert_int_equal(pool_count(), 1);
+	assert_int_equal(cap_drop(&control_domain->caps, adopted, &last), DAIS_BAD_CAP);
+}
+
+static void test_many_times(void **state)
+{
+	struct domain *x;
+	struct vcpu *w;
+	u32 id = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 100; i++) {
+		assert_int_equal(domain_create(m, control_domain, pool_root(), 3, 100, &x), DAIS_OK);
+		assert_true(x->id > id);
+		id = x->id;
+		give_memory(x, 1000);
+		for (u32 k = 0; k < 3; k++)
+			assert_int_equal(vcpu_create(x, control_domain, k, k % 2, &w), DAIS_OK);
+		assert_int_equal(domain_ctl(m, x, DAIS_DOM_ACTIVATE, 0), DAIS_OK);
+		reclaim(x);
+	}
+}
+
+static void test_slots_run_out(void **state)
+{
+	static struct domain *x[MAX_DOMAINS];
+	u32 n = 0;
+	status_t s;
+
+	(void)state;
+	do
+		s = domain_create(m, control_domain, pool_root(), 1, 1, &x[n]);
+	while (s == DAIS_OK && ++n);
+	assert_int_equal(s, DAIS_NO_SPACE);
+	assert_int_equal(n, MAX_DOMAINS - 2);
+	while (n--)
+		reclaim(x[n]);
+}
+
+/* The heap gives out at every place once; nothing is left behind. */
+static void test_no_heap(void **state)
+{
+	struct domain *x;
+	void *list = NULL, *p;
+	u32 tries = 0;
+	status_t s;
+
+	(void)state;
+	fake_no_map = true;
+	while ((p = heap_pages(1))) {
+		*(void **)p = list;
+		list = p;
+	}
+	do {
+		u64 used = heap_used();
+
+		s = domain_create(m, control_domain, pool_root(), 512, 16, &x);
+		assert_true(s == DAIS_OK || s == DAIS_NO_MEMORY);
+		if (s != DAIS_OK)
+			assert_int_equal(heap_used(), used);
+		p = list;
+		list = *(void **)p;
+		heap_pages_free(p, 1);
+		tries++;
+	} while (s != DAIS_OK);
+	assert_true(tries > 5);
+	reclaim(x);
+	while ((p = list)) {
+		list = *(void **)p;
+		heap_pages_free(p, 1);
+	}
+	fake_no_map = false;
+	for (int i = 0; i < 8; i++) { /* tables for the area */
+		fake_nested_fails_in = i;
+		s = domain_create(m, control_domain, pool_root(), 1, 1, &x);
+		if (s == DAIS_OK)
+			reclaim(x);
+		else
+			assert_int_equal(s, DAIS_NO_MEMORY);
+	}
+	fake_nested_fails_in = -1;
+}
+
+static bool in(u64 port, u64 *value, u32 size)
+{
+	return trap_access(v, DAIS_TRAP_PORT, port, size, false, value);
+}
+
+static bool out(u64 port, u64 value, u32 size)
+{
+	return trap_access(v, DAIS_TRAP_PORT, port, size, true, &value);
+}
+
+static void test_traps(void **state)
+{
+	struct event *e;
+	u64 x;
+
+	(void)state;
+	assert_int_equal(event_create(control_domain, &e), DAIS_OK);
+	event_bind(&d->on_trap, e, 0);
+	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x60, 2, DAIS_TRAP_EXIT, 0), DAIS_OK);
+	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x70, 1, DAIS_TRAP_EVENT, 6), DAIS_OK);
+	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x3f8, 1, DAIS_TRAP_POST, 1), DAIS_OK);
+	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x3fd, 1, DAIS_TRAP_CONST, 0x1160), DAIS_OK);
+	assert_int_equal(trap_set(d, DAIS_TRAP_MMIO, 0x60, 8, DAIS_TRAP_CONST, ~0x1ULL), DAIS_OK);
+	assert_true(in(0x61, &x, 2) && x == 0xffff); /* half outside */
+	assert_true(in(0x5f, &x, 2) && x == 0xffff);
+	assert_false(in(0x60, &x, 2));
+	assert_false(out(0x61, 1, 1));
+	assert_true(in(0x3fd, &x, 1) && x == 0x60);
+	assert_true(out(0x3fd, 1, 1));
+	assert_true(in(0x1234, &x, 4) && x == 0xffffffff);
+	assert_true(trap_access(v, DAIS_TRAP_MMIO, 0x60, 8, false, &x) && x == ~1ULL);
+	assert_true(trap_access(v, DAIS_TRAP_MMIO, ~0ULL, 8, false, &x) && x == ~0ULL);
+	assert_true(out(0x70, 0xff, 1));
+	assert_int_equal(event_take(e, ~0ULL), 6);
+	for (u32 i = 0; i < DAIS_DOM_RING_SIZE + 3; i++)
+		assert_true(out(0x3f8, 'a' + i % 26, 1));
+	assert_int_equal(event_take(e, ~0ULL), 1);
+	assert_int_equal(d->page->ring_head, DAIS_DOM_RING_SIZE + 3);
+	assert_int_equal(((char *)d->page)[DAIS_DOM_RING_PAGE * PAGE_SIZE + 2], 'a' + (DAIS_DOM_RING_SIZE + 2) % 26);
+	d->page->ring_head = ~0ULL; /* the creator's mischief */
+	assert_true(out(0x3f8, 'x', 1));
+	assert_int_equal(((char *)d->page)[DAIS_DOM_RING_PAGE * PAGE_SIZE + 3], 'x');
+	/* refusals */
+	assert_int_equal(trap_set(d, 2, 0, 1, 1, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0, 1, 5, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0xffff, 2, 1, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0, 0, 1, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0, 1, DAIS_TRAP_EXIT, 1), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0, 1, DAIS_TRAP_EVENT, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 1, GPA_LIMIT, 1, 1, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0x61, 5, 1, 0), DAIS_EXISTS);
+	assert_int_equal(trap_set(d, 0, 0x50, 0x11, 1, 0), DAIS_EXISTS);
+	assert_int_equal(trap_set(d, 0, 0x60, 1, DAIS_TRAP_DENY, 0), DAIS_BAD_ARG);
+	assert_int_equal(trap_set(d, 0, 0x60, 2, DAIS_TRAP_DENY, 0), DAIS_OK);
+	assert_int_equal(trap_set(control_domain, 0, 0x60, 2, 1, 0), DAIS_DENIED);
+	assert_true(in(0x60, &x, 1) && x == 0xff);
+	for (u64 i = 0; i < DAIS_MAX_TRAPS - 4; i++)
+		assert_int_equal(trap_set(d, 1, 0x1000 + 16 * i, 16, 1, 0), DAIS_OK);
+	assert_int_equal(trap_set(d, 1, 0x100, 1, 1, 0), DAIS_NO_SPACE);
+	event_bind(&d->on_trap, NULL, 0);
+	event_end(e);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_kill_reports), T(test_life), T(test_control), T(test_users), T(test_creator_dies),
+		T(test_many_times), T(test_slots_run_out), T(test_no_heap), T(test_traps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
