@@ -48,37 +48,50 @@ static int exit_code_of(unsigned int death)
 	}
 }
 
-static int finish(struct launch *l, const char *name)
+/* An autonomous guest lives on without its monitor and can be taken over. */
+static int lost_monitor(const struct launch *l, const struct guest_config *c)
 {
-	int ret = launch_end(l), code = ret ? EXIT_MONITOR_DIED : exit_code_of(l->death);
+	if (c->autonomous)
+		fail("%s; the guest goes on without: dais console %s gives it a new one, dais destroy %s ends it",
+		     l->reason, c->name, c->name);
+	else
+		fail("%s; guest \"%s\" died with it", l->reason, c->name);
+	if (!c->autonomous)
+		run_files_remove(c->name);
+	return EXIT_MONITOR_DIED;
+}
 
-	if (ret)
-		fail("%s", l->reason);
-	else if (code != EXIT_OK || isatty(2))
-		fprintf(stderr, "dais: guest \"%s\": %s%s%s\n", name, dais_death_name(l->death),
+static int finish(struct launch *l, const struct guest_config *c)
+{
+	int code;
+
+	if (launch_end(l))
+		return lost_monitor(l, c);
+	code = exit_code_of(l->death);
+	if (code != EXIT_OK || isatty(2))
+		fprintf(stderr, "dais: guest \"%s\": %s%s%s\n", c->name, dais_death_name(l->death),
 			l->reason[0] ? ": " : "", l->reason);
-	/* An autonomous guest whose monitor was killed lives on and can be taken over. */
-	if (!ret)
-		run_files_remove(name);
+	run_files_remove(c->name);
 	return code;
 }
 
-static int detach(struct launch *l, const char *name)
+static int detach(struct launch *l, const struct guest_config *c)
 {
 	struct fault err;
-	int fd = monitor_connect(name);
+	int fd = monitor_connect(c->name);
 
 	if (fd < 0 || monitor_ask(fd, "untie", &err))
-		return finish(l, name);
+		return finish(l, c);
 	close(fd);
-	fprintf(stderr, "dais: guest \"%s\" goes on; dais console %s attaches again\n", name, name);
+	fprintf(stderr, "dais: guest \"%s\" goes on; dais console %s attaches again\n", c->name,
+		c->name);
 	return EXIT_OK;
 }
 
-static int attach(struct launch *l, const char *name)
+static int attach(struct launch *l, const struct guest_config *c)
 {
 	struct fault err;
-	int fd = monitor_connect(name);
+	int fd = monitor_connect(c->name);
 	enum pump_end end;
 
 	if (fd >= 0 && !monitor_ask(fd, "console", &err)) {
@@ -87,14 +100,14 @@ static int attach(struct launch *l, const char *name)
 		end = console_pump(fd);
 		if (end == PUMP_DETACHED) {
 			close(fd);
-			return detach(l, name);
+			return detach(l, c);
 		}
 		if (end == PUMP_SIGNALLED)
 			kill(l->pid, SIGTERM);
 	}
 	if (fd >= 0)
 		close(fd);
-	return finish(l, name);
+	return finish(l, c);
 }
 
 int cmd_run(const struct command *c, int argc, char **argv)
@@ -112,7 +125,7 @@ int cmd_run(const struct command *c, int argc, char **argv)
 	if (!ret && launch_guest(&l, &o.config, LAUNCH_TIED, &err))
 		ret = fail("%s", err.text);
 	if (!ret)
-		ret = attach(&l, o.config.name);
+		ret = attach(&l, &o.config);
 	gconf_free(&o.config);
 	return ret;
 }

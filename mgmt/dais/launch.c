@@ -101,7 +101,7 @@ static int describe_end(struct launch *l, struct fault *err)
 	while (waitpid(l->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFSIGNALED(status))
-		return fault_set(err, "the guest's monitor (process %d) was killed by signal %d (%s); the guest is gone with it unless it is autonomous",
+		return fault_set(err, "the guest's monitor (process %d) was killed by signal %d (%s)",
 				 l->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return fault_set(err, "the guest's monitor (process %d) ended unexpectedly with status %d",
 			 l->pid, WEXITSTATUS(status));

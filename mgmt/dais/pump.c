@@ -113,6 +113,10 @@ enum pump_end console_pump(int fd)
 		if (p[1].revents && !pass_output(fd))
 			break;
 		if (p[2].revents) {
+			struct signalfd_siginfo taken; /* else it would come again below */
+
+			if (read(p[2].fd, &taken, sizeof(taken)) < 0)
+				continue;
 			end = PUMP_SIGNALLED;
 			break;
 		}

@@ -6,23 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "console.h"
 
 static void open_log(struct console *c)
 {
-	c->log = open(c->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	c->log_size = 0;
+	struct stat st;
+
+	c->log = open(c->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	c->log_size = c->log >= 0 && !fstat(c->log, &st) ? st.st_size : 0;
 }
 
-void console_init(struct console *c, char *log_path)
+void console_init(struct console *c, char *log_path, bool keep)
 {
 	memset(c, 0, sizeof(*c));
 	c->client = c->log = -1;
 	c->log_path = log_path;
-	if (log_path)
-		open_log(c);
+	if (!keep)
+		console_forget(c); /* of an earlier guest with this name */
+	open_log(c);
 }
 
 void console_free(struct console *c)
@@ -33,6 +37,17 @@ void console_free(struct console *c)
 	c->log = -1;
 	free(c->log_path);
 	c->log_path = NULL;
+}
+
+void console_forget(struct console *c)
+{
+	char *old;
+
+	unlink(c->log_path);
+	if (asprintf(&old, "%s.old", c->log_path) < 0)
+		return;
+	unlink(old);
+	free(old);
 }
 
 void console_print(struct console *c, uint8_t byte)

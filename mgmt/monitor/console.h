@@ -27,9 +27,11 @@ struct console {
 	uint8_t in[CONSOLE_INPUT];
 };
 
-/* log_path is taken over; NULL: no file. */
-void console_init(struct console *c, char *log_path);
+/* log_path is taken over; keep: what it holds is this guest's. */
+void console_init(struct console *c, char *log_path, bool keep);
 void console_free(struct console *c);
+/* Removes the file: the guest never was. */
+void console_forget(struct console *c);
 void console_print(struct console *c, uint8_t byte);
 void console_print_text(struct console *c, const char *text);
 int console_next_input(struct console *c);

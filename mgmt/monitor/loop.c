@@ -81,9 +81,11 @@ int monitor_start(struct monitor *m, struct fault *err)
 		return fault_set(err, "making descriptors: %s", strerror(errno));
 	if (asprintf(&log, RUN_DIR "/%s.console", g->config.name) < 0)
 		return fault_set(err, "out of memory in the control domain");
-	console_init(&g->console, log);
+	console_init(&g->console, log, m->adopt);
 	wire(g);
 	if (m->adopt ? guest_adopt(g, err) : make(m, err)) {
+		if (!m->adopt)
+			console_forget(&g->console);
 		console_free(&g->console);
 		return -1;
 	}
@@ -252,6 +254,18 @@ static nfds_t wait_for(struct monitor *m, struct pollfd *fds)
 	return n + server_poll(&m->server, fds + FD_SERVER);
 }
 
+/* A guest that is gone leaves nothing behind, even when `dais run` was killed. */
+static void forget_files(struct monitor *m)
+{
+	char *path;
+
+	console_forget(&m->guest.console);
+	if (asprintf(&path, RUN_DIR "/%s.conf", m->guest.config.name) < 0)
+		return;
+	unlink(path);
+	free(path);
+}
+
 void monitor_loop(struct monitor *m)
 {
 	struct pollfd fds[FD_SERVER + SERVER_CLIENTS + 1];
@@ -279,5 +293,7 @@ void monitor_loop(struct monitor *m)
 	drain(g);
 	if (m->leave)
 		guest_close(g);
+	else if (m->tied || !g->config.autonomous)
+		forget_files(m);
 	console_free(&g->console);
 }
