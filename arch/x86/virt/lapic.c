@@ -14,8 +14,6 @@
 #define BASE_ADDR   0x000ffffffffff000ULL
 
 #define VERSION     (0x14 | (LVT_COUNT - 1) << 16)
-#define SVR_MASK    0x3ff /* vector, enable, focus; EOI-broadcast suppression is not offered */
-#define ICR_X2_RESERVED 0xfff32000ULL
 
 bool lapic_enabled(const struct lapic *l)
 {
@@ -146,195 +144,108 @@ void lapic_set_tpr(struct xvcpu *x, u32 tpr)
 	look_again(x);
 }
 
-static u32 logical_id(const struct lapic *l)
-{
-	if (lapic_x2apic(l))
-		return (l->id >> 4) << 16 | 1u << (l->id & 15);
-	return l->ldr;
-}
+/* --- registers: by index (offset / 16), sets of them as 64-bit masks --- */
 
-/* --- registers --- */
+#define R(reg)      (1ULL << (reg) / 16)
+#define RANGE(reg, n) (((1ULL << (n)) - 1) << (reg) / 16)
+#define BANKS       RANGE(REG_ISR, 24)
+#define READ_X2     (R(REG_ID) | R(REG_VERSION) | R(REG_TPR) | R(REG_PPR) | R(REG_LDR) | R(REG_SVR) | BANKS | R(REG_ESR) | \
+		     R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) | R(REG_INITIAL) | R(REG_CURRENT) | R(REG_DIVIDE))
+#define READ_XAPIC  (READ_X2 | R(REG_APR) | R(REG_EOI) | R(REG_RRD) | R(REG_DFR) | R(REG_ICR2))
+#define WRITE_BOTH  (R(REG_TPR) | R(REG_EOI) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) | \
+		     R(REG_INITIAL) | R(REG_DIVIDE))
+#define WRITE_X2    (WRITE_BOTH | R(REG_SELF_IPI))
+#define WRITE_XAPIC (WRITE_BOTH | R(REG_ID) | R(REG_LDR) | R(REG_DFR) | R(REG_ICR2))
 
-static bool bank_read(const struct lapic *l, u32 offset, u64 *value)
-{
-	u32 n = offset >> 4 & 7;
+/* What can be written; EOI-broadcast suppression is not offered, the ID is fixed as on newer processors. */
+static const u32 writable[64] = {
+	[REG_TPR / 16] = 0xff, [REG_LDR / 16] = 0xff000000, [REG_DFR / 16] = 0xf0000000, [REG_SVR / 16] = 0x3ff,
+	[REG_ICR / 16] = 0xccfff, [REG_ICR2 / 16] = ~0u, [REG_LVT / 16] = 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff,
+	[REG_INITIAL / 16] = ~0u, [REG_DIVIDE / 16] = 0xb, [REG_SELF_IPI / 16] = 0xff,
+};
+/* Read-only bits that software may write back: of the ICR delivery status, of an LVT entry that and remote IRR */
+#define READ_ONLY(n) ((n) >= REG_ICR / 16 && (n) < REG_LVT / 16 + LVT_COUNT ? 0x5000u : 0)
 
-	switch (offset & ~0x7f) {
-	case 0x100: *value = l->isr[n]; return true;
-	case 0x180: *value = atomic_load(&l->tmr[n]); return true;
-	case 0x200: *value = atomic_load(&l->irr[n]); return true;
-	default: return false;
-	}
-}
-
-static bool register_read(struct xvcpu *x, u32 offset, u64 *value)
+static u64 register_get(struct xvcpu *x, u32 n)
 {
 	struct lapic *l = &x->lapic;
 	bool x2 = lapic_x2apic(l);
 
-	switch (offset) {
-	case REG_ID:        *value = x2 ? l->id : l->id << 24; return true;
-	case REG_VERSION:   *value = VERSION; return true;
-	case REG_TPR:       *value = l->tpr; return true;
-	case REG_PPR:       *value = lapic_ppr(l); return true;
-	case REG_APR: case REG_RRD: case REG_EOI:
-		*value = 0;
-		return !x2;
-	case REG_LDR:       *value = logical_id(l); return true;
-	case REG_DFR:       *value = l->dfr; return !x2;
-	case REG_SVR:       *value = l->svr; return true;
-	case REG_ESR:       *value = l->esr; return true;
-	case REG_ICR:       *value = x2 ? l->icr : (u32)l->icr; return true;
-	case REG_ICR2:      *value = l->icr >> 32; return !x2;
-	case REG_INITIAL:   *value = l->timer_initial; return true;
-	case REG_CURRENT:   *value = lapic_timer_count(x); return true;
-	case REG_DIVIDE:    *value = l->timer_divide; return true;
+	switch (n * 16) {
+	case REG_ID: return x2 ? l->id : l->id << 24;
+	case REG_LDR: return x2 ? (l->id >> 4) << 16 | 1u << (l->id & 15) : l->ldr;
+	case REG_PPR: return lapic_ppr(l);
+	case REG_CURRENT: return lapic_timer_count(x);
+	case REG_ICR: return x2 ? l->icr : (u32)l->icr;
 	}
-	if (offset >= REG_LVT && offset < REG_LVT + LVT_COUNT * 16) {
-		*value = l->lvt[(offset - REG_LVT) / 16];
-		return true;
-	}
-	return bank_read(l, offset, value);
+	return atomic_load(&l->reg[n]);
 }
 
 bool lapic_read(struct xvcpu *x, u32 offset, u64 *value)
 {
-	if (!(offset & 15) && register_read(x, offset, value))
-		return true;
-	*value = 0;
-	if (!lapic_x2apic(&x->lapic))
+	u64 readable = lapic_x2apic(&x->lapic) ? READ_X2 : READ_XAPIC;
+	bool ok = !(offset & ~0x3f0u) && readable >> (offset / 16 & 63) & 1;
+
+	*value = ok ? register_get(x, offset / 16) : 0;
+	if (!ok && !lapic_x2apic(&x->lapic))
 		report(&x->lapic, ERR_REGISTER);
-	return false;
+	return ok;
 }
 
-static const u32 lvt_writable[LVT_COUNT] = {
-	[LVT_TIMER] = 0x700ff, [LVT_THERMAL] = 0x107ff, [LVT_PERF] = 0x107ff,
-	[LVT_LINT0] = 0x1a7ff, [LVT_LINT1] = 0x1a7ff, [LVT_ERROR] = 0x100ff,
-};
-#define LVT_READ_ONLY 0x5000u /* delivery status, remote IRR */
-
-static bool lvt_write(struct xvcpu *x, u32 n, u32 value, bool x2)
+static void lvt_write(struct xvcpu *x, u32 n, u32 value)
 {
-	struct lapic *l = &x->lapic;
-
-	if (x2 && (value & ~(lvt_writable[n] | LVT_READ_ONLY)))
-		return false;
-	value &= lvt_writable[n];
-	if (!software_enabled(l))
+	if (!software_enabled(&x->lapic))
 		value |= LVT_MASKED;
 	if (n == LVT_TIMER)
 		lapic_timer_mode(x, value);
-	l->lvt[n] = value;
-	return true;
+	x->lapic.lvt[n] = value;
 }
 
-static void svr_write(struct xvcpu *x, u32 value)
+static void svr_write(struct lapic *l, u32 value)
 {
-	struct lapic *l = &x->lapic;
-
-	atomic_store(&l->svr, value & SVR_MASK);
+	atomic_store(&l->svr, value);
 	for (u32 n = 0; n < LVT_COUNT && !(value & SVR_ENABLE); n++)
 		l->lvt[n] |= LVT_MASKED;
-	look_again(x);
 }
 
-static bool icr_write(struct xvcpu *x, u64 value, bool x2)
+static void register_set(struct xvcpu *x, u32 n, u32 value)
 {
 	struct lapic *l = &x->lapic;
 
-	if (x2 && (value & ICR_X2_RESERVED))
-		return false;
-	if (!x2)
-		value = (u32)value | (l->icr & ~0xffffffffULL);
-	l->icr = value & ~(u64)ICR_BUSY;
-	return ipi_send(x, l->icr) || !x2;
-}
-
-/* What both modes have. */
-static bool common_write(struct xvcpu *x, u32 offset, u32 value, bool x2)
-{
-	struct lapic *l = &x->lapic;
-
-	switch (offset) {
-	case REG_TPR:
-		if (x2 && value > 0xff)
-			return false;
-		lapic_set_tpr(x, value & 0xff);
-		return true;
-	case REG_EOI:
-		if (x2 && value)
-			return false;
-		end_of_interrupt(x);
-		return true;
-	case REG_SVR:
-		if (x2 && (value & ~SVR_MASK))
-			return false;
-		svr_write(x, value);
-		return true;
-	case REG_ESR:
-		if (x2 && value)
-			return false;
-		l->esr = atomic_xchg(&l->esr_latch, 0);
-		return true;
-	case REG_INITIAL:
-		lapic_timer_start(x, value);
-		return true;
-	case REG_DIVIDE:
-		if (x2 && (value & ~0xbu))
-			return false;
-		l->timer_divide = value & 0xb;
-		return true;
+	switch (n * 16) {
+	case REG_EOI: end_of_interrupt(x); break;
+	case REG_SVR: svr_write(l, value); break;
+	case REG_ESR: l->esr = atomic_xchg(&l->esr_latch, 0); break;
+	case REG_INITIAL: lapic_timer_start(x, value); break;
+	case REG_SELF_IPI: lapic_post(l, value, false); break;
+	case REG_ID: break;
+	case REG_DFR: l->dfr = value | 0x0fffffff; break;
+	case REG_LVT ... REG_LVT + 16 * (LVT_COUNT - 1): lvt_write(x, n - REG_LVT / 16, value); break;
+	default: atomic_store(&l->reg[n], value); break;
 	}
-	if (offset >= REG_LVT && offset < REG_LVT + LVT_COUNT * 16)
-		return lvt_write(x, (offset - REG_LVT) / 16, value, x2);
-	return false;
-}
-
-static bool xapic_write(struct xvcpu *x, u32 offset, u32 value)
-{
-	struct lapic *l = &x->lapic;
-
-	switch (offset) {
-	case REG_ID: /* fixed here, as on newer processors */
-		return true;
-	case REG_LDR:
-		l->ldr = value & 0xff000000;
-		return true;
-	case REG_DFR:
-		l->dfr = value | 0x0fffffff;
-		return true;
-	case REG_ICR:
-		return icr_write(x, value, false);
-	case REG_ICR2:
-		l->icr = (u64)value << 32 | (u32)l->icr;
-		return true;
-	}
-	return common_write(x, offset, value, false);
-}
-
-static bool x2apic_write(struct xvcpu *x, u32 offset, u64 value)
-{
-	if (offset == REG_ICR)
-		return icr_write(x, value, true);
-	if (value >> 32)
-		return false;
-	if (offset != REG_SELF_IPI)
-		return common_write(x, offset, value, true);
-	if (value > 0xff)
-		return false;
-	lapic_post(&x->lapic, value, false);
 	look_again(x);
-	return true;
 }
 
 bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 {
-	if (lapic_x2apic(&x->lapic))
-		return !(offset & 15) && x2apic_write(x, offset, value);
-	if (!(offset & 15) && xapic_write(x, offset, value))
+	struct lapic *l = &x->lapic;
+	bool x2 = lapic_x2apic(l), icr = offset == REG_ICR;
+	u32 n = offset / 16, high = icr ? value >> 32 : 0;
+	bool ok = !(offset & ~0x3f0u) && (x2 ? WRITE_X2 : WRITE_XAPIC) >> (n & 63) & 1;
+
+	if (x2 && (!ok || (value >> 32) != high || ((u32)value & ~(writable[n] | READ_ONLY(n)))))
+		return false;
+	if (!ok) {
+		report(l, ERR_REGISTER);
+		return false;
+	}
+	if (!icr) {
+		register_set(x, n, value & writable[n]);
 		return true;
-	report(&x->lapic, ERR_REGISTER);
-	return false;
+	}
+	high = x2 ? high : l->icr >> 32;
+	l->icr = (u64)high << 32 | ((u32)value & writable[n]);
+	return ipi_send(x, l->icr) || !x2;
 }
 
 /* --- reset and mode --- */
@@ -344,19 +255,15 @@ static void registers_reset(struct xvcpu *x)
 	struct lapic *l = &x->lapic;
 
 	lapic_timer_stop(x);
-	l->deadline = 0;
-	l->tpr = l->ldr = l->esr = l->esr_latch = l->eoi_exit = 0;
-	l->icr = l->timer_divide = l->timer_initial = 0;
-	l->dfr = ~0u;
-	atomic_store(&l->svr, 0xff);
+	l->deadline = l->esr_latch = l->eoi_exit = 0;
+	for (u32 n = 0; n < ARRAY_SIZE(l->reg); n++)
+		atomic_store(&l->reg[n], 0);
 	atomic_store(&l->summary, 0);
+	l->version = VERSION;
+	l->dfr = ~0u;
+	l->svr = 0xff;
 	for (u32 n = 0; n < LVT_COUNT; n++)
 		l->lvt[n] = LVT_MASKED;
-	for (u32 n = 0; n < 8; n++) {
-		atomic_store(&l->irr[n], 0);
-		atomic_store(&l->tmr[n], 0);
-		l->isr[n] = 0;
-	}
 }
 
 void lapic_reset(struct xvcpu *x, bool init)
@@ -405,50 +312,38 @@ bool lapic_restore_base(struct xvcpu *x, u64 value)
 
 void lapic_save(struct xvcpu *x, u32 regs[256])
 {
-	u64 v;
-
 	for (u32 n = 0; n < 256; n++)
-		regs[n] = 0;
-	for (u32 offset = 0; offset < 0x400; offset += 16)
-		if (register_read(x, offset, &v))
-			regs[offset / 4] = v;
-	regs[REG_ICR2 / 4] = x->lapic.icr >> 32;
-	regs[REG_DFR / 4] = x->lapic.dfr;
+		regs[n] = n % 4 || !((READ_XAPIC | R(REG_ICR2)) >> n / 4 & 1) ? 0 : register_get(x, n / 4);
 }
 
+/* The banks have no vectors below 16. */
 static void restore_banks(struct lapic *l, const u32 regs[256])
 {
 	u32 summary = 0;
 
-	for (u32 n = 0; n < 8; n++) {
-		u32 legal = n ? ~0u : ~0xffffu;
+	for (u32 n = 0; n < 24; n++) {
+		u32 v = regs[REG_ISR / 4 + n * 4] & (n % 8 ? ~0u : ~0xffffu);
 
-		l->isr[n] = regs[(0x100 + n * 16) / 4] & legal;
-		atomic_store(&l->tmr[n], regs[(0x180 + n * 16) / 4] & legal);
-		atomic_store(&l->irr[n], regs[(0x200 + n * 16) / 4] & legal);
-		summary |= l->irr[n] ? 1u << n : 0;
+		atomic_store(&l->reg[REG_ISR / 16 + n], v);
+		summary |= n >= 16 && v ? 1u << n % 8 : 0;
 	}
 	atomic_store(&l->summary, summary);
 }
 
 status_t lapic_restore(struct xvcpu *x, const u32 regs[256])
 {
+	static const u16 plain[] = { REG_SVR, REG_TPR, REG_LDR, REG_DFR, REG_DIVIDE, REG_ICR, REG_ICR2 };
 	struct lapic *l = &x->lapic;
 
-	if (regs[REG_DIVIDE / 4] & ~0xbu || (regs[REG_SVR / 4] & ~SVR_MASK))
+	if ((regs[REG_DIVIDE / 4] & ~writable[REG_DIVIDE / 16]) || (regs[REG_SVR / 4] & ~writable[REG_SVR / 16]))
 		return DAIS_BAD_ARG;
 	registers_reset(x);
-	l->tpr = regs[REG_TPR / 4] & 0xff;
-	l->ldr = regs[REG_LDR / 4] & 0xff000000;
-	l->dfr = regs[REG_DFR / 4] | 0x0fffffff;
-	l->esr = regs[REG_ESR / 4] & 0xff;
-	l->icr = ((u64)regs[REG_ICR2 / 4] << 32 | regs[REG_ICR / 4]) & ~(u64)ICR_BUSY;
-	atomic_store(&l->svr, regs[REG_SVR / 4]);
+	for (u32 n = 0; n < ARRAY_SIZE(plain); n++)
+		register_set(x, plain[n] / 16, regs[plain[n] / 4] & writable[plain[n] / 16]);
 	for (u32 n = 0; n < LVT_COUNT; n++)
-		lvt_write(x, n, regs[(REG_LVT + n * 16) / 4], false);
+		lvt_write(x, n, regs[REG_LVT / 4 + n * 4] & writable[REG_LVT / 16 + n]);
+	l->esr = regs[REG_ESR / 4] & 0xff;
 	restore_banks(l, regs);
-	l->timer_divide = regs[REG_DIVIDE / 4];
 	lapic_timer_restore(x, regs[REG_INITIAL / 4], regs[REG_CURRENT / 4]);
-	look_again(x);
 	return DAIS_OK;
 }

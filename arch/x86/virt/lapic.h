@@ -23,14 +23,19 @@ struct xvcpu;
 struct lapic {
 	u64 base_msr;          /* IA32_APIC_BASE */
 	u32 id;                /* x2APIC ID = vCPU index */
-	u32 eoi_exit;          /* level-triggered vector just ended, that a guest's monitor is to hear of; 0: none */
-	u32 tpr, svr, ldr, dfr, esr, esr_latch;
-	u64 icr;
-	u32 lvt[LVT_COUNT];
-	u32 irr[8], isr[8], tmr[8];
 	u32 summary;           /* atomic: bit n: irr[n] may be non-zero; O(1) search */
-	u32 timer_divide, timer_initial;
+	u32 esr_latch;         /* atomic: errors since the last write of ESR */
+	u32 eoi_exit;          /* level-triggered vector just ended, that a guest's monitor is to hear of; 0: none */
 	u64 deadline;          /* IA32_TSC_DEADLINE in guest TSC, 0 = off */
+	union {                /* the registers: xAPIC offset / 16; irr and tmr are atomic */
+		u32 reg[64];
+		struct {
+			u32 r0[2], xapic_id, version, r1[4], tpr, apr, ppr, eoi, rrd, ldr, dfr, svr, isr[8], tmr[8], irr[8];
+			u32 esr, r2[7];
+			u64 icr;
+			u32 lvt[LVT_COUNT], timer_initial, timer_count, r3[4], timer_divide, self_ipi;
+		};
+	};
 	/* The host timer may fire on another CPU while the vCPU's reprograms it: what decides is under the lock. */
 	spinlock_t timer_lock;
 	bool timer_armed;

@@ -8,13 +8,12 @@
 enum lapic_reg {
 	REG_ID = 0x020, REG_VERSION = 0x030, REG_TPR = 0x080, REG_APR = 0x090, REG_PPR = 0x0a0,
 	REG_EOI = 0x0b0, REG_RRD = 0x0c0, REG_LDR = 0x0d0, REG_DFR = 0x0e0, REG_SVR = 0x0f0,
-	REG_ESR = 0x280, REG_ICR = 0x300, REG_ICR2 = 0x310, REG_LVT = 0x320,
+	REG_ISR = 0x100, REG_ESR = 0x280, REG_ICR = 0x300, REG_ICR2 = 0x310, REG_LVT = 0x320,
 	REG_INITIAL = 0x380, REG_CURRENT = 0x390, REG_DIVIDE = 0x3e0, REG_SELF_IPI = 0x3f0,
 };
 
 #define LVT_MASKED 0x10000u
 #define SVR_ENABLE 0x100u
-#define ICR_BUSY   0x1000u
 
 /* lapic_timer.c */
 void lapic_timer_init(struct xvcpu *x);
