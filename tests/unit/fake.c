@@ -284,7 +284,9 @@ struct vcpu *fake_control_vcpu(void) { return control_domain->vcpu[0]; }
 
 static void free_tables(void)
 {
-	free(fake(control_domain)->leaf); /* out of the leak checker's sight */
+	for (u32 i = 0; i < MAX_DOMAINS; i++)
+		if (domain_by_slot(i))
+			free(fake(domain_by_slot(i))->leaf); /* out of the leak checker's sight */
 }
 
 void fake_boot_control(void)
@@ -310,4 +312,20 @@ void fake_boot_control(void)
 	v->sc.urgent = true;
 	vcpu_start(v);
 	assert_ptr_equal(sched_pick(fake_now), &v->sc);
+}
+
+void fake_settle(void)
+{
+	for (u32 i = 1; i < MAX_DOMAINS; i++) {
+		struct domain *d = domain_by_slot(i);
+
+		for (u32 k = 0; d && k < d->max_vcpus; k++) {
+			struct vcpu *v = d->vcpu[k];
+
+			if (!v || !v->autonomous || v->sc.state != SCHED_QUEUED)
+				continue;
+			list_del(&v->sc.link);
+			v->sc.state = SCHED_BLOCKED;
+		}
+	}
 }

@@ -40,6 +40,8 @@ void fake_boot(void);
 /* ... and the control domain with its vCPU, running on CPU 0, with all its memory mapped. Once per program. */
 void fake_boot_control(void);
 struct vcpu *fake_control_vcpu(void);
+/* Every queued vCPU of a guest blocks, as its run loop would have it after VP_STOP. */
+void fake_settle(void);
 void *fake_ram(u64 at);
 u64 fake_mapped(struct domain *d);    /* leaves in d's nested tables */
 

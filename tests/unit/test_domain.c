@@ -64,10 +64,7 @@ static void reclaim(struct domain *x)
 	status_t s;
 
 	domain_kill(x, DAIS_DEATH_DESTROYED, "end of test");
-	for (u32 i = 0; i < x->max_vcpus; i++) /* what the run loop does when it sees VP_STOP */
-		if (x->vcpu[i] && x->vcpu[i]->autonomous)
-			x->vcpu[i]->sc.state = x->vcpu[i]->sc.state == SCHED_DETACHED ? SCHED_DETACHED : SCHED_BLOCKED,
-			list_del(&x->vcpu[i]->sc.link);
+	fake_settle();
 	do
 		s = domain_reclaim(m, x);
 	while (s == DAIS_AGAIN);
@@ -102,13 +99,11 @@ static void test_life(void **state)
 	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_AGAIN);
 	assert_int_equal(d->page->state, DAIS_DOM_PAUSED);
 	assert_true(v->pending & VP_STOP);
-	v->sc.state = SCHED_BLOCKED;
-	list_del(&v->sc.link);
+	fake_settle();
 	v->on_cpu = 1;
 	assert_int_equal(domain_ctl(m, d, DAIS_DOM_PAUSE, 0), DAIS_AGAIN);
 	v->on_cpu = 0;
-	v->sc.state = SCHED_BLOCKED;
-	list_del(&v->sc.link);
+	fake_settle();
 	assert_int_equal(domain_ctl(m, d, DAIS_DOM_UNPAUSE, 0), DAIS_OK);
 	assert_int_equal(v->sc.state, SCHED_QUEUED);
 	assert_int_equal(domain_ctl(m, d, DAIS_DOM_SHUTDOWN, 1), DAIS_DENIED);
@@ -163,8 +158,7 @@ static void test_users(void **state)
 	(void)state;
 	assert_true(domain_enter(d));
 	domain_kill(d, DAIS_DEATH_DESTROYED, "x");
-	v->sc.state = SCHED_BLOCKED;
-	list_del(&v->sc.link);
+	fake_settle();
 	assert_int_equal(domain_reclaim(m, d), DAIS_AGAIN);
 	domain_leave(d);
 }
