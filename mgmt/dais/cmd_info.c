@@ -15,7 +15,7 @@ static void print_named(const char *title, const struct dais_named *list, bool w
 		if (!with_state && !n->used)
 			continue;
 		if (column + 32 > 78 && column) {
-			printf("\n%17s", "");
+			printf(",\n%17s", "");
 			column = 0;
 		}
 		column += printf("%s%s%s", column ? ", " : "", n->name,

@@ -45,12 +45,12 @@ static int let_run(struct monitor *m, struct fault *err)
 	struct guest *g = &m->guest;
 	int ret;
 
-	if (!g->config.autonomous && guest_start_threads(g, err))
-		return -1;
 	if (m->paused)
 		return 0;
 	ret = dais_dom_activate(g->dom);
-	return ret ? fault_set(err, "starting the guest: %s", dais_strerror(ret)) : 0;
+	if (ret)
+		return fault_set(err, "starting the guest: %s", dais_strerror(ret));
+	return g->config.autonomous ? 0 : guest_start_threads(g, err);
 }
 
 static int make(struct monitor *m, struct fault *err)
