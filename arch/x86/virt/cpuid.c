@@ -17,10 +17,10 @@
 
 enum { EAX, EBX, ECX, EDX };
 
-#define FEATURES_1_ECX (BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) | BIT(20) | BIT(22) | \
-			BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
-#define FEATURES_1_EDX (0x7fU | BIT(8) | BIT(11) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | BIT(19) | \
-			BIT(23) | BIT(24) | BIT(25) | BIT(26) | BIT(27))
+#define FEATURES_1_ECX (BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) | \
+			BIT(20) | BIT(22) | BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
+#define FEATURES_1_EDX (0x7fU | BIT(8) | BIT(11) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | \
+			BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26) | BIT(27))
 #define X2APIC         BIT(21)
 #define TSC_DEADLINE   BIT(24)
 #define OSXSAVE        BIT(27)
@@ -31,17 +31,18 @@ enum { EAX, EBX, ECX, EDX };
 #define HTT            BIT(28)
 #define AVX512_EBX     (BIT(16) | BIT(17) | BIT(21) | BIT(28) | BIT(30) | BIT(31))
 #define AVX512_ECX     (BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14))
-#define FEATURES_7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | BIT(13) | \
-			BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29) | AVX512_EBX)
+#define FEATURES_7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | \
+			BIT(13) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29) | AVX512_EBX)
 #define TSC_ADJUST     BIT(1)
-#define FEATURES_7_ECX (AVX512_ECX | BIT(2) | BIT(8) | BIT(9) | BIT(10) | BIT(16) | BIT(22) | BIT(25) | BIT(27) | BIT(28))
+#define FEATURES_7_ECX (AVX512_ECX | BIT(2) | BIT(8) | BIT(9) | BIT(10) | BIT(16) | BIT(22) | \
+			BIT(25) | BIT(27) | BIT(28))
 /* MD_CLEAR because VERW is the guest's own. No SPEC_CTRL: its MSR is Dais's. */
 #define FEATURES_7_EDX (BIT(4) | BIT(10) | BIT(14))
 #define FEATURES_71_EAX (BIT(4) | BIT(5) | BIT(10) | BIT(11) | BIT(12))
 #define XSAVE_1_EAX    (BIT(0) | BIT(1) | BIT(2))
 #define EXT_1_ECX      (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
-#define EXT_1_EDX      (FEATURES_1_EDX & 0x3ffff) | BIT(11) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25) | \
-		       BIT(26) | BIT(27) | BIT(29)
+#define EXT_1_EDX      ((FEATURES_1_EDX & 0x3ffff) | BIT(11) | BIT(20) | BIT(22) | BIT(23) | \
+			BIT(24) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
 #define CMP_LEGACY     BIT(1)
 #define TOPOEXT        BIT(22)
 #define EXT_8_EBX      (BIT(0) | BIT(2) | BIT(9) | BIT(12)) /* IBPB: its MSR passes */
@@ -49,7 +50,9 @@ enum { EAX, EBX, ECX, EDX };
 #define ARAT           BIT(2)
 
 #define KVM_LEAF       0x40000000u
-#define KVM_FEATURES   (BIT(0) | BIT(1) | BIT(3) | BIT(5) | BIT(7) | BIT(11) | BIT(12) | BIT(15) | BIT(24))
+/* CLOCKSOURCE 1 and 2, STABLE; NOP_IO_DELAY, STEAL_TIME, PV_UNHALT, SEND_IPI, POLL_CONTROL, MSI_EXT_DEST_ID */
+#define KVM_FEATURES   (BIT(0) | BIT(3) | BIT(24) | BIT(1) | BIT(5) | BIT(7) | BIT(11) | BIT(12) | \
+			BIT(15))
 #define LEAF_MAX_SHOWN 0x1fu
 #define LEAF_MIN_SHOWN 0x0du
 #define EXT_MAX_SHOWN  0x80000021u
@@ -163,7 +166,7 @@ static void fix_features(struct xvcpu *x, u32, u32 out[4])
 static void fix_ext_features(struct xvcpu *x, u32, u32 out[4])
 {
 	if (!host.amd) {
-		out[EDX] &= ~(FEATURES_1_EDX & 0x3ffff & ~BIT(11)); /* copies of leaf 1's are AMD's */
+		out[EDX] &= ~(FEATURES_1_EDX & 0x3ffff & ~BIT(11)); /* AMD copies leaf 1 */
 		return;
 	}
 	if (vcpus(x) > 1)
@@ -259,7 +262,8 @@ static const struct rule policy[] = {
 	{ 0x2, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
 	{ 0x4, ANY_SUB, { ALL, ALL, ALL, 7 }, { 0 }, fix_cache },
 	{ 0x6, ANY_SUB, { 0 }, { ARAT }, NULL },
-	{ 0x7, 0, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX }, { 0, TSC_ADJUST }, fix_7 },
+	{ 0x7, 0, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX },
+	  { 0, TSC_ADJUST }, fix_7 },
 	{ 0x7, 1, { FEATURES_71_EAX }, { 0 }, NULL },
 	{ 0xb, ANY_SUB, { 0 }, { 0 }, fix_topology },
 	{ 0xd, 1, { XSAVE_1_EAX }, { 0 }, fix_xsave },
@@ -270,7 +274,8 @@ static const struct rule policy[] = {
 	{ DAIS_CPUID_LEAF, ANY_SUB, { 0 }, { 0 }, fix_dais },
 	{ DAIS_CPUID_LEAF + 1, ANY_SUB, { 0 }, { DAIS_ABI_VERSION }, fix_dais_1 },
 	{ 0x80000000, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, fix_ext_max },
-	{ 0x80000001, ANY_SUB, { ALL, ALL, EXT_1_ECX | TOPOEXT, EXT_1_EDX }, { 0 }, fix_ext_features },
+	{ 0x80000001, ANY_SUB, { ALL, ALL, EXT_1_ECX | TOPOEXT, EXT_1_EDX },
+	  { 0 }, fix_ext_features },
 	{ 0x80000002, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
 	{ 0x80000003, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
 	{ 0x80000004, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
@@ -314,7 +319,7 @@ void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 
 /* --- CR4 --- */
 
-#define CR4_ALWAYS 0x7ffULL /* VME … OSXMMEXCPT: what every 64-bit processor has, PCE and MCE too */
+#define CR4_ALWAYS 0x7ffULL /* VME … OSXMMEXCPT: every 64-bit processor has them */
 
 u64 cpuid_cr4_allowed(void)
 {

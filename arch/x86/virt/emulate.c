@@ -47,7 +47,7 @@ static u64 sub(u64 a, u64 b, u64 borrow, u32 size, u64 *flags)
 	return r & MASK(size);
 }
 
-/* op as instructions encode it in bits 3..5. *flags: the old ones in, the six arithmetic flags out. */
+/* op as in bits 3..5 of opcodes. *flags: the old ones in, the six arithmetic flags out. */
 u64 alu(enum alu_op op, u64 a, u64 b, u32 size, u64 *flags)
 {
 	u64 carry = *flags & FLAG_CF, r;
@@ -94,7 +94,8 @@ void emu_set_reg(struct emu *e, u8 reg, u32 size, u64 v)
 /* --- memory --- */
 
 /* SDM vol. 3 §5.3 to §5.5: limit, type; in 64-bit mode only canonical addresses. */
-static bool segment_ok(const struct dais_sregs *s, const struct dais_seg *g, u64 offset, u32 size, bool write)
+static bool segment_ok(const struct dais_sregs *s, const struct dais_seg *g, u64 offset, u32 size,
+		       bool write)
 {
 	u64 last = offset + size - 1, top = g->attr & SEG_D ? 0xffffffff : 0xffff;
 	u32 type = g->attr & 15;
@@ -244,7 +245,7 @@ bool emu_operand(struct emu *e, u32 size, bool write, u64 *value)
 
 /* --- the end of an instruction --- */
 
-/* The instruction, one iteration of it, or the attempt is over: nothing served is left to replay. */
+/* The instruction, an iteration, or the attempt is over: nothing served is left to replay. */
 void emu_end(struct emu *e, bool skip)
 {
 	e->x->served_count = 0;
@@ -268,8 +269,8 @@ void emulation_failed(struct xvcpu *x, const char *fmt, ...)
 	va_end(ap);
 	x->served_count = x->served_pos = 0;
 	if (!is_control(x)) {
-		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%lx", x->v.index, text,
-			    x->rip);
+		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%lx", x->v.index,
+			    text, x->rip);
 		return;
 	}
 	log_warn("control domain: vCPU %u %s, RIP 0x%lx: gets #GP", x->v.index, text, x->rip);

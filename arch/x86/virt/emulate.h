@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between the parts of the emulator: emulate.c (operands), emulate_insn.c (instructions), io.c (ports). */
+/* Between the parts of the emulator: emulate.c (operands), emulate_insn.c (instructions), io.c
+ * (ports). */
 #ifndef DAIS_EMULATE_H
 #define DAIS_EMULATE_H
 
@@ -39,7 +40,8 @@ bool emu_operand(struct emu *e, u32 size, bool write, u64 *value);
 void emu_end(struct emu *e, bool skip);
 /* False: not known. True: done, or unwound. */
 bool emulate_insn(struct emu *e);
-/* String instructions: steps RSI, RDI and RCX after one element; true: the instruction is over. more: REPE/REPNE's condition holds. */
+/* String instructions: steps RSI, RDI and RCX after one element; true: the instruction is over.
+ * more: REPE/REPNE's condition holds. */
 bool string_step(struct emu *e, u32 size, bool si, bool di, bool more);
 /* A REP with RCX = 0: nothing to do. */
 bool string_empty(const struct emu *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The instructions that are emulated on device memory: SDM vol. 2. Each returns as emulate_insn does. */
+/* The instructions that are emulated on device memory (SDM vol. 2). */
 #include "arch/x86/virt/emulate.h"
 #include "arch/x86/x86.h"
 
@@ -15,7 +15,7 @@ static bool done(struct emu *e)
 	return true;
 }
 
-/* Reads the operand that will be written: a fault of the write must come before a read that the device notices. */
+/* Reads what will be written: the write's fault must come before a read that the device notices. */
 static bool read_for_write(struct emu *e, u32 size, u64 *v)
 {
 	return emu_probe_write(e, e->seg, e->offset, size) && emu_operand(e, size, false, v);
@@ -51,7 +51,8 @@ static bool examine(struct emu *e, enum alu_op op, u32 size, u64 b, bool reg)
 }
 
 /* What is read and written: the eight of alu_op, and */
-enum { MOD_NOT = 8, MOD_NEG, MOD_INC, MOD_DEC, MOD_XCHG, MOD_XADD, MOD_CMPXCHG, MOD_BTS, MOD_BTR, MOD_BTC };
+enum { MOD_NOT = 8, MOD_NEG, MOD_INC, MOD_DEC, MOD_XCHG, MOD_XADD, MOD_CMPXCHG, MOD_BTS, MOD_BTR,
+       MOD_BTC };
 
 static bool modify(struct emu *e, u32 op, u32 size, u64 b)
 {
@@ -189,7 +190,8 @@ static bool do_string(struct emu *e)
 		return done(e);
 	switch (e->i.opcode & ~1) {
 	case 0xa4: case 0xaa: /* MOVS, STOS */
-		if (is_movs && (!emu_probe_write(e, SEG_ES, di, size) || !emu_access(e, from, si, size, false, &v)))
+		if (is_movs && (!emu_probe_write(e, SEG_ES, di, size) ||
+				!emu_access(e, from, si, size, false, &v)))
 			return true;
 		if (emu_access(e, SEG_ES, di, size, true, &v))
 			emu_end(e, string_step(e, size, is_movs, true, true));
@@ -201,7 +203,8 @@ static bool do_string(struct emu *e)
 		emu_end(e, string_step(e, size, true, false, true));
 		return true;
 	case 0xa6: /* CMPS */
-		if (!emu_access(e, from, si, size, false, &v) || !emu_access(e, SEG_ES, di, size, false, &w))
+		if (!emu_access(e, from, si, size, false, &v) ||
+		    !emu_access(e, SEG_ES, di, size, false, &w))
 			return true;
 		return string_compare(e, size, v, w, true);
 	default:   /* SCAS */
@@ -218,7 +221,8 @@ static bool do_mov_offset(struct emu *e)
 	e->seg = e->i.seg == 0xff ? SEG_DS : e->i.seg;
 	e->offset = e->i.disp & MASK(e->i.addrsize);
 	e->i.reg = RAX;
-	return e->i.opcode & 2 ? store(e, width(e), emu_reg(e, RAX, width(e))) : load(e, width(e), width(e), false);
+	return e->i.opcode & 2 ? store(e, width(e), emu_reg(e, RAX, width(e))) :
+				 load(e, width(e), width(e), false);
 }
 
 static bool one_byte(struct emu *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A guest's memory as its instructions see it: page walks (SDM vol. 3 ch. 4) and access through windows. */
+/* A guest's memory as its instructions see it: page walks (SDM vol. 3 ch. 4), access by windows. */
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 #include "kernel/arch.h"
@@ -114,7 +114,7 @@ static bool entry_read(struct walker *w, u64 gpa, u32 size)
 	return copy_page(w->x, gpa, &w->entry, size, false, WIN_WALK);
 }
 
-/* Sets A or D as hardware does: only if the entry is still what the walk saw. False: w->changed, or no RAM. */
+/* Sets A or D as hardware does, if the entry is still as the walk saw it. False: w->changed, or no RAM. */
 static bool entry_mark(struct walker *w, u64 gpa, u32 size, u64 bits)
 {
 	u64 old = w->entry;
@@ -224,6 +224,7 @@ static enum walk walk_tables(struct walker *w, u64 *gpa, u32 *error)
 	for (u32 level = p.levels; ; level--) {
 		u32 shift = PAGE_SHIFT + p.bits * (level - 1);
 		u64 at = table + (w->linear >> shift & ((1u << p.bits) - 1)) * p.size;
+		u64 mark = w->access & GA_WRITE ? PTE_A | PTE_D : PTE_A;
 		bool large, last, pdpte = level == 3 && p.levels == 3;
 
 		if (!entry_read(w, at, p.size))
@@ -237,7 +238,7 @@ static enum walk walk_tables(struct walker *w, u64 *gpa, u32 *error)
 		last = level == 1 || large;
 		if (last && !allowed(w))
 			return fault(w, ERR_P, error);
-		if (!pdpte && !entry_mark(w, at, p.size, PTE_A | (last && (w->access & GA_WRITE) ? PTE_D : 0)))
+		if (!pdpte && !entry_mark(w, at, p.size, last ? mark : PTE_A))
 			return WALK_DIED;
 		if (last) {
 			*gpa = frame_of(w, &p, level);
@@ -259,8 +260,9 @@ enum walk guest_walk(struct xvcpu *x, u64 linear, u32 access, u64 *gpa, u32 *err
 		return WALK_OK;
 	}
 	for (u32 n = 0; n < WALK_TRIES; n++) {
-		struct walker w = { .x = x, .cr0 = s->cr0, .cr4 = s->cr4, .efer = s->efer, .linear = linear,
-				    .access = access, .writable = true, .user = true };
+		struct walker w = { .x = x, .cr0 = s->cr0, .cr4 = s->cr4, .efer = s->efer,
+				    .linear = linear, .access = access,
+				    .writable = true, .user = true };
 
 		r = walk_tables(&w, gpa, error);
 		if (!w.changed)
@@ -312,7 +314,7 @@ u32 guest_fetch(struct xvcpu *x, u8 *buf, u32 have)
 		x86_page_fault(x, linear, error);
 		break;
 	case WALK_DIED:
-		emulation_failed(x, "has page tables outside its memory (instruction at 0x%lx)", linear);
+		emulation_failed(x, "has page tables outside its memory (code at 0x%lx)", linear);
 		break;
 	}
 	return 0;

@@ -197,7 +197,8 @@ static char form_of(const struct insn *i)
 	return 'x';
 }
 
-/* C4, C5 and 62 are LES, LDS and BOUND outside 64-bit mode unless their ModRM would name a register. */
+/* C4, C5 and 62 are LES, LDS and BOUND outside 64-bit mode unless their ModRM would name a
+ * register. */
 static bool is_vex(const struct reader *r, u8 b)
 {
 	if (b != 0xc4 && b != 0xc5 && b != 0x62)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Interrupt messages: from an ICR (SDM vol. 3 §11.6), a PCI device or monitor (§11.11), or KVM's paravirtual IPI. */
+/* Interrupt messages: from an ICR (SDM vol. 3 §11.6), a PCI device or monitor (§11.11), or KVM's
+ * paravirtual IPI. */
 #include "arch/x86/virt/lapic_regs.h"
 #include "drivers/devices.h"
 #include "kernel/arch.h"
@@ -76,7 +77,8 @@ static bool matches(struct xvcpu *x, const struct message *m)
 	return m->logical ? logical_match(&x->lapic, m->dest) : x->lapic.id == m->dest;
 }
 
-/* The vCPUs with this message's destination, the first from *from on; NULL: no more. Physical: one look-up. */
+/* The vCPUs with this message's destination, the first from *from on; NULL: no more. Physical: one
+ * look-up. */
 static struct xvcpu *next_target(struct domain *d, const struct message *m, u32 *from)
 {
 	if (!m->logical && m->dest != m->broadcast) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Local APIC model: SDM vol. 3 ch. 11 (APIC), §11.12 (x2APIC). Registers, priorities and acceptance; lapic_timer.c has the timer. */
+/* Local APIC model: SDM vol. 3 ch. 11 (APIC), §11.12 (x2APIC). The timer is in lapic_timer.c. */
 #include "arch/x86/virt/lapic_regs.h"
 #include "drivers/devices.h"
 
@@ -149,21 +149,24 @@ void lapic_set_tpr(struct xvcpu *x, u32 tpr)
 #define R(reg)      (1ULL << (reg) / 16)
 #define RANGE(reg, n) (((1ULL << (n)) - 1) << (reg) / 16)
 #define BANKS       RANGE(REG_ISR, 24)
-#define READ_X2     (R(REG_ID) | R(REG_VERSION) | R(REG_TPR) | R(REG_PPR) | R(REG_LDR) | R(REG_SVR) | BANKS | R(REG_ESR) | \
-		     R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) | R(REG_INITIAL) | R(REG_CURRENT) | R(REG_DIVIDE))
+#define LVTS        RANGE(REG_LVT, LVT_COUNT)
+#define READ_X2     (R(REG_ID) | R(REG_VERSION) | R(REG_TPR) | R(REG_PPR) | R(REG_LDR) | \
+		     R(REG_SVR) | BANKS | R(REG_ESR) | R(REG_ICR) | LVTS | R(REG_INITIAL) | \
+		     R(REG_CURRENT) | R(REG_DIVIDE))
 #define READ_XAPIC  (READ_X2 | R(REG_APR) | R(REG_EOI) | R(REG_RRD) | R(REG_DFR) | R(REG_ICR2))
-#define WRITE_BOTH  (R(REG_TPR) | R(REG_EOI) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) | RANGE(REG_LVT, LVT_COUNT) | \
+#define WRITE_BOTH  (R(REG_TPR) | R(REG_EOI) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) | LVTS | \
 		     R(REG_INITIAL) | R(REG_DIVIDE))
 #define WRITE_X2    (WRITE_BOTH | R(REG_SELF_IPI))
 #define WRITE_XAPIC (WRITE_BOTH | R(REG_ID) | R(REG_LDR) | R(REG_DFR) | R(REG_ICR2))
 
-/* What can be written; EOI-broadcast suppression is not offered, the ID is fixed as on newer processors. */
+/* What can be written. No EOI-broadcast suppression; the ID is fixed, as on newer processors. */
 static const u32 writable[64] = {
-	[REG_TPR / 16] = 0xff, [REG_LDR / 16] = 0xff000000, [REG_DFR / 16] = 0xf0000000, [REG_SVR / 16] = 0x3ff,
-	[REG_ICR / 16] = 0xccfff, [REG_ICR2 / 16] = ~0u, [REG_LVT / 16] = 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff,
+	[REG_TPR / 16] = 0xff, [REG_LDR / 16] = 0xff000000, [REG_DFR / 16] = 0xf0000000,
+	[REG_SVR / 16] = 0x3ff, [REG_ICR / 16] = 0xccfff, [REG_ICR2 / 16] = ~0u,
+	[REG_LVT / 16] = 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff,
 	[REG_INITIAL / 16] = ~0u, [REG_DIVIDE / 16] = 0xb, [REG_SELF_IPI / 16] = 0xff,
 };
-/* Read-only bits that software may write back: of the ICR delivery status, of an LVT entry that and remote IRR */
+/* Read-only bits that software may write back: delivery status and, in the LVT, remote IRR */
 #define READ_ONLY(n) ((n) >= REG_ICR / 16 && (n) < REG_LVT / 16 + LVT_COUNT ? 0x5000u : 0)
 
 static u64 register_get(struct xvcpu *x, u32 n)
@@ -220,7 +223,9 @@ static void register_set(struct xvcpu *x, u32 n, u32 value)
 	case REG_SELF_IPI: lapic_post(l, value, false); break;
 	case REG_ID: break;
 	case REG_DFR: l->dfr = value | 0x0fffffff; break;
-	case REG_LVT ... REG_LVT + 16 * (LVT_COUNT - 1): lvt_write(x, n - REG_LVT / 16, value); break;
+	case REG_LVT ... REG_LVT + 16 * (LVT_COUNT - 1):
+		lvt_write(x, n - REG_LVT / 16, value);
+		break;
 	default: atomic_store(&l->reg[n], value); break;
 	}
 	look_again(x);
@@ -313,7 +318,7 @@ bool lapic_restore_base(struct xvcpu *x, u64 value)
 void lapic_save(struct xvcpu *x, u32 regs[256])
 {
 	for (u32 n = 0; n < 256; n++)
-		regs[n] = n % 4 || !((READ_XAPIC | R(REG_ICR2)) >> n / 4 & 1) ? 0 : register_get(x, n / 4);
+		regs[n] = !(n % 4) && READ_XAPIC >> n / 4 & 1 ? register_get(x, n / 4) : 0;
 }
 
 /* The banks have no vectors below 16. */
@@ -332,10 +337,13 @@ static void restore_banks(struct lapic *l, const u32 regs[256])
 
 status_t lapic_restore(struct xvcpu *x, const u32 regs[256])
 {
-	static const u16 plain[] = { REG_SVR, REG_TPR, REG_LDR, REG_DFR, REG_DIVIDE, REG_ICR, REG_ICR2 };
+	static const u16 plain[] = {
+		REG_SVR, REG_TPR, REG_LDR, REG_DFR, REG_DIVIDE, REG_ICR, REG_ICR2
+	};
 	struct lapic *l = &x->lapic;
 
-	if ((regs[REG_DIVIDE / 4] & ~writable[REG_DIVIDE / 16]) || (regs[REG_SVR / 4] & ~writable[REG_SVR / 16]))
+	if ((regs[REG_DIVIDE / 4] & ~writable[REG_DIVIDE / 16]) ||
+	    (regs[REG_SVR / 4] & ~writable[REG_SVR / 16]))
 		return DAIS_BAD_ARG;
 	registers_reset(x);
 	for (u32 n = 0; n < ARRAY_SIZE(plain); n++)

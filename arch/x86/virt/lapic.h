@@ -25,18 +25,20 @@ struct lapic {
 	u32 id;                /* x2APIC ID = vCPU index */
 	u32 summary;           /* atomic: bit n: irr[n] may be non-zero; O(1) search */
 	u32 esr_latch;         /* atomic: errors since the last write of ESR */
-	u32 eoi_exit;          /* level-triggered vector just ended, that a guest's monitor is to hear of; 0: none */
+	u32 eoi_exit;          /* level-triggered vector just ended, for the monitor to hear of; or 0 */
 	u64 deadline;          /* IA32_TSC_DEADLINE in guest TSC, 0 = off */
 	union {                /* the registers: xAPIC offset / 16; irr and tmr are atomic */
 		u32 reg[64];
 		struct {
-			u32 r0[2], xapic_id, version, r1[4], tpr, apr, ppr, eoi, rrd, ldr, dfr, svr, isr[8], tmr[8], irr[8];
+			u32 r0[2], xapic_id, version, r1[4], tpr, apr, ppr, eoi, rrd, ldr, dfr, svr;
+			u32 isr[8], tmr[8], irr[8];
 			u32 esr, r2[7];
 			u64 icr;
-			u32 lvt[LVT_COUNT], timer_initial, timer_count, r3[4], timer_divide, self_ipi;
+			u32 lvt[LVT_COUNT];
+			u32 timer_initial, timer_count, r3[4], timer_divide, self_ipi;
 		};
 	};
-	/* The host timer may fire on another CPU while the vCPU's reprograms it: what decides is under the lock. */
+	/* The host timer may fire on another CPU while the vCPU's sets it anew: the lock decides. */
 	spinlock_t timer_lock;
 	bool timer_armed;
 	u64 timer_due, timer_period;        /* TSC of the host; ticks, 0 = one shot */
@@ -46,18 +48,21 @@ struct lapic {
 void lapic_reset(struct xvcpu *x, bool init);
 bool lapic_enabled(const struct lapic *l);         /* globally (base MSR) */
 bool lapic_x2apic(const struct lapic *l);
-/* Register access by xAPIC offset (0x000..0x3f0). False: no such register, reserved bits (x2APIC: #GP; xAPIC: ESR). */
+/* Register access by xAPIC offset (0x000..0x3f0). False: no such register, reserved bits
+ * (x2APIC: #GP; xAPIC: noted in the ESR). */
 bool lapic_read(struct xvcpu *x, u32 offset, u64 *value);
 bool lapic_write(struct xvcpu *x, u32 offset, u64 value);
 bool lapic_set_base(struct xvcpu *x, u64 value);   /* IA32_APIC_BASE; false: #GP */
-bool lapic_restore_base(struct xvcpu *x, u64 value); /* the same from a saved state: any mode to any; false: not valid */
+/* The same from a saved state: any mode to any; false: not valid */
+bool lapic_restore_base(struct xvcpu *x, u64 value);
 u64 lapic_deadline_read(struct xvcpu *x);
 void lapic_deadline_write(struct xvcpu *x, u64 value);
 /* TPR, by the register or by CR8 (tpr = CR8 << 4) */
 void lapic_set_tpr(struct xvcpu *x, u32 tpr);
-/* From any CPU: sets IRR (TMR by level). Needs vcpu_notify(VP_IRQ) after it. False: disabled, dropped. */
+/* From any CPU: sets IRR (TMR by level). Needs vcpu_notify(VP_IRQ) after it. False: dropped. */
 bool lapic_post(struct lapic *l, u32 vector, bool level);
-int lapic_deliverable(const struct lapic *l);      /* highest IRR vector above PPR, or -1; ignores RFLAGS.IF */
+/* Highest IRR vector above PPR, or -1; ignores RFLAGS.IF */
+int lapic_deliverable(const struct lapic *l);
 void lapic_accept(struct lapic *l, u32 vector);    /* delivered to the CPU: IRR -> ISR */
 u32 lapic_ppr(const struct lapic *l);
 /* vcpu_state's LAPIC group */
@@ -67,7 +72,8 @@ status_t lapic_restore(struct xvcpu *x, const u32 regs[256]) __must_check;
 /* --- ipi.c --- */
 /* Acts on an ICR write: fixed, lowest priority, NMI, INIT, SIPI; false: reserved delivery mode. */
 bool ipi_send(struct xvcpu *from, u64 icr);
-/* How many of the vCPUs base + n, for bit n of the bitmap, got the ICR's fixed or NMI message (KVM_HC_SEND_IPI). */
+/* How many of the vCPUs base + n, for bit n of the bitmap, got the ICR's fixed or NMI message
+ * (KVM_HC_SEND_IPI). */
 u32 ipi_send_bitmap(struct xvcpu *from, u64 bitmap, u64 base, u32 icr);
 /* One vCPU: fixed interrupt. */
 void lapic_interrupt(struct xvcpu *to, u32 vector, bool level);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of the local APIC model share: register offsets of the xAPIC page (SDM vol. 3 table 11-1). */
+/* What the parts of the local APIC model share: register offsets of the xAPIC page (SDM vol. 3
+ * table 11-1). */
 #ifndef DAIS_LAPIC_REGS_H
 #define DAIS_LAPIC_REGS_H
 

@@ -19,7 +19,8 @@ static u32 divide_shift(u32 divide)
 /* Counts of the emulated bus clock to TSC ticks and back; split so that 64 bits hold every step. */
 static u64 to_tsc(u64 counts)
 {
-	return counts / LAPIC_TIMER_HZ * time_hz() + counts % LAPIC_TIMER_HZ * time_hz() / LAPIC_TIMER_HZ;
+	return counts / LAPIC_TIMER_HZ * time_hz() +
+	       counts % LAPIC_TIMER_HZ * time_hz() / LAPIC_TIMER_HZ;
 }
 
 static u64 from_tsc(u64 ticks)

@@ -228,7 +228,7 @@ static const struct range policy[] = {
 	{ 0xc0010015, 0xc0010015, 0, 0, NULL, HWCR_TSC_P0 },
 	{ 0xc0010114, 0xc0010114, 0, 0, NULL, VM_CR_NO_SVM },
 	{ 0xc0011029, 0xc0011029, 0, 0, NULL, DE_CFG_LFENCE },
-	/* the real ones, for the control domain's drivers: platform, microcode revision, temperatures */
+	/* the real ones, for the control domain: platform, microcode revision, temperatures */
 	{ 0x17, 0x17, 0, PASS_READ, NULL, 0 }, { 0x8b, 0x8b, 0, PASS_READ, NULL, 0 },
 	{ 0x19c, 0x19c, 0, PASS_READ, NULL, 0 }, { 0x1a2, 0x1a2, 0, PASS_READ, NULL, 0 },
 	{ 0x1b1, 0x1b1, 0, PASS_READ, NULL, 0 },
@@ -236,7 +236,8 @@ static const struct range policy[] = {
 	 * capabilities and status, DEBUGCTL, variable MTRRs, PERF_CAPABILITIES */
 	{ 0x2a, 0x2a, 0, 0, NULL, 0 }, { 0x79, 0x79, 0, 0, NULL, 0 }, { 0xce, 0xce, 0, 0, NULL, 0 },
 	{ 0x140, 0x140, 0, 0, NULL, 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, 0, 0, NULL, 0 },
-	{ 0x1d9, 0x1d9, 0, 0, NULL, 0 }, { 0x200, 0x20f, 0, 0, NULL, 0 }, { 0x345, 0x345, 0, 0, NULL, 0 },
+	{ 0x1d9, 0x1d9, 0, 0, NULL, 0 }, { 0x200, 0x20f, 0, 0, NULL, 0 },
+	{ 0x345, 0x345, 0, 0, NULL, 0 },
 	/* zero on AMD: SYSCFG, TOP_MEM, TOP_MEM2, NB_CFG, INT_PENDING, MMIO_CFG_BASE, SMM_ADDR and
 	 * _MASK, OSVW, DC_CFG, BU_CFG, BU_CFG2 */
 	{ 0xc0010010, 0xc0010010, 0, 0, NULL, 0 }, { 0xc001001a, 0xc001001a, 0, 0, NULL, 0 },

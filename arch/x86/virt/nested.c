@@ -16,8 +16,8 @@
 /* The nested walk is a user access of a writable table (APM vol. 2 §15.25.5); A and D are set
  * beforehand, since Dais never asks for them. */
 const struct nested_format nested_npt = {
-	.present = 1, .table = 0x7, .write = 0x2, .no_exec = 1ULL << 63, .leaf = 0x64, .large = 0x80,
-	.has_1g = true,
+	.present = 1, .table = 0x7, .write = 0x2, .no_exec = 1ULL << 63, .leaf = 0x64,
+	.large = 0x80, .has_1g = true,
 };
 
 const struct nested_format nested_ept = {

@@ -24,7 +24,7 @@ struct nested {
 	const struct nested_format *fmt;
 	hpa_t root;          /* PML4, a heap page */
 	u64 tables;          /* heap pages in use */
-	void *retired;       /* unlinked empty tables that walkers may still hold; see nested_table_release */
+	void *retired;       /* unlinked empty tables that walkers may still hold */
 };
 
 #define NESTED_UC 0x100ULL /* in prot: device memory */
@@ -32,12 +32,14 @@ struct nested {
 extern const struct nested_format nested_npt, nested_ept;
 
 status_t nested_init(struct nested *n, const struct nested_format *fmt) __must_check;
-/* EXISTS: smaller pages are mapped in the place of the leaf. Then, when n->retired: flush, nested_table_release. */
+/* EXISTS: smaller pages are mapped in the leaf's place. After it, when n->retired: flush,
+ * nested_table_release. */
 status_t nested_table_prepare(struct nested *n, u64 gpa, u32 order) __must_check;
 /* Frees what prepare unlinked (empty tables in the place of a larger leaf): after a flush. */
 void nested_table_release(struct nested *n);
 void nested_table_set(struct nested *n, u64 gpa, hpa_t to, u32 order, u64 prot);
-/* As kernel/arch.h's nested_get: when false, *order is that of the largest empty aligned span around gpa (0, 9, 18, 27; 36: beyond the table). */
+/* As kernel/arch.h's nested_get: when false, *order is that of the largest empty aligned span
+ * around gpa (0, 9, 18, 27; 36: beyond the table). */
 bool nested_table_get(const struct nested *n, u64 gpa, hpa_t *to, u32 *order, u64 *prot);
 void nested_table_free(struct nested *n);
 

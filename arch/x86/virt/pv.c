@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* KVM's paravirtual interface for guests (Linux: Documentation/virt/kvm/x86/{msr,hypercalls}.rst): clock, steal time, IPIs. */
+/* KVM's paravirtual interface for guests (Linux: Documentation/virt/kvm/x86/{msr,hypercalls}.rst):
+ * clock, steal time, IPIs. */
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 #include "kernel/arch.h"
@@ -75,7 +76,8 @@ static void scale(u64 hz, struct pv_clock *c)
 	c->mul = (NS_PER_S << 32) / hz;
 }
 
-/* The TSC is stable and the same everywhere: so one line from the domain's creation on, which never has to be drawn anew. */
+/* The TSC is stable and the same everywhere: so one line from the domain's creation on, which never
+ * has to be drawn anew. */
 void pv_clock_update(struct xvcpu *x)
 {
 	struct pv_clock c = { .flags = CLOCK_STABLE };
@@ -185,7 +187,8 @@ void pv_hypercall(struct xvcpu *x)
 		r[RAX] = kick(x, r[RCX] & mask);
 		break;
 	case HC_SEND_IPI:
-		r[RAX] = send_ipi(x, m64, r[RBX] & mask, r[RCX] & mask, r[RDX] & mask, r[RSI] & mask);
+		r[RAX] = send_ipi(x, m64, r[RBX] & mask, r[RCX] & mask, r[RDX] & mask,
+				  r[RSI] & mask);
 		break;
 	default:
 		r[RAX] = HC_ENOSYS & mask;

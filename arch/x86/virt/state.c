@@ -88,7 +88,8 @@ static bool control_ok(const struct dais_sregs *s)
 
 	if (s->cr0 >> 32 || (pg && !(s->cr0 & CR0_PE)) || ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)))
 		return false;
-	if (s->cr3 >= CR3_MAX || (s->cr4 & ~cpuid_cr4_allowed()) || s->cr8 > 15 || (s->efer & ~efer))
+	if (s->cr3 >= CR3_MAX || (s->cr4 & ~cpuid_cr4_allowed()) || s->cr8 > 15 ||
+	    (s->efer & ~efer))
 		return false;
 	if (!!(s->efer & EFER_LMA) != (pg && lme) || ((s->efer & EFER_LMA) && !(s->cr4 & CR4_PAE)))
 		return false;
@@ -109,7 +110,8 @@ static bool segments_ok(const struct dais_sregs *s)
 			return false;
 	if ((s->efer & EFER_LMA) && (s->cs.attr & SEG_L) && (s->cs.attr & SEG_D))
 		return false;
-	return canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff && s->idt_limit <= 0xffff;
+	return canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff &&
+	       s->idt_limit <= 0xffff;
 }
 
 static status_t sregs_get(struct xvcpu *x, union group *g)
@@ -166,11 +168,13 @@ static status_t events_get(struct xvcpu *x, union group *g)
 
 static bool events_ok(const struct xvcpu *x, const struct dais_events *e)
 {
-	if (e->activity > DAIS_ACT_HALTED || e->shadow > 1 || e->nmi_pending > 1 || e->nmi_masked > 1)
+	if (e->activity > DAIS_ACT_HALTED || e->shadow > 1 || e->nmi_pending > 1 ||
+	    e->nmi_masked > 1)
 		return false;
 	if (x->v.activity == DAIS_ACT_PARKED && e->activity != DAIS_ACT_RUNNABLE)
 		return false; /* its access is to be served first */
-	if (e->sipi_vector > 0xff || e->reserved || (e->exception & ~(EXC_PENDING | EXC_HAS_ERROR | 31)))
+	if (e->sipi_vector > 0xff || e->reserved ||
+	    (e->exception & ~(EXC_PENDING | EXC_HAS_ERROR | 31)))
 		return false;
 	return (e->exception & 0xff) != VEC_NMI;
 }
@@ -243,7 +247,8 @@ static status_t msrs_state(struct xvcpu *x, bool set, u32 length, struct dais_ms
 
 		if (m[n].reserved)
 			return DAIS_BAD_ARG;
-		if (set ? !settable(m[n].index) || !msr_write(x, m[n].index, v) : !msr_read(x, m[n].index, &v))
+		if (set ? !settable(m[n].index) || !msr_write(x, m[n].index, v)
+			: !msr_read(x, m[n].index, &v))
 			return DAIS_BAD_ARG;
 		m[n].value = v;
 	}
@@ -282,7 +287,8 @@ static status_t xsave_state(struct xvcpu *x, bool set, u32 offset, u32 length, v
 	memcpy(&mask, area + XSAVE_MXCSR_MASK, sizeof(mask));
 	if (offset < sizeof(head))
 		memcpy(head + offset, buf, MIN(length, sizeof(head) - offset));
-	memcpy(head + XSAVE_MXCSR_MASK, &mask, sizeof(mask)); /* the processor's, not the monitor's to say */
+	memcpy(head + XSAVE_MXCSR_MASK, &mask,
+	       sizeof(mask)); /* the processor's, not the monitor's to say */
 	if (!xsave_ok(head))
 		return DAIS_BAD_ARG;
 	memcpy(area + offset, buf, length);
@@ -300,7 +306,8 @@ status_t arch_vcpu_state(struct vcpu *v, u64 op, u32 offset, u32 length, void *b
 	if (n == DAIS_STATE_MSRS)
 		return offset ? DAIS_BAD_ARG : msrs_state(x, set, length, buf);
 	if (n == DAIS_STATE_XSAVE)
-		return end <= cpuid_xsave_size() ? xsave_state(x, set, offset, length, buf) : DAIS_BAD_ARG;
+		return end <= cpuid_xsave_size() ? xsave_state(x, set, offset, length, buf)
+						 : DAIS_BAD_ARG;
 	if (n >= ARRAY_SIZE(groups) || !groups[n].size || end > groups[n].size)
 		return DAIS_BAD_ARG;
 	return group_state(x, n, set, offset, length, buf);
