@@ -126,6 +126,15 @@ void timer_cancel(struct timer *t)
 	spin_unlock(&c->lock);
 }
 
+void timer_retire(struct timer *t)
+{
+	do {
+		timer_cancel(t);
+		while (atomic_load(&t->firing))
+			cpu_relax();
+	} while (t->queued); /* fire() set it again */
+}
+
 void timers_run(u64 now)
 {
 	struct timer_cpu *c = &cpus[cpu_id()];
@@ -135,8 +144,10 @@ void timers_run(u64 now)
 	while (c->root && c->root->deadline <= now) {
 		t = c->root;
 		remove(c, t);
+		atomic_add(&t->firing, 1);
 		spin_unlock(&c->lock);
 		t->fire(t);
+		atomic_sub(&t->firing, 1); /* t may be gone now: timer_retire */
 		spin_lock(&c->lock);
 	}
 	arch_timer_set(c->root ? c->root->deadline : ~0ULL);

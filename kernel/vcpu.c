@@ -130,8 +130,11 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 	} else if (!v->autonomous) {
 		event_raise_binding(&v->on_exit, 0);
 	}
-	if (v->autonomous)
+	/* In a domain that is not active yet, or dead, what sleeps goes on sleeping: vcpu_destroy relies on that. */
+	if (v->autonomous && atomic_load(&v->dom->state) != DAIS_DOM_CONFIG && domain_enter(v->dom)) {
 		sched_wake(&v->sc);
+		domain_leave(v->dom);
+	}
 }
 
 /* --- loans --- */
@@ -189,6 +192,9 @@ status_t call_vcpu_create(struct call *c)
 
 	if (d->state != DAIS_DOM_CONFIG || d->slot == 0)
 		goto out;
+	s = DAIS_DENIED;
+	if (c->dom != d->creator) /* who sees the domain's pages is one domain alone */
+		goto out;
 	s = c->arg[1] < DAIS_MAX_VCPUS ? vcpu_create(d, c->dom, c->arg[1], c->arg[2], &v) : DAIS_BAD_ARG;
 	if (s != DAIS_OK)
 		goto out;
@@ -208,24 +214,15 @@ static bool vcpu_take(struct vcpu *v)
 	return atomic_cas32(&v->lent, 0, 1);
 }
 
-status_t call_vcpu_run(struct call *c)
+/* The loan, or why there is none; v's domain stays meanwhile. */
+static status_t lend(struct vcpu *self, struct vcpu *v, u64 *reason)
 {
-	struct vcpu *v = (struct vcpu *)c->cap[0].obj, *self = c->self;
-
-	if (!arch_vcpu_irqs_off(self))
-		return DAIS_BAD_CALL;
-	if (v->autonomous || !self->autonomous || v->dom->state == DAIS_DOM_CONFIG)
-		return DAIS_BAD_STATE;
 	if (!vcpu_take(v))
 		return DAIS_BUSY;
-	if (v->dom->state != DAIS_DOM_RUNNING) {
+	if (v->dom->state != DAIS_DOM_RUNNING || arch_vcpu_has_work(self)) {
+		*reason = v->dom->state == DAIS_DOM_RUNNING ? DAIS_EXIT_INTR :
+			  v->dom->state == DAIS_DOM_PAUSED ? DAIS_EXIT_PAUSED : DAIS_EXIT_DEAD;
 		atomic_store(&v->lent, 0);
-		c->out[0] = v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED;
-		return DAIS_OK;
-	}
-	if (arch_vcpu_has_work(self)) {
-		atomic_store(&v->lent, 0);
-		c->out[0] = DAIS_EXIT_INTR;
 		return DAIS_OK;
 	}
 	if (v->activity == DAIS_ACT_PARKED) {
@@ -236,6 +233,24 @@ status_t call_vcpu_run(struct call *c)
 	v->lender = self;
 	self->borrower = v;
 	return DAIS_OK;
+}
+
+status_t call_vcpu_run(struct call *c)
+{
+	struct vcpu *v = (struct vcpu *)c->cap[0].obj, *self = c->self;
+	status_t s;
+
+	if (!arch_vcpu_irqs_off(self))
+		return DAIS_BAD_CALL;
+	if (v->autonomous || !self->autonomous || v->dom->state == DAIS_DOM_CONFIG)
+		return DAIS_BAD_STATE;
+	if (!domain_enter(v->dom)) {
+		c->out[0] = DAIS_EXIT_DEAD;
+		return DAIS_OK;
+	}
+	s = lend(self, v, &c->out[0]);
+	domain_leave(v->dom);
+	return s;
 }
 
 status_t call_vcpu_resume(struct call *c)
