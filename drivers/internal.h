@@ -99,12 +99,16 @@ void ioapic_level_cancel(struct ioapic_pin *p);     /* it could not be delivered
 void pci_init(const struct boot_info *b);
 bool pci_ecam_overlaps(u64 gpa, u64 size);
 bool pci_ecam_decode(u64 gpa, u16 *seg, u16 *bdf, u32 *reg);
-u64 pci_bar(u32 seg, u16 bdf, u32 bar);             /* address of a memory BAR, 0 = none */
+u64 pci_bar(u16 seg, u16 bdf, u32 bar);             /* address of a memory BAR, 0 = none */
 
 #define PCI_COMMAND     0x04
 #define PCI_COMMAND_MEM 0x0002u
 #define PCI_BAR0        0x10
-#define PCI_BARS_END    0x28
+#define PCI_BARS        6u
+#define PCI_BARS_END    (PCI_BAR0 + 4 * PCI_BARS)
+#define PCI_BAR_TYPE    6u
+#define PCI_BAR_64      4u
+#define PCI_IDS_VF      0xffffffffu /* what a virtual function shows; nothing at all shows it too */
 
 /* --- pci_filter.c --- */
 struct pci_fn {                 /* a function whose capabilities were looked at */
@@ -116,6 +120,7 @@ struct pci_fn {                 /* a function whose capabilities were looked at 
 	u32 msi_address, msi_address_high, msi_data; /* as the guest sees them */
 	struct irq_route *msi_route;                 /* while enabled */
 	struct msix *x;         /* while enabled */
+	struct sriov *sriov;    /* of a physical function */
 };
 void pci_port_access(u16 port, u32 size, bool write, u32 *value);
 bool pci_ecam_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
@@ -129,6 +134,11 @@ void msix_write(devlock_t l, struct pci_fn *f, u32 value); /* the dword with the
 void msix_update(devlock_t l, struct pci_fn *f);    /* a BAR or the command register changed */
 void msix_drop(devlock_t l, struct pci_fn *f);
 bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
+
+/* --- sriov.c --- */
+void sriov_find(devlock_t l, struct pci_fn *f);     /* is it a physical function? */
+void sriov_drop(devlock_t l, struct pci_fn *f);
+u64 sriov_bar(u16 seg, u16 bdf, u32 bar);           /* of a virtual function; 0 = does not decode memory */
 
 /* --- vpci.c --- */
 status_t vpci_init(u32 vectors) __must_check;

@@ -10,8 +10,6 @@
 #define CONFIG_SIZE_CF8 256u
 #define BUS_SHIFT 20
 #define BAR_IO    1u
-#define BAR_TYPE  6u
-#define BAR_64    4u
 
 static const struct boot_ecam *ecams;
 static u32 ecam_count;
@@ -97,7 +95,7 @@ void pci_write(u16 seg, u16 bdf, u32 reg, u32 size, u32 value)
 }
 
 /* PCI local bus spec. 3.0 §6.2.5.1 */
-u64 pci_bar(u32 seg, u16 bdf, u32 bar)
+u64 pci_bar(u16 seg, u16 bdf, u32 bar)
 {
 	u32 reg = PCI_BAR0 + 4 * bar;
 	u32 low = reg < PCI_BARS_END ? pci_read(seg, bdf, reg, 4) : BAR_IO;
@@ -105,7 +103,7 @@ u64 pci_bar(u32 seg, u16 bdf, u32 bar)
 
 	if (low & BAR_IO)
 		return 0;
-	if ((low & BAR_TYPE) == BAR_64 && reg + 4 < PCI_BARS_END)
+	if ((low & PCI_BAR_TYPE) == PCI_BAR_64 && reg + 4 < PCI_BARS_END)
 		high = pci_read(seg, bdf, reg + 4, 4);
 	return high << 32 | (low & ~0xfu);
 }

@@ -24,7 +24,7 @@
 #define PCI_CAP_MSIX    0x11u
 #define CAPS_MAX        48u        /* of 4 bytes or more in 192 */
 #define HEADER_CARDBUS  2u
-#define NOTHING         0xffffu    /* vendor of a function that is not there */
+#define NOTHING         0xffffffffu
 
 #define BUCKETS 256u
 static struct list functions[BUCKETS]; /* device lock */
@@ -86,12 +86,10 @@ static void quiesce(devlock_t l, struct pci_fn *f)
 static struct pci_fn *get(devlock_t l, u16 seg, u16 bdf)
 {
 	struct pci_fn *f = find(seg, bdf);
-	u32 ids;
 
 	if (f)
 		return f;
-	ids = pci_read(seg, bdf, PCI_ID, 4);
-	if ((ids & 0xffff) == NOTHING)
+	if (pci_read(seg, bdf, PCI_COMMAND, 4) == NOTHING) /* virtual functions have no vendor */
 		return NULL;
 	f = dev_alloc(sizeof(*f));
 	if (!f) {
@@ -100,8 +98,9 @@ static struct pci_fn *get(devlock_t l, u16 seg, u16 bdf)
 	}
 	f->seg = seg;
 	f->bdf = bdf;
-	f->ids = ids;
+	f->ids = pci_read(seg, bdf, PCI_ID, 4);
 	find_capabilities(f);
+	sriov_find(l, f);
 	list_add(bucket(seg, bdf), &f->link);
 	quiesce(l, f);
 	return f;
@@ -116,6 +115,7 @@ static void check_identity(devlock_t l, u16 seg, u16 bdf, u32 ids)
 		return;
 	msi_drop(l, f);
 	msix_drop(l, f);
+	sriov_drop(l, f);
 	list_del(&f->link);
 	dev_free(f, sizeof(*f));
 }

@@ -105,6 +105,20 @@ void fake_add_msix(struct fake_fn *f, u8 at, u16 vectors, u32 table, u32 pba)
 		f->bar[table + 16 * i + 12] = 1; /* masked by reset */
 }
 
+void fake_add_sriov(struct fake_fn *f, u16 vfs, u16 first)
+{
+	u32 bar_mask = ~(FAKE_BAR_SIZE - 1);
+
+	fake_put32(f, 0x100, 0x15000000 | 0x000e);             /* another capability before it */
+	fake_put32(f, 0x150, 0x00010010);
+	f->writable[0x158] = 9;
+	fake_put32(f, 0x160, vfs);
+	fake_put32(f, 0x164, first | 1 << 16);
+	f->config[0x174] = 4;                                  /* VF BAR 0, 64 bits */
+	memcpy(f->writable + 0x174, &bar_mask, 4);
+	memset(f->writable + 0x178, 0xff, 4);
+}
+
 static u32 config_read(u16 bdf, u32 reg, u32 size)
 {
 	struct fake_fn *f = fake_find(bdf);
@@ -131,7 +145,10 @@ static u8 *bar_byte(u64 address)
 	for (u32 i = 0; i < fn_count; i++) {
 		u64 at = (fake_get32(fns[i], 0x10) & ~0xfu) | (u64)fake_get32(fns[i], 0x14) << 32;
 
-		if (at && fns[i]->config[4] & 2 && address >= at && address < at + FAKE_BAR_SIZE)
+		if (fns[i]->physical && fns[i]->physical->config[0x158] & 8)
+			at = (fake_get32(fns[i]->physical, 0x174) & ~0xfu) +
+			     (u64)(fns[i]->bdf - fns[i]->physical->bdf - fns[i]->physical->config[0x164]) * FAKE_BAR_SIZE;
+		if (at && (fns[i]->physical || fns[i]->config[4] & 2) && address >= at && address < at + FAKE_BAR_SIZE)
 			return fns[i]->bar + (address - at);
 	}
 	return NULL;

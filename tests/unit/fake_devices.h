@@ -22,6 +22,7 @@ struct fake_fn {
 	u16 bdf;
 	u8 config[4096], writable[4096];
 	u8 bar[FAKE_BAR_SIZE];
+	const struct fake_fn *physical; /* whose virtual function it is */
 };
 
 extern struct boot_info fake_boot;      /* with ECAM; set ecam_count = 0 for none */
@@ -43,6 +44,8 @@ struct fake_fn *fake_find(u16 bdf);
 /* A capability at `at`, linked in front of the others. MSI: 64-bit; msix: `vectors` with the table at BAR offset. */
 void fake_add_msi(struct fake_fn *f, u8 at, bool maskable);
 void fake_add_msix(struct fake_fn *f, u8 at, u16 vectors, u32 table, u32 pba);
+/* SR-IOV at 0x150: VF BAR 0 of FAKE_BAR_SIZE each, stride 1. */
+void fake_add_sriov(struct fake_fn *f, u16 vfs, u16 first);
 void fake_put32(struct fake_fn *f, u32 reg, u32 value);
 u32 fake_get32(const struct fake_fn *f, u32 reg);
 bool fake_page_trapped(u64 page);

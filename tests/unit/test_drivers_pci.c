@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/pci_filter.c drivers/msi.c drivers/msix.c drivers/vpci.c drivers/pm.c drivers/serial.c */
+/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/pci_filter.c drivers/msi.c drivers/msix.c drivers/sriov.c drivers/vpci.c drivers/pm.c drivers/serial.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -378,6 +378,37 @@ static void unplugged(void **state)
 	assert_true(fake_heap_bytes < heap);
 }
 
+static void virtual_functions(void **state)
+{
+	struct fake_fn *pf = fake_add(0x100, 0x00101b36), *vf;
+	u64 table = 0xd0000000 + FAKE_BAR_SIZE + 0x1000;       /* of the second */
+
+	(void)state;
+	fake_add_msix(pf, MSIX, 3, 0x1000, 0x1800);
+	fake_add_sriov(pf, 4, 1);
+	assert_int_equal(guest_config_read(0x100, MSIX, 1), 0x11);
+	assert_int_equal(fake_get32(pf, 0x174), 4);            /* sized and restored */
+	guest_config_write(0x100, 0x174, 4, 0xd0000000);
+	vf = fake_add(0x102, 0xffffffff);
+	vf->physical = pf;
+	memset(vf->writable + 4, 0, 0x24);
+	fake_add_msix(vf, MSIX, 3, 0x1000, 0x1800);
+	guest_config_write(0x102, MSIX + 2, 2, ENABLE);        /* memory is off yet */
+	assert_int_equal(guest_config_read(0x102, MSIX + 2, 2), 2);
+	guest_config_write(0x100, 0x158, 2, 9);
+	guest_config_write(0x102, MSIX + 2, 2, ENABLE);
+	assert_int_equal(guest_config_read(0x102, MSIX + 2, 2), ENABLE | 2);
+	assert_true(fake_page_trapped(table));
+	guest_write(table, 8, MSI_ADDRESS | 1 << 12);
+	guest_write(table + 8, 8, 0x61);
+	assert_int_equal(vf->bar[0x1000 + 12], 0);
+	assert_true(irq_handle(1, vf->bar[0x1000 + 8]));
+	assert_int_equal(fake_data, 0x61);
+	guest_config_write(0x102, MSIX + 2, 2, 0);
+	assert_false(fake_page_trapped(table));
+	assert_int_equal(guest_config_read(0x105, MSIX, 4), 0xffffffff);
+}
+
 static void firmware_leftovers(void **state)
 {
 	struct fake_fn *f = fake_add(0x30, 0x12348086);
@@ -404,7 +435,7 @@ int main(void)
 		cmocka_unit_test(not_enabled_without_memory), cmocka_unit_test(no_memory),
 		cmocka_unit_test(msi_one_message), cmocka_unit_test(msi_without_mask_stays),
 		cmocka_unit_test(msi_with_mask_moves), cmocka_unit_test(msi_refuses),
-		cmocka_unit_test(unplugged), cmocka_unit_test(firmware_leftovers),
+		cmocka_unit_test(unplugged), cmocka_unit_test(virtual_functions), cmocka_unit_test(firmware_leftovers),
 		/* By ports alone, as on i440fx */
 		cmocka_unit_test_setup(passes, start_ports), cmocka_unit_test(ports_as_linux_probes),
 		cmocka_unit_test(msix_as_linux_uses_it), cmocka_unit_test(msix_affinity_moves),
