@@ -265,7 +265,10 @@ static status_t pause(struct domain *d)
 {
 	if (!change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) && atomic_load(&d->state) != DAIS_DOM_PAUSED)
 		return DAIS_BAD_STATE;
-	notify_vcpus(d);
+	/* not those that sleep already: woken for every AGAIN, they would never be still */
+	for (u32 i = 0; i < d->max_vcpus; i++)
+		if (d->vcpu[i] && !vcpu_is_still(d->vcpu[i]))
+			vcpu_notify(d->vcpu[i], VP_STOP);
 	return is_still(d) ? DAIS_OK : DAIS_AGAIN;
 }
 
