@@ -406,6 +406,14 @@ static void test_random(void **state)
 		fake_nested_fails_in = rand() % 64 ? -1 : rand() % 16;
 		for (u32 k = 0; k < argc[nr]; k++)
 			arg[k] = types[nr][k] && rand() % 8 ? some_cap(t, types[nr][k] - 1u) : some_value();
+		if (nr >= DAIS_NR_mem_map && nr <= DAIS_NR_mem_protect && rand() % 2) {
+			u32 first = nr == DAIS_NR_mem_map ? 2 : 1; /* a range that others are likely to hit */
+
+			arg[1] = arg[5] = 0;
+			arg[first] = (u64)(rand() % 4) * PAGE_SIZE;
+			arg[first + 1] = 1;
+			arg[first + 2] = nr == DAIS_NR_mem_unmap ? 0 : DAIS_MAP_RWX;
+		}
 		if (spared(nr, arg, dom))
 			continue;
 		fake_settle();
