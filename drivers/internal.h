@@ -108,7 +108,6 @@ u64 pci_bar(u16 seg, u16 bdf, u32 bar);             /* address of a memory BAR, 
 #define PCI_BARS_END    (PCI_BAR0 + 4 * PCI_BARS)
 #define PCI_BAR_TYPE    6u
 #define PCI_BAR_64      4u
-#define PCI_IDS_VF      0xffffffffu /* what a virtual function shows; nothing at all shows it too */
 
 /* --- pci_filter.c --- */
 struct pci_fn {                 /* a function whose capabilities were looked at */
@@ -138,7 +137,7 @@ bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
 /* --- sriov.c --- */
 void sriov_find(devlock_t l, struct pci_fn *f);     /* is it a physical function? */
 void sriov_drop(devlock_t l, struct pci_fn *f);
-u64 sriov_bar(u16 seg, u16 bdf, u32 bar);           /* of a virtual function; 0 = does not decode memory */
+u64 sriov_bar(u16 seg, u16 bdf, u32 bar);           /* 0 = no virtual function, or it does not decode memory */
 
 /* --- vpci.c --- */
 status_t vpci_init(u32 vectors) __must_check;

@@ -126,11 +126,9 @@ static void unload(devlock_t l, struct msix *x)
 static u64 table_address(const struct pci_fn *f)
 {
 	u32 table = pci_read(f->seg, f->bdf, f->msix + MSIX_TABLE, 4);
-	u64 bar = 0;
+	u64 bar = sriov_bar(f->seg, f->bdf, table & TABLE_BIR);
 
-	if (f->ids == PCI_IDS_VF)
-		bar = sriov_bar(f->seg, f->bdf, table & TABLE_BIR);
-	else if (pci_read(f->seg, f->bdf, PCI_COMMAND, 2) & PCI_COMMAND_MEM)
+	if (!bar && pci_read(f->seg, f->bdf, PCI_COMMAND, 2) & PCI_COMMAND_MEM)
 		bar = pci_bar(f->seg, f->bdf, table & TABLE_BIR);
 	return bar ? bar + (table & ~TABLE_BIR) : 0;
 }
