@@ -395,6 +395,8 @@ static void test_random(void **state)
 	(void)state;
 	srand(6);
 	OK(CALL(cap_copy, DAIS_CAP_POOL, dom, DAIS_R_USE | DAIS_R_COPY, 0));
+	OK(CALL(mem_map, dom, DAIS_MEM_POOL, SIZE_1G, 1, 7, 0));
+	OK(CALL(dom_ctl, dom, DAIS_DOM_ACTIVATE));
 	while (made < 100000) {
 		u64 arg[6] = { 0 }, nr = (u64)rand() % DAIS_CALL_COUNT;
 		bool as_guest = rand() % 8 == 0;
