@@ -45,9 +45,9 @@ static void __printf(1, 2) say(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vformat(line, sizeof(line) - 2, fmt, ap);
 	va_end(ap);
-	memcpy(line + n, "\r\n", 2);
+	line[n++] = '\n';
 	if (boot->console == BOOT_CONSOLE_UART_IO)
-		serial_write(line, n + 2);
+		serial_write(line, n);
 }
 
 static void say_address(u64 a)
@@ -117,7 +117,7 @@ static void begin(void)
 static void __noreturn report(const struct trap_frame *f, const char *what)
 {
 	begin();
-	serial_write("\r\n", boot->console == BOOT_CONSOLE_UART_IO ? 2 : 0);
+	serial_write("\n", boot->console == BOOT_CONSOLE_UART_IO);
 	say("*** Dais panic on CPU %u: %s", this_cpu() ? this_cpu()->id : 0, what);
 	if (f)
 		say_registers(f);
