@@ -2,7 +2,6 @@
 /* Hypercalls on capabilities and events. */
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
-#include "kernel/domain.h"
 #include "kernel/hypercall.h"
 
 #define VECTOR_MIN 32 /* below are exceptions */
@@ -11,16 +10,12 @@
 status_t call_cap_copy(struct call *c)
 {
 	struct domain *to = container_of(c->cap[1].obj, struct domain, obj);
-	status_t s = DAIS_BAD_STATE;
-	mgmt_t m;
 
 	if (c->arg[2] & ~(u64)DAIS_R_ALL)
 		return DAIS_BAD_ARG;
-	m = mgmt_acquire();
-	if (atomic_load(&to->state) != DAIS_DOM_DEAD)
-		s = cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3], &c->out[0]);
-	mgmt_release(m);
-	return s;
+	if (atomic_load(&to->state) == DAIS_DOM_DEAD)
+		return DAIS_BAD_STATE;
+	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3], &c->out[0]);
 }
 
 /* A pool goes before its last capability does, a domain never loses its last one. */
@@ -35,49 +30,35 @@ static status_t may_drop(struct object *o)
 
 status_t call_cap_drop(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
 	struct object *last;
-	status_t s;
+	status_t s = may_drop(c->cap[0].obj);
 
-	s = may_drop(c->cap[0].obj);
 	if (s == DAIS_OK)
 		s = cap_drop(&c->dom->caps, c->arg[0], &last);
 	if (s == DAIS_OK && last) {
-		object_orphaned(m, last);
+		object_orphaned(c->mgmt, last);
 		object_put(last);
 	}
-	mgmt_release(m);
 	return s;
 }
 
 status_t call_cap_revoke(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = cap_revoke(&c->dom->caps, c->arg[0], &c->out[0]);
-
-	mgmt_release(m);
-	return s;
+	return cap_revoke(&c->dom->caps, c->arg[0], &c->out[0]);
 }
 
 status_t call_ev_create(struct call *c)
 {
 	struct event *e;
-	mgmt_t m;
-	status_t s;
+	status_t s = c->arg[0] ? DAIS_BAD_ARG : event_create(c->dom, &e);
 
-	if (c->arg[0])
-		return DAIS_BAD_ARG;
-	m = mgmt_acquire();
-	s = event_create(c->dom, &e);
 	if (s != DAIS_OK)
-		goto out;
+		return s;
 	s = cap_insert(&c->dom->caps, &e->obj, DAIS_R_ALL, &c->out[0]);
 	if (s == DAIS_OK)
 		c->out[1] = e->number;
 	else
 		event_end(e);
-out:
-	mgmt_release(m);
 	return s;
 }
 
@@ -131,8 +112,6 @@ static status_t bind_from_domain(struct call *c, struct event *e)
 
 	if (s != DAIS_OK)
 		return s;
-	if (domain_by_slot(d->slot) != d)
-		return DAIS_BAD_STATE;
 	event_bind(&d->on_death, e, c->arg[3]);
 	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
 		event_raise_binding(&d->on_death, 0);
@@ -173,20 +152,13 @@ static const struct { u32 type; status_t (*bind)(struct call *c, struct event *e
 
 status_t call_ev_bind(struct call *c)
 {
-	struct event *e = container_of(c->cap[0].obj, struct event, obj);
 	struct object *o = c->cap[2].obj;
-	status_t s = DAIS_BAD_CAP;
-	mgmt_t m;
 
 	if (c->arg[1] >= ARRAY_SIZE(binders) || !o != !binders[c->arg[1]].type)
 		return DAIS_BAD_ARG;
 	if (o && o->type != binders[c->arg[1]].type)
 		return DAIS_BAD_TYPE;
-	m = mgmt_acquire();
-	if (!e->ended)
-		s = binders[c->arg[1]].bind(c, e);
-	mgmt_release(m);
-	return s;
+	return binders[c->arg[1]].bind(c, container_of(c->cap[0].obj, struct event, obj));
 }
 
 status_t call_ev_send(struct call *c)

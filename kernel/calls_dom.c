@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Hypercalls on domains, pools and memory. */
 #include "kernel/arch.h"
-#include "kernel/domain.h"
 #include "kernel/hypercall.h"
 #include "kernel/mem.h"
 #include "kernel/trap.h"
@@ -18,95 +17,64 @@ status_t call_dom_create(struct call *c)
 	struct pool *p = container_of(c->cap[0].obj, struct pool, obj);
 	u64 caps = c->arg[2] ? c->arg[2] : CAPS_DEFAULT;
 	struct domain *d;
-	mgmt_t m;
 	status_t s;
 
 	if (!c->arg[1] || c->arg[1] > DAIS_MAX_VCPUS || caps > DAIS_MAX_CAPS || c->arg[3])
 		return DAIS_BAD_ARG;
-	m = mgmt_acquire();
-	s = domain_create(m, c->dom, p, (u32)c->arg[1], (u32)caps, &d);
+	s = domain_create(c->mgmt, c->dom, p, (u32)c->arg[1], (u32)caps, &d);
 	if (s != DAIS_OK)
-		goto out;
+		return s;
 	s = cap_insert(&c->dom->caps, &d->obj, DAIS_R_ALL, &c->out[0]);
 	if (s == DAIS_OK)
 		c->out[1] = hva_to_hpa(d->page).v;
 	else
-		domain_undo(m, d);
-out:
-	mgmt_release(m);
+		domain_undo(c->mgmt, d);
 	return s;
 }
 
 status_t call_dom_ctl(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = domain_ctl(m, domain_arg(c), c->arg[1], c->arg[2]);
-
-	mgmt_release(m);
-	return s;
+	return domain_ctl(c->mgmt, domain_arg(c), c->arg[1], c->arg[2]);
 }
 
 status_t call_mem_split(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
 	struct pool *p;
-	status_t s;
+	status_t s = pool_split(container_of(c->cap[0].obj, struct pool, obj), c->arg[1], &p);
 
-	s = pool_split(container_of(c->cap[0].obj, struct pool, obj), c->arg[1], &p);
 	if (s != DAIS_OK)
-		goto out;
+		return s;
 	s = cap_insert(&c->dom->caps, &p->obj, DAIS_R_ALL, &c->out[0]);
 	if (s != DAIS_OK)
 		pool_collect(p);
-out:
-	mgmt_release(m);
 	return s;
 }
 
 status_t call_mem_map(struct call *c)
 {
 	struct mem_map_args a = { c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5] };
-	mgmt_t m = mgmt_acquire();
-	status_t s = mem_map(c->dom, domain_arg(c), &a, &c->out[0]);
 
-	mgmt_release(m);
-	return s;
+	return mem_map(c->dom, domain_arg(c), &a, &c->out[0]);
 }
 
 status_t call_mem_unmap(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = mem_unmap(domain_arg(c), c->arg[1], c->arg[2], &c->out[0]);
-
-	mgmt_release(m);
-	return s;
+	return mem_unmap(domain_arg(c), c->arg[1], c->arg[2], &c->out[0]);
 }
 
 status_t call_mem_protect(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = mem_protect(c->dom, domain_arg(c), c->arg[1], c->arg[2], c->arg[3], &c->out[0]);
-
-	mgmt_release(m);
-	return s;
+	return mem_protect(c->dom, domain_arg(c), c->arg[1], c->arg[2], c->arg[3], &c->out[0]);
 }
 
 status_t call_mem_reclaim(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = domain_reclaim(m, domain_arg(c));
-
-	mgmt_release(m);
-	return s;
+	return domain_reclaim(c->mgmt, domain_arg(c));
 }
 
 status_t call_trap_set(struct call *c)
 {
-	mgmt_t m = mgmt_acquire();
-	status_t s = trap_set(domain_arg(c), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
-
-	mgmt_release(m);
-	return s;
+	return trap_set(domain_arg(c), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
 }
 
 status_t call_irq_set(struct call *c)

@@ -71,18 +71,16 @@ static status_t new_domain(struct pool *pool, u32 max_vcpus, u32 caps, struct do
 	d = arch_domain_alloc();
 	if (!d)
 		return DAIS_NO_MEMORY;
-	s = pool_attach(pool);
-	if (s != DAIS_OK)
-		goto fail;
 	s = DAIS_NO_MEMORY;
 	d->vcpu = heap_alloc(max_vcpus * sizeof(*d->vcpu));
 	if (!d->vcpu)
-		goto fail_pool;
+		goto fail;
 	s = cap_table_init(&d->caps, caps);
 	if (s != DAIS_OK)
 		goto fail_vcpus;
 	object_init(&d->obj, DAIS_T_DOMAIN, domain_free);
 	object_get(&pool->obj);
+	pool_attach(pool);
 	d->pool = pool;
 	d->max_vcpus = max_vcpus;
 	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
@@ -95,8 +93,6 @@ static status_t new_domain(struct pool *pool, u32 max_vcpus, u32 caps, struct do
 
 fail_vcpus:
 	heap_free(d->vcpu, max_vcpus * sizeof(*d->vcpu));
-fail_pool:
-	pool_detach(pool);
 fail:
 	arch_domain_free(d);
 	return s;

@@ -40,8 +40,8 @@ struct pool *pool_root(void);
 status_t pool_split(struct pool *p, u64 frames, struct pool **out) __must_check; /* BAD_ARG for 0, NO_MEMORY */
 status_t pool_destroy(struct pool *p) __must_check;                               /* BUSY */
 u64 pool_free_frames(struct pool *p);
-/* A domain that draws from it: the pool cannot be destroyed meanwhile. BAD_STATE: it was destroyed. */
-status_t pool_attach(struct pool *p) __must_check;
+/* A domain that draws from it: the pool cannot be destroyed meanwhile. */
+void pool_attach(struct pool *p);
 void pool_detach(struct pool *p);
 /* Nobody can name p any more: destroys it, and ancestors in the same case, once their frames are free. */
 void pool_collect(struct pool *p);

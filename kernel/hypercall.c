@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "kernel/domain.h"
 #include "kernel/hypercall.h"
+#include "kernel/string.h"
 #include "kernel/trace.h"
 
 #define ARGS 6
@@ -52,23 +52,39 @@ static status_t resolve_all(struct call *c, const struct call_spec *spec)
 	return s;
 }
 
+/* What happens at every interrupt or exit takes no lock of all domains. */
+static bool is_hot(u64 nr)
+{
+	return nr == DAIS_NR_vcpu_run || nr == DAIS_NR_vcpu_resume || nr == DAIS_NR_vcpu_kick ||
+	       nr == DAIS_NR_irq_set || nr == DAIS_NR_ev_send || nr == DAIS_NR_ev_take;
+}
+
+static status_t act(struct call *c, const struct call_spec *spec)
+{
+	status_t s = resolve_all(c, spec);
+
+	if (s == DAIS_OK)
+		s = spec->handler(c);
+	for (u32 i = 0; i < ARGS; i++)
+		if (c->cap[i].obj)
+			object_put(c->cap[i].obj);
+	return s;
+}
+
 status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[6], u64 out[2])
 {
 	struct call c = { .self = self, .dom = self->dom };
 	status_t s = DAIS_BAD_CALL;
 
-	if (nr < ARRAY_SIZE(specs)) {
-		for (u32 i = 0; i < ARGS; i++)
-			c.arg[i] = arg[i];
-		s = resolve_all(&c, &specs[nr]);
-		if (s == DAIS_OK)
-			s = specs[nr].handler(&c);
-		for (u32 i = 0; i < ARGS; i++)
-			if (c.cap[i].obj)
-				object_put(c.cap[i].obj);
+	memcpy(c.arg, arg, sizeof(c.arg));
+	if (nr < ARRAY_SIZE(specs) && is_hot(nr)) {
+		s = act(&c, &specs[nr]);
+	} else if (nr < ARRAY_SIZE(specs)) {
+		c.mgmt = mgmt_acquire();
+		s = act(&c, &specs[nr]);
+		mgmt_release(c.mgmt);
 	}
-	out[0] = c.out[0];
-	out[1] = c.out[1];
+	memcpy(out, c.out, sizeof(c.out));
 	trace(DAIS_TRACE_CALL, self->dom->id << 16 | self->index, nr, s);
 	return s;
 }

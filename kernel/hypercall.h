@@ -3,7 +3,7 @@
 #ifndef DAIS_HYPERCALL_H
 #define DAIS_HYPERCALL_H
 
-#include "kernel/cap.h"
+#include "kernel/domain.h"
 #include "kernel/vcpu.h"
 
 struct call {
@@ -12,6 +12,7 @@ struct call {
 	u64 arg[6];
 	struct cap cap[6];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own */
 	u64 out[2];
+	mgmt_t mgmt;          /* held by every call but the hot ones (see hypercall.c) */
 };
 
 /* arg and out as in the ABI. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Giving memory to domains; taking it away is in unmap.c. */
 #include "kernel/arch.h"
+#include "kernel/log.h"
 #include "kernel/mem.h"
 #include "kernel/mem_leaf.h"
 
@@ -245,14 +246,18 @@ status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable)
 
 void mem_unshow(struct domain *to, const void *page, u32 pages)
 {
-	hpa_t at = hva_to_hpa(page);
+	hpa_t at = hva_to_hpa(page), there;
+	u64 prot;
+	u32 order;
 	mem_locked_t m;
 
 	if (!to)
 		return;
 	m = mem_lock(to);
-	for (u32 i = 0; i < pages; i++)
+	for (u32 i = 0; i < pages; i++) {
+		CHECK(nested_get(to, gpa(at.v + i * PAGE_SIZE), &there, &order, &prot) && order == ORDER_4K);
 		nested_set(to, gpa(at.v + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
+	}
 	nested_flush(to);
 	mem_unlock(m);
 }

@@ -7,11 +7,6 @@ static void pool_release(struct object *o)
 	heap_free(o, sizeof(struct pool));
 }
 
-static bool pool_gone(const struct pool *p)
-{
-	return !p->parent && p != &frame_db.root;
-}
-
 struct pool *pool_root(void)
 {
 	return &frame_db.root;
@@ -29,9 +24,7 @@ status_t pool_split(struct pool *p, u64 frames, struct pool **out)
 		return DAIS_NO_MEMORY;
 	object_init(&new->obj, DAIS_T_POOL, pool_release);
 	spin_lock(&frame_db.lock);
-	if (pool_gone(p)) {
-		s = DAIS_BAD_STATE;
-	} else if (p->limit - p->used < frames) {
+	if (p->limit - p->used < frames) {
 		s = DAIS_NO_MEMORY;
 	} else {
 		p->limit -= frames;
@@ -66,17 +59,11 @@ status_t pool_destroy(struct pool *p)
 	return s;
 }
 
-status_t pool_attach(struct pool *p)
+void pool_attach(struct pool *p)
 {
-	status_t s = DAIS_BAD_STATE;
-
 	spin_lock(&frame_db.lock);
-	if (!pool_gone(p)) {
-		p->children++;
-		s = DAIS_OK;
-	}
+	p->children++;
 	spin_unlock(&frame_db.lock);
-	return s;
 }
 
 void pool_detach(struct pool *p)

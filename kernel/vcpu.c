@@ -186,25 +186,23 @@ void vcpu_leave(struct vcpu *v)
 status_t call_vcpu_create(struct call *c)
 {
 	struct domain *d = (struct domain *)c->cap[0].obj;
-	mgmt_t m = mgmt_acquire();
 	struct vcpu *v;
-	status_t s = DAIS_BAD_STATE;
+	status_t s;
 
 	if (d->state != DAIS_DOM_CONFIG || d->slot == 0)
-		goto out;
-	s = DAIS_DENIED;
+		return DAIS_BAD_STATE;
 	if (c->dom != d->creator) /* who sees the domain's pages is one domain alone */
-		goto out;
-	s = c->arg[1] < DAIS_MAX_VCPUS ? vcpu_create(d, c->dom, c->arg[1], c->arg[2], &v) : DAIS_BAD_ARG;
+		return DAIS_DENIED;
+	if (c->arg[1] >= d->max_vcpus)
+		return DAIS_BAD_ARG;
+	s = vcpu_create(d, c->dom, (u32)c->arg[1], c->arg[2], &v);
 	if (s != DAIS_OK)
-		goto out;
+		return s;
 	s = cap_insert(&c->dom->caps, &v->obj, DAIS_R_ALL, &c->out[0]);
 	if (s == DAIS_OK)
 		c->out[1] = hva_to_hpa(v->page).v;
 	else
 		vcpu_destroy(v);
-out:
-	mgmt_release(m);
 	return s;
 }
 
@@ -278,24 +276,19 @@ status_t call_vcpu_state(struct call *c)
 {
 	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
 	u8 copy[sizeof(v->page->data)]; /* the creator could change its page meanwhile */
-	mgmt_t m = mgmt_acquire();
-	status_t s = DAIS_BUSY;
+	status_t s;
 
-	if (!v->page || v->dom->state == DAIS_DOM_DEAD || c->arg[2] > 65536 || c->arg[3] > sizeof(v->page->data)) {
-		s = !v->page || v->dom->state == DAIS_DOM_DEAD ? DAIS_BAD_STATE : DAIS_BAD_ARG;
-		goto out;
-	}
+	if (!v->page || v->dom->state == DAIS_DOM_DEAD)
+		return DAIS_BAD_STATE;
+	if (c->arg[2] > 65536 || c->arg[3] > sizeof(v->page->data))
+		return DAIS_BAD_ARG;
 	/* an autonomous vCPU that could start by itself is not still enough */
-	if (v->autonomous && v->dom->state == DAIS_DOM_RUNNING)
-		goto out;
-	if (!vcpu_is_still(v) || !vcpu_take(v))
-		goto out;
+	if ((v->autonomous && v->dom->state == DAIS_DOM_RUNNING) || !vcpu_is_still(v) || !vcpu_take(v))
+		return DAIS_BUSY;
 	memcpy(copy, v->page->data, c->arg[3]);
-	s = arch_vcpu_state(v, c->arg[1], c->arg[2], c->arg[3], copy);
+	s = arch_vcpu_state(v, c->arg[1], (u32)c->arg[2], (u32)c->arg[3], copy);
 	if (s == DAIS_OK && !(c->arg[1] & DAIS_STATE_SET))
 		memcpy(v->page->data, copy, c->arg[3]);
 	atomic_store(&v->lent, 0);
-out:
-	mgmt_release(m);
 	return s;
 }
