@@ -90,7 +90,6 @@ void smp_stop_others(void);            /* for panic: by NMI */
 
 #define VEC_POKE     0xf0
 #define VEC_TIMER    0xf1
-#define VEC_APIC_ERR 0xf2
 #define VEC_SPURIOUS 0xff
 
 /* trap.c, panic.c */
@@ -99,7 +98,6 @@ void irq_window(void);                 /* takes what is pending */
 void idle_wait(void);                  /* sti; hlt; cli */
 void backtrace(u64 rbp, u64 rip);
 const char *symbol_at(u64 address, u64 *offset);
-void panic_set_console(bool serial);
 
 /* defences.c */
 struct vcpu;

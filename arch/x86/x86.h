@@ -45,10 +45,8 @@
 #define VEC_NMI 2
 #define VEC_BP 3
 #define VEC_UD 6
-#define VEC_NM 7
 #define VEC_DF 8
 #define VEC_TS 10
-#define VEC_NP 11
 #define VEC_SS 12
 #define VEC_GP 13
 #define VEC_PF 14
@@ -60,7 +58,6 @@
 #define MSR_SPEC_CTRL       0x48
 #define MSR_PRED_CMD        0x49
 #define MSR_FLUSH_CMD       0x10b
-#define MSR_ARCH_CAPS       0x10a
 #define MSR_MCG_CAP         0x179
 #define MSR_MCG_STATUS      0x17a
 #define MSR_PAT             0x277

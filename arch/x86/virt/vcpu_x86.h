@@ -92,7 +92,6 @@ struct xdomain {
 static inline struct xvcpu *xvcpu(struct vcpu *v) { return (struct xvcpu *)v; }
 static inline struct xdomain *xdomain(struct domain *d) { return (struct xdomain *)d; }
 static inline bool is_control(const struct xvcpu *x) { return x->v.dom->slot == 0; }
-static inline struct vcpu *xv(struct xvcpu *x) { return &x->v; }
 
 /* The back end, chosen once at start. Everything it can do without being asked is in here. */
 struct virt_ops {
