@@ -16,11 +16,18 @@ static const char *kind(const struct dais_ioc_dom_info *d)
 	return d->flags & DAIS_DOM_AUTONOMOUS ? "autonomous" : "hosted";
 }
 
+/* Ends that somebody asked for need no further reason. */
+static bool was_asked_for(uint32_t death)
+{
+	return death == DAIS_DEATH_POWEROFF || death == DAIS_DEATH_REBOOT ||
+	       death == DAIS_DEATH_DESTROYED;
+}
+
 void guest_death(const struct dais_ioc_dom_info *d, char *buf, size_t size)
 {
 	if (d->state != DAIS_DOM_DEAD)
 		snprintf(buf, size, "%s", "");
-	else if (d->reason[0])
+	else if (d->reason[0] && !was_asked_for(d->death))
 		snprintf(buf, size, "%s: %s", dais_death_name(d->death), d->reason);
 	else
 		snprintf(buf, size, "%s", dais_death_name(d->death));

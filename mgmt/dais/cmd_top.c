@@ -120,7 +120,7 @@ static double idle_percent(const struct dais_info *info, const struct sample *s,
 
 	for (i = 0; i < info->cpus && i < CPUS_MAX; i++)
 		idle += s->idle[i] - before->idle[i];
-	return before->tsc && span > 0 ? 100.0 * idle / span : 0;
+	return span > 0 ? 100.0 * idle / span : 0; /* the first time: since the start */
 }
 
 static unsigned int screen_lines(void)

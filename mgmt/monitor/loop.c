@@ -194,6 +194,13 @@ static void drain(struct guest *g)
 	}
 }
 
+/* Ends that somebody asked for need no further reason. */
+static bool was_asked_for(uint32_t death)
+{
+	return death == DAIS_DEATH_POWEROFF || death == DAIS_DEATH_REBOOT ||
+	       death == DAIS_DEATH_DESTROYED;
+}
+
 /* True: the guest has been made anew after a reboot. */
 static bool end_of_guest(struct monitor *m)
 {
@@ -203,7 +210,8 @@ static bool end_of_guest(struct monitor *m)
 	struct fault err, reason;
 
 	guest_join_threads(g);
-	fault_set(&reason, "%s", g->failure.text[0] ? g->failure.text : page->reason);
+	fault_set(&reason, "%s", g->failure.text[0] ? g->failure.text :
+				 was_asked_for(death) ? "" : page->reason);
 	drain(g);
 	if (death == DAIS_DEATH_REBOOT && !g->config.no_reboot) {
 		guest_destroy(g);
