@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The one dispatch for accesses of the control domain that trap. ECAM traps as a
  * range; other pages are in a table, sorted by address, which the nested-fault
@@ -40,7 +40,9 @@ void devices_unlock(devlock_t l)
 
 void *dev_alloc(size_t size)
 {
-	return size <= HEAP_OBJECT_MAX ? heap_alloc(size) : heap_pages(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
+	if (size <= HEAP_OBJECT_MAX)
+		return heap_alloc(size);
+	return heap_pages(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
 }
 
 void dev_free(void *p, size_t size)
@@ -128,7 +130,7 @@ static void drop_page(u64 page)
 	memmove(&pages[i], &pages[i + 1], (page_count - i) * sizeof(*pages));
 	spin_unlock(&trap_lock);
 	if (control_trap_page(page, false) != DAIS_OK)
-		log_warn("devices: no memory to map device page 0x%llx again", (unsigned long long)page);
+		log_warn("devices: no memory to map device page 0x%lx again", page);
 }
 
 /*
@@ -212,7 +214,7 @@ bool control_port_access(u32 port, u32 size, bool write, u64 *value)
 	else if (port >= PCI_PORTS_END || end <= PCI_PORTS)
 		pm_port_access(port, size, write, &v);
 	else
-		return false; /* half in, half out: would reach the hardware's own address register */
+		return false; /* half in: would reach the hardware's own address register */
 	*value = v;
 	return true;
 }

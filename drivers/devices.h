@@ -14,14 +14,17 @@ struct boot_info;
 /* --- what drivers ask of the architecture (arch/x86) --- */
 u8 port_in8(u16 port); u16 port_in16(u16 port); u32 port_in32(u16 port);
 void port_out8(u16 port, u8 v); void port_out16(u16 port, u16 v); void port_out32(u16 port, u32 v);
-u32 cpu_apic_id(u32 cpu);                      /* physical APIC ID for MSI and IO-APIC destinations */
-/* The control domain's access to a GPA page traps from now on (true) or is identity again. Takes the domain's mem lock, flushes. */
+u32 cpu_apic_id(u32 cpu);              /* physical APIC ID for MSI and IO-APIC destinations */
+/* The control domain's access to a GPA page traps from now on (true) or is identity again. Takes
+ * the domain's mem lock, flushes. */
 status_t control_trap_page(u64 gpa_page, bool on) __must_check;
 /* Control domain's port in its I/O bitmap. At boot only. */
 void control_trap_port(u16 port, bool on);
-/* Guest-side delivery of a message to the control domain's local APICs; level: EOI calls irq_eoi. BAD_ARG: mode refused. */
+/* Guest-side delivery of a message to the control domain's local APICs; level: EOI calls irq_eoi.
+ * BAD_ARG: mode refused. */
 status_t control_deliver(u64 msi_address, u32 msi_data);
-u32 control_home_cpu(u64 msi_address);         /* CPU on which the first destination runs: where to send the real interrupt */
+/* CPU on which the first destination runs: where to send the real interrupt. */
+u32 control_home_cpu(u64 msi_address);
 void machine_reset(void) __noreturn;
 
 /* --- serial.c --- */
@@ -31,18 +34,20 @@ void serial_write(const char *text, size_t len); /* sink for log_set_sink; polls
 /* --- irq.c: vectors of the host --- */
 #define IRQ_VECTOR_FIRST 0x30  /* 0x30..0xdf for devices, above: Dais's own */
 #define IRQ_VECTOR_LAST  0xdf
-/* From the host's interrupt entry, with the interrupt not yet ended; the caller does the local APIC's EOI after it. False: spurious. */
+/* From the host's interrupt entry, with the interrupt not yet ended; the caller does the local
+ * APIC's EOI after it. False: spurious. */
 bool irq_handle(u32 cpu, u32 vector);
-void irq_eoi(u32 guest_vector);                /* the control domain ended a level-triggered interrupt */
+void irq_eoi(u32 guest_vector);        /* the control domain ended a level-triggered interrupt */
 
 /* --- control.c: the one dispatch for the control domain's trapped accesses --- */
-status_t devices_init(const struct boot_info *b) __must_check;    /* after the control domain exists, before it runs */
-/* True: handled; false: nothing here (ports: all ones; memory: a hole). size 1, 2, 4 (8 for memory). */
+/* After the control domain exists, before it runs. */
+status_t devices_init(const struct boot_info *b) __must_check;
+/* True: handled; false: nothing here (ports: all ones; memory: a hole). size 1, 2, 4, memory 8. */
 bool control_port_access(u32 port, u32 size, bool write, u64 *value);
 bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value);
 bool control_mmio_traps(u64 gpa, u64 size);    /* does the range contain a trapped page? */
 
-/* --- pci.c --- raw configuration space; bdf = bus << 8 | device << 3 | function; segment 0 by ECAM or ports */
+/* --- pci.c --- raw configuration space; bdf = bus << 8 | device << 3 | function */
 u32 pci_read(u16 seg, u16 bdf, u32 reg, u32 size);
 void pci_write(u16 seg, u16 bdf, u32 reg, u32 size, u32 value);
 

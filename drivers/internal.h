@@ -50,7 +50,7 @@ struct ioapic_pin;
 
 enum irq_kind {
 	IRQ_FREE = 0,
-	IRQ_RETIRED,      /* no source uses it now; what was under way still arrives at its message */
+	IRQ_RETIRED,      /* no source uses it now; what was under way is still delivered */
 	IRQ_EDGE,
 	IRQ_LEVEL,        /* an IO-APIC pin's, masked until the guest's EOI */
 };
@@ -72,7 +72,7 @@ struct irq_route {
 
 #define MSI_ADDRESS 0xfee00000u
 static inline u64 irq_message(u32 address, u32 data) { return address | (u64)data << 32; }
-/* Only fixed and lowest-priority messages to a local APIC go to the control domain (decision 10). */
+/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
 bool irq_message_ok(u64 address, u32 data);
 /*
  * Makes *r a route to this message, on the CPU where its destination runs:
@@ -81,7 +81,8 @@ bool irq_message_ok(u64 address, u32 data);
  * uses it. NO_SPACE, NO_MEMORY: nothing changed.
  */
 struct irq_want { u64 message; struct ioapic_pin *pin; bool level, may_move; };
-status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w, struct irq_route **old) __must_check;
+status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w,
+		   struct irq_route **old) __must_check;
 /* The source is masked or gone. NULL is ignored. */
 void irq_retire(devlock_t l, struct irq_route *r);  /* moved: late arrivals are delivered */
 void irq_free(devlock_t l, struct irq_route *r);    /* switched off: late arrivals are dropped */
@@ -91,7 +92,7 @@ u32 irq_host_address(const struct irq_route *r);
 /* --- ioapic.c --- */
 status_t ioapics_init(const struct boot_info *b) __must_check;
 bool ioapic_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
-/* A level-triggered pin's interrupt arrived: masks the pin. False: the route is no longer the pin's. */
+/* A level-triggered pin's interrupt arrived: masks the pin. False: no longer its route. */
 bool ioapic_level_begin(struct ioapic_pin *p, const struct irq_route *r, u64 message);
 void ioapic_level_cancel(struct ioapic_pin *p);     /* it could not be delivered: stays masked */
 
@@ -137,7 +138,8 @@ bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
 /* --- sriov.c --- */
 void sriov_find(devlock_t l, struct pci_fn *f);     /* is it a physical function? */
 void sriov_drop(devlock_t l, struct pci_fn *f);
-u64 sriov_bar(u16 seg, u16 bdf, u32 bar);           /* 0 = no virtual function, or it does not decode memory */
+/* Of a virtual function; 0 = it is none, or does not decode memory. */
+u64 sriov_bar(u16 seg, u16 bdf, u32 bar);
 
 /* --- vpci.c --- */
 status_t vpci_init(u32 vectors) __must_check;
@@ -153,7 +155,7 @@ void pm_port_access(u16 port, u32 size, bool write, u32 *value);
 
 /* --- control.c: pages that trap --- */
 enum trap_owner { TRAP_NONE = 0, TRAP_IOAPIC, TRAP_MSIX, TRAP_VPCI };
-/* Pages that touch [start, start + size). DENIED: RAM, or somebody else's; NO_MEMORY: nothing changed. */
+/* Pages that touch [start, start + size). Failing, DENIED or NO_MEMORY, changes nothing. */
 status_t trap_add(devlock_t l, u64 start, u64 size, enum trap_owner owner) __must_check;
 void trap_remove(devlock_t l, u64 start, u64 size);
 void trap_ports(u16 first, u16 count);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The control domain's view of the real IO-APICs (82093AA data sheet): the
  * registers it reads are its own, each redirection entry that it writes programs
@@ -147,7 +147,7 @@ void ioapic_level_cancel(struct ioapic_pin *p)
 	spin_unlock(&hw_lock);
 }
 
-/* The entry as the message it stands for; bits 55..49 are destination bits 14..8 (KVM's extended IDs). */
+/* As a message; bits 55..49 are destination bits 14..8 (KVM's extended IDs). */
 static u64 entry_message(u64 g)
 {
 	u32 address = MSI_ADDRESS | (g >> 56) << 12 | (g >> 49 & 0x7f) << 5;
@@ -161,7 +161,8 @@ static u64 entry_message(u64 g)
 }
 
 /* A route for what the guest wrote; false: the pin stays masked. */
-static bool pin_route(devlock_t l, struct ioapic_pin *p, struct irq_route **now, struct irq_route **old)
+static bool pin_route(devlock_t l, struct ioapic_pin *p, struct irq_route **now,
+		      struct irq_route **old)
 {
 	struct irq_want w = { entry_message(p->guest), p, p->guest & RTE_LEVEL, true };
 	u32 number = p - p->io->pin;
@@ -170,8 +171,8 @@ static bool pin_route(devlock_t l, struct ioapic_pin *p, struct irq_route **now,
 		return false;
 	if (!irq_message_ok((u32)w.message, w.message >> 32)) {
 		if ((p->guest & RTE_MODE) != MODE_EXTINT) /* Linux tries those, nobody needs them */
-			log_warn("ioapic %u: pin %u stays masked: delivery mode or vector refused (entry 0x%llx)",
-				 p->io->id, number, (unsigned long long)p->guest);
+			log_warn("ioapic %u: pin %u stays masked: entry 0x%lx refused", p->io->id,
+				 number, p->guest);
 		return false;
 	}
 	if (irq_point(l, now, &w, old) == DAIS_OK)
@@ -244,6 +245,13 @@ static void end_by_register(struct ioapic *io, u32 vector)
 	spin_unlock(&hw_lock);
 }
 
+static u32 io_read(struct ioapic *io, u32 reg)
+{
+	if (reg == REG_DATA)
+		return register_read(io);
+	return reg == REG_INDEX ? io->index : 0;
+}
+
 static void io_write(devlock_t l, struct ioapic *io, u32 reg, u32 value)
 {
 	if (reg == REG_INDEX)
@@ -254,7 +262,7 @@ static void io_write(devlock_t l, struct ioapic *io, u32 reg, u32 value)
 		end_by_register(io, value);
 }
 
-/* Registers take 32-bit accesses; of a wider one only the low half counts, a narrower write is none. */
+/* Registers are 32 bits wide: of a wider access the low half counts, a narrower write is none. */
 bool ioapic_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value)
 {
 	list_for(p, &ioapics) {
@@ -264,7 +272,7 @@ bool ioapic_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value)
 		if (gpa < io->base || gpa > io->base + REG_EOI)
 			continue;
 		if (!write)
-			*value = reg == REG_DATA ? register_read(io) : reg == REG_INDEX ? io->index : 0;
+			*value = io_read(io, reg);
 		else if (size >= 4 || reg == REG_INDEX)
 			io_write(l, io, reg, *value);
 		return true;
@@ -282,8 +290,7 @@ static status_t ioapic_add(devlock_t l, const struct boot_ioapic *b)
 	io->id = hw_read(io, IOAPIC_ID) >> 24;
 	io->version = hw_read(io, IOAPIC_VERSION);
 	if (io->version == ~0u) {
-		log_warn("ioapic at 0x%llx, as the MADT says: nothing is there; its interrupts will not work",
-			 (unsigned long long)io->base);
+		log_warn("ioapic at 0x%lx, as the MADT says: nothing is there", io->base);
 		dev_free(io, sizeof(*io));
 		return DAIS_OK;
 	}
@@ -296,8 +303,8 @@ static status_t ioapic_add(devlock_t l, const struct boot_ioapic *b)
 		hw_program(&io->pin[i], RTE_MASKED);
 	}
 	list_add_tail(&ioapics, &io->link);
-	log_info("ioapic %u at 0x%llx: version 0x%x, interrupts %u to %u", io->id,
-		 (unsigned long long)io->base, io->version & 0xff, b->gsi_base, b->gsi_base + io->pins - 1);
+	log_info("ioapic %u at 0x%lx: version 0x%x, interrupts %u to %u", io->id, io->base,
+		 io->version & 0xff, b->gsi_base, b->gsi_base + io->pins - 1);
 	return trap_add(l, io->base, REG_EOI + 4, TRAP_IOAPIC);
 }
 

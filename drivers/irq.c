@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Host vectors: which interrupt of the machine becomes which message to the control domain. */
 #include "drivers/internal.h"
 #include "kernel/arch.h"
@@ -10,7 +10,7 @@
 #define ADDRESS_DEST_SHIFT 12
 #define VECTOR_MIN 16u
 
-static struct irq_route *routes[MAX_CPUS]; /* VECTORS each, made at the CPU's first allocation, kept */
+static struct irq_route *routes[MAX_CPUS]; /* VECTORS each, made at the first allocation, kept */
 static u8 next_vector[MAX_CPUS];
 
 /*
@@ -78,14 +78,17 @@ bool irq_message_ok(u64 address, u32 data)
 	return (address & ~0xfffffULL) == MSI_ADDRESS && mode <= 1 && (data & 0xff) >= VECTOR_MIN;
 }
 
-static bool stays(const struct irq_route *r, const struct irq_want *w, u32 kind, u32 home, struct irq_route **n)
+/* False: another route must be taken, *n when its CPU had one. */
+static bool stays(const struct irq_route *r, const struct irq_want *w, u32 kind, u32 home,
+		  struct irq_route **n)
 {
 	if (!r || r->kind != kind)
 		return false;
 	return r->cpu == home || !w->may_move || alloc_on(home, n) != DAIS_OK;
 }
 
-status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w, struct irq_route **old)
+status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w,
+		   struct irq_route **old)
 {
 	u32 home = control_home_cpu((u32)w->message);
 	u32 kind = w->level ? IRQ_LEVEL : IRQ_EDGE;
@@ -113,7 +116,7 @@ status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w, 
 	return DAIS_OK;
 }
 
-/* A level-triggered line needs no memory: still asserted, it is signalled again at the pin's new route. */
+/* A level-triggered line needs none: still asserted, it is signalled at the pin's new route. */
 void irq_retire(devlock_t l, struct irq_route *r)
 {
 	(void)l;
@@ -126,8 +129,8 @@ void irq_free(devlock_t l, struct irq_route *r)
 	(void)l;
 	if (!r)
 		return;
-	log_debug("irq: vector 0x%x of CPU %u freed after %llu interrupts", r->vector, r->cpu,
-		  (unsigned long long)r->count);
+	log_debug("irq: vector 0x%x of CPU %u freed after %lu interrupts", r->vector, r->cpu,
+		  r->count);
 	atomic_store(&r->kind, IRQ_FREE);
 }
 

@@ -1,11 +1,18 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Registers of devices, reached through this CPU's device window. */
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 
+static volatile u8 *open(u64 address)
+{
+	u8 *page = window_open_device(WIN_DEVICE, hpa(address & PAGE_MASK));
+
+	return page + (address & ~PAGE_MASK);
+}
+
 u64 mmio_read(u64 address, u32 size)
 {
-	volatile u8 *p = (volatile u8 *)window_open_device(WIN_DEVICE, hpa(address & PAGE_MASK)) + (address & ~PAGE_MASK);
+	volatile u8 *p = open(address);
 	u64 v;
 
 	switch (size) {
@@ -20,7 +27,7 @@ u64 mmio_read(u64 address, u32 size)
 
 void mmio_write(u64 address, u32 size, u64 value)
 {
-	volatile u8 *p = (volatile u8 *)window_open_device(WIN_DEVICE, hpa(address & PAGE_MASK)) + (address & ~PAGE_MASK);
+	volatile u8 *p = open(address);
 
 	switch (size) {
 	case 1: *p = value; break;

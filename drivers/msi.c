@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * MSI (PCI local bus spec. 3.0 §6.8.1): the guest's message is kept here, the
  * capability holds the host's. One message only: the fields for several read 0.
@@ -62,13 +62,15 @@ static bool route(devlock_t l, struct pci_fn *f)
 {
 	bool live = f->msi_control & CONTROL_ENABLE, can_mask = f->msi_control & CONTROL_MASK;
 	u64 address = f->msi_address | (u64)f->msi_address_high << 32;
-	struct irq_want w = { .message = irq_message(f->msi_address, f->msi_data), .may_move = !live || can_mask };
+	struct irq_want w = {
+		.message = irq_message(f->msi_address, f->msi_data), .may_move = !live || can_mask,
+	};
 	u32 mask_at = data_offset(f) + 4, mask = live && can_mask ? get(f, mask_at, 4) : 0;
 	struct irq_route *old;
 
 	if (!irq_message_ok(address, f->msi_data)) {
-		log_warn("pci %04x:%04x: MSI message refused: address 0x%llx data 0x%x", f->seg, f->bdf,
-			 (unsigned long long)address, f->msi_data);
+		log_warn("pci %04x:%04x: MSI refused: address 0x%lx data 0x%x", f->seg, f->bdf,
+			 address, f->msi_data);
 		return false;
 	}
 	if (irq_point(l, &f->msi_route, &w, &old) != DAIS_OK) {

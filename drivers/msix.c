@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * MSI-X (PCI local bus spec. 3.0 §6.8.2). While a function has it enabled, the
  * pages of its table trap: the entries kept here are the guest's, those in the
@@ -45,38 +45,42 @@ static void control_put(const struct pci_fn *f, u16 control)
 	pci_write(f->seg, f->bdf, f->msix + MSIX_CONTROL, 2, control);
 }
 
-static size_t state_size(u32 count) { return sizeof(struct msix) + count * sizeof(struct msix_entry); }
-
-static u64 hw_entry(const struct msix *x, const struct msix_entry *e) { return x->at + (e - x->entry) * ENTRY_SIZE; }
+static size_t state_size(u32 count)
+{
+	return sizeof(struct msix) + count * sizeof(struct msix_entry);
+}
 
 static void hw_put(const struct msix *x, const struct msix_entry *e, u32 word, u32 value)
 {
 	if (x->at)
-		mmio_write(hw_entry(x, e) + 4 * word, 4, value);
+		mmio_write(x->at + (e - x->entry) * ENTRY_SIZE + 4 * word, 4, value);
 }
 
 static u32 hw_get(const struct msix *x, const struct msix_entry *e, u32 word)
 {
-	return x->at ? mmio_read(hw_entry(x, e) + 4 * word, 4) : ~0u;
+	return x->at ? mmio_read(x->at + (e - x->entry) * ENTRY_SIZE + 4 * word, 4) : ~0u;
 }
 
 /* A masked entry is only masked: its route stays for when it is unmasked. */
 static bool route(devlock_t l, struct msix *x, struct msix_entry *e, struct irq_route **old)
 {
-	struct irq_want w = { .message = irq_message(e->word[ADDRESS_LOW], e->word[DATA]), .may_move = true };
+	struct irq_want w = {
+		.message = irq_message(e->word[ADDRESS_LOW], e->word[DATA]), .may_move = true,
+	};
 	u64 address = e->word[ADDRESS_LOW] | (u64)e->word[ADDRESS_HIGH] << 32;
 	u32 number = e - x->entry;
 
 	if (e->word[VECTOR_CONTROL] & ENTRY_MASKED)
 		return false;
 	if (!irq_message_ok(address, e->word[DATA])) {
-		log_warn("pci %04x:%04x: MSI-X entry %u stays masked: address 0x%llx data 0x%x refused",
-			 x->f->seg, x->f->bdf, number, (unsigned long long)address, e->word[DATA]);
+		log_warn("pci %04x:%04x: MSI-X entry %u refused: address 0x%lx data 0x%x",
+			 x->f->seg, x->f->bdf, number, address, e->word[DATA]);
 		return false;
 	}
 	if (irq_point(l, &e->route, &w, old) == DAIS_OK)
 		return true;
-	log_error("pci %04x:%04x: MSI-X entry %u stays masked: no host vector is free", x->f->seg, x->f->bdf, number);
+	log_error("pci %04x:%04x: MSI-X entry %u stays masked: no host vector is free", x->f->seg,
+		  x->f->bdf, number);
 	return false;
 }
 
@@ -96,7 +100,7 @@ static void entry_apply(devlock_t l, struct msix *x, struct msix_entry *e)
 	hw_put(x, e, DATA, e->route->vector);
 	hw_put(x, e, VECTOR_CONTROL, control);
 	if (old)
-		hw_get(x, e, VECTOR_CONTROL); /* waits for the writes, and for messages sent before them */
+		hw_get(x, e, VECTOR_CONTROL); /* waits for the writes and earlier messages */
 	irq_retire(l, old);
 }
 
@@ -142,12 +146,12 @@ static void place(devlock_t l, struct msix *x, u64 at)
 	x->at = 0;
 	if (!at)
 		return;
-	/* A BAR over RAM reaches the RAM, not the device: so it happens while BARs are sized and moved. */
+	/* While BARs are sized and moved, one may lie over RAM, which the device then is not. */
 	if (trap_add(l, at, x->count * ENTRY_SIZE, TRAP_MSIX) == DAIS_OK)
 		x->at = at;
 	else
-		log_warn("pci %04x:%04x: MSI-X table at 0x%llx can't be followed", x->f->seg, x->f->bdf,
-			 (unsigned long long)at);
+		log_warn("pci %04x:%04x: MSI-X table at 0x%lx can't be followed", x->f->seg,
+			 x->f->bdf, at);
 }
 
 void msix_update(devlock_t l, struct pci_fn *f)
@@ -192,7 +196,8 @@ void msix_write(devlock_t l, struct pci_fn *f, u32 value)
 	u16 control = value >> 16;
 
 	if (control & CONTROL_ENABLE && !f->x && !switch_on(l, f)) {
-		log_error("pci %04x:%04x: MSI-X stays off: no memory, or its table is out of reach", f->seg, f->bdf);
+		log_error("pci %04x:%04x: MSI-X stays off: no memory, or its table is out of reach",
+			  f->seg, f->bdf);
 		control &= ~CONTROL_ENABLE;
 	}
 	control_put(f, control);

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only
-/* Raw configuration space: by ECAM where the MCFG has it (PCIe base spec. §7.2.2), else by ports 0xCF8/0xCFC. */
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Raw configuration space: by ECAM (PCIe base spec. §7.2.2), else by ports 0xCF8 and 0xCFC. */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
 #include "kernel/arch.h"
@@ -21,13 +21,13 @@ void pci_init(const struct boot_info *b)
 	ecams = ecam_count ? hpa_to_hva(hpa(b->ecams)) : NULL;
 }
 
-static u64 ecam_first(const struct boot_ecam *e) { return e->base + ((u64)e->bus_first << BUS_SHIFT); }
-static u64 ecam_end(const struct boot_ecam *e) { return e->base + (((u64)e->bus_last + 1) << BUS_SHIFT); }
-
 static const struct boot_ecam *ecam_at(u64 gpa, u64 size)
 {
 	for (const struct boot_ecam *e = ecams; e < ecams + ecam_count; e++) {
-		if (gpa < ecam_end(e) && gpa + size > ecam_first(e))
+		u64 first = e->base + ((u64)e->bus_first << BUS_SHIFT);
+		u64 end = e->base + (((u64)e->bus_last + 1) << BUS_SHIFT);
+
+		if (gpa < end && gpa + size > first)
 			return e;
 	}
 	return NULL;

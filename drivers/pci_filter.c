@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The control domain's accesses to PCI configuration space, by ports and by
  * ECAM. All goes to the hardware but what makes interrupts: MSI and MSI-X
@@ -93,7 +93,8 @@ static struct pci_fn *get(devlock_t l, u16 seg, u16 bdf)
 		return NULL;
 	f = dev_alloc(sizeof(*f));
 	if (!f) {
-		log_error("pci %04x:%04x: no memory to follow its interrupts: its capabilities can't be written", seg, bdf);
+		log_error("pci %04x:%04x: no memory to follow its interrupts: they stay off",
+			  seg, bdf);
 		return NULL;
 	}
 	f->seg = seg;
@@ -162,7 +163,8 @@ static void capability_write(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size, u
 	if (!f)
 		return;
 	if (in_msi(f, reg))
-		msi_write(l, f, (reg & ~3u) - f->msi, reg_merge(dword_view(f, reg), reg, size, value));
+		msi_write(l, f, (reg & ~3u) - f->msi,
+			  reg_merge(dword_view(f, reg), reg, size, value));
 	else if (in_msix(f, reg))
 		msix_write(l, f, reg_merge(dword_view(f, reg), reg, size, value));
 	else
@@ -174,7 +176,8 @@ static void config_write(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size, u32 v
 	struct pci_fn *f;
 
 	if (vpci_is(seg, bdf)) {
-		vpci_config_write(l, reg / 4, reg_merge(vpci_config_read(reg / 4), reg, size, value));
+		vpci_config_write(l, reg / 4,
+				  reg_merge(vpci_config_read(reg / 4), reg, size, value));
 		return;
 	}
 	if (reg >= PCI_CAPS_FIRST && reg < PCI_CONFIG_SIZE) {
@@ -220,13 +223,14 @@ static void data_access(u16 port, u32 size, bool write, u32 *value)
 	devlock_t l = devices_lock();
 
 	if (cf8 & CF8_ENABLE)
-		config_access(l, 0, cf8 >> 8 & 0xffff, (cf8 & 0xfc) + (port & 3), size, write, value);
+		config_access(l, 0, cf8 >> 8 & 0xffff, (cf8 & 0xfc) + (port & 3), size, write,
+			      value);
 	else if (!write)
 		*value = reg_mask(0, size);
 	devices_unlock(l);
 }
 
-/* Ports 0xCF8..0xCFB other than as a dword: the reset control register, and what chipsets put there. */
+/* Ports 0xCF8..0xCFB but as a dword: the reset control register, and what chipsets have there. */
 void pci_port_access(u16 port, u32 size, bool write, u32 *value)
 {
 	if (port >= CFC)

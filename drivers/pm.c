@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Power ports (ACPI spec. §4.8.3.2.1, §4.8.3.6): the control domain may always
  * reset the machine, since a panicking one must; a sleep state passes only
@@ -57,14 +57,14 @@ static bool sleep_refused(u16 base, u16 port, u32 size, u32 value)
 		log_info("power: the control domain enters sleep type %u", PM1_SLP_TYPE(control));
 		return false;
 	}
-	log_warn("power: sleep type %u refused: the control domain gave no notice (is dais.ko loaded?)",
-		 PM1_SLP_TYPE(control));
+	log_warn("power: sleep type %u refused without dais.ko's notice", PM1_SLP_TYPE(control));
 	return true;
 }
 
 static bool resets(u16 port, u32 value)
 {
-	return (port == RESET_CONTROL && value & RESET_CPU) || (port == PORT_92 && value & PORT_92_RESET) ||
+	return (port == RESET_CONTROL && value & RESET_CPU) ||
+	       (port == PORT_92 && value & PORT_92_RESET) ||
 	       (port == reset_port && (u8)value == reset_value);
 }
 

@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: GPL-2.0-only
-/* A 16550 UART, polled: the log's way out until the control domain owns the port, and in a panic. */
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A 16550 UART, polled: the log's way out until the control domain owns it, and in a panic. */
 #include "drivers/devices.h"
 
 #define UART_CLOCK 115200u /* 1.8432 MHz / 16: the baud rate of divisor 1 */
@@ -14,7 +14,7 @@
 #define FCR_ENABLE_CLEAR 0x07
 #define MCR_DTR_RTS 0x03
 #define LSR_THRE   0x20
-#define THRE_POLLS 1000000u /* a byte takes 10 bit times; a port without a UART must not stop Dais */
+#define THRE_POLLS 1000000u /* far more than a byte takes; a dead UART must not stop Dais */
 
 static u16 uart;
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * SR-IOV (PCIe base spec. §9.3.3): virtual functions have no IDs, BARs and
  * memory-enable bit of their own; those are in the capability of their physical
@@ -76,7 +76,8 @@ void sriov_find(devlock_t l, struct pci_fn *f)
 
 	(void)l;
 	if (at && !s)
-		log_error("pci %04x:%04x: no memory to follow its virtual functions: no MSI-X for them", f->seg, f->bdf);
+		log_error("pci %04x:%04x: no memory for its virtual functions' MSI-X", f->seg,
+			  f->bdf);
 	if (!s)
 		return;
 	s->seg = f->seg;
@@ -85,7 +86,8 @@ void sriov_find(devlock_t l, struct pci_fn *f)
 	list_add(&physical, &s->link);
 	f->sriov = s;
 	if (get(s, SRIOV_CONTROL, 2) & CONTROL_ENABLE)
-		log_warn("pci %04x:%04x: virtual functions were on before Dais: no MSI-X for them", f->seg, f->bdf);
+		log_warn("pci %04x:%04x: virtual functions were on before Dais: no MSI-X for them",
+			 f->seg, f->bdf);
 	else
 		size_bars(s);
 }
@@ -119,7 +121,8 @@ u64 sriov_bar(u16 seg, u16 bdf, u32 bar)
 		u32 first = s->bdf + get(s, SRIOV_FIRST, 2), stride = get(s, SRIOV_STRIDE, 2);
 		u32 index = stride ? (bdf - first) / stride : 0;
 
-		if (seg != s->seg || bdf < first || bdf != first + index * stride || index >= get(s, SRIOV_COUNT, 2))
+		if (seg != s->seg || bdf < first || bdf != first + index * stride ||
+		    index >= get(s, SRIOV_COUNT, 2))
 			continue;
 		return bar < PCI_BARS ? bar_of(s, index, bar) : 0;
 	}

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The virtual PCI function that carries Dais's events to the control domain: a
  * conventional function on bus 0 with one memory BAR that holds the MSI-X table
@@ -25,8 +25,8 @@
 #define STATUS_CAPS  (1u << 20)
 #define COMMAND_WRITABLE 0x0406u  /* INTx disable, bus master, memory */
 
-enum { DW_ID, DW_COMMAND, DW_CLASS, DW_HEADER, DW_BAR, DW_SUBSYSTEM = 11, DW_CAPS = 13, DW_INTERRUPT = 15,
-       DW_MSIX = CAP_AT / 4, DW_TABLE, DW_PBA, DW_COUNT };
+enum { DW_ID, DW_COMMAND, DW_CLASS, DW_HEADER, DW_BAR, DW_SUBSYSTEM = 11, DW_CAPS = 13,
+       DW_INTERRUPT = 15, DW_MSIX = CAP_AT / 4, DW_TABLE, DW_PBA, DW_COUNT };
 
 static const u32 writable[DW_COUNT] = {
 	[DW_COMMAND] = COMMAND_WRITABLE,
@@ -98,7 +98,7 @@ static void place(devlock_t l)
 	if (trap_add(l, at, BAR_SIZE, TRAP_VPCI) == DAIS_OK)
 		atomic_store(&bar_at, at);
 	else
-		log_warn("vpci: BAR at 0x%llx does not work: RAM or another device is there", (unsigned long long)at);
+		log_warn("vpci: BAR at 0x%lx is over RAM or another device", at);
 }
 
 u32 vpci_config_read(u32 dword)
@@ -133,7 +133,7 @@ static void bar_read(u32 offset, u32 size, u64 *value)
 /* Not under the device lock: raise delivers. */
 bool vpci_access(u64 gpa, u32 size, bool write, u64 *value)
 {
-	u64 at = atomic_load(&bar_at); /* may move meanwhile: then the access went to the old place */
+	u64 at = atomic_load(&bar_at); /* if it moves meanwhile, the access came before */
 	u32 offset = gpa - at;
 
 	if (gpa < at || gpa - at >= BAR_SIZE || offset & (size - 1))
@@ -171,7 +171,7 @@ status_t vpci_init(u32 vectors)
 	u32 n = MIN(vectors, VECTORS_MAX);
 
 	if (!find_device(&vpci_bdf)) {
-		log_error("vpci: no free device number on PCI bus 0: the control domain gets no events");
+		log_error("vpci: PCI bus 0 is full: the control domain gets no events");
 		return DAIS_OK;
 	}
 	table = dev_alloc(n * ENTRY_SIZE);

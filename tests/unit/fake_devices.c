@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* See fake_devices.h. */
 #include <assert.h>
 #include <stdarg.h>
@@ -18,7 +18,8 @@ static struct boot_ecam ecam = { .base = FAKE_ECAM, .bus_last = 255 };
 static struct boot_ioapic ioapic = { .base = FAKE_IOAPIC };
 struct boot_info fake_boot;
 u64 fake_rte[FAKE_PINS];
-u32 fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data, fake_port_writes, fake_port_value;
+u32 fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data;
+u32 fake_port_writes, fake_port_value;
 u32 fake_trapped_pages;
 u64 fake_address, fake_heap_bytes;
 status_t fake_deliver_status;
@@ -35,7 +36,8 @@ __attribute__((constructor)) static void fill(void)
 {
 	fake_boot = (struct boot_info){
 		.ioapics = (u64)&ioapic, .ioapic_count = 1, .ecams = (u64)&ecam, .ecam_count = 1,
-		.control_vcpus = FAKE_CPUS, .pm1a_cnt_port = 0x604, .reset_port = 0xcf9, .reset_value = 0xf,
+		.control_vcpus = FAKE_CPUS, .pm1a_cnt_port = 0x604,
+		.reset_port = 0xcf9, .reset_value = 0xf,
 	};
 	for (u32 i = 0; i < FAKE_PINS; i++)
 		fake_rte[i] = 0x1234; /* what firmware may leave: unmasked */
@@ -145,10 +147,15 @@ static u8 *bar_byte(u64 address)
 	for (u32 i = 0; i < fn_count; i++) {
 		u64 at = (fake_get32(fns[i], 0x10) & ~0xfu) | (u64)fake_get32(fns[i], 0x14) << 32;
 
-		if (fns[i]->physical && fns[i]->physical->config[0x158] & 8)
-			at = (fake_get32(fns[i]->physical, 0x174) & ~0xfu) +
-			     (u64)(fns[i]->bdf - fns[i]->physical->bdf - fns[i]->physical->config[0x164]) * FAKE_BAR_SIZE;
-		if (at && (fns[i]->physical || fns[i]->config[4] & 2) && address >= at && address < at + FAKE_BAR_SIZE)
+		bool decodes = fns[i]->config[4] & 2;
+		const struct fake_fn *pf = fns[i]->physical;
+
+		if (pf && pf->config[0x158] & 8) {
+			at = (fake_get32(pf, 0x174) & ~0xfu) +
+			     (u64)(fns[i]->bdf - pf->bdf - pf->config[0x164]) * FAKE_BAR_SIZE;
+			decodes = true;
+		}
+		if (at && decodes && address >= at && address < at + FAKE_BAR_SIZE)
 			return fns[i]->bar + (address - at);
 	}
 	return NULL;
@@ -317,7 +324,9 @@ u64 guest_read(u64 gpa, u32 size)
 
 	if (!control_mmio_traps(gpa & PAGE_MASK, PAGE_SIZE))
 		return mmio_read(gpa, size);
-	return control_mmio_access(gpa, size, false, &v) ? v : size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
+	if (control_mmio_access(gpa, size, false, &v))
+		return v;
+	return size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
 }
 
 void guest_write(u64 gpa, u32 size, u64 value)

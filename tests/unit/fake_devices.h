@@ -41,7 +41,7 @@ extern bool fake_heap_empty;
 
 struct fake_fn *fake_add(u16 bdf, u32 ids);
 struct fake_fn *fake_find(u16 bdf);
-/* A capability at `at`, linked in front of the others. MSI: 64-bit; msix: `vectors` with the table at BAR offset. */
+/* A capability at `at`, linked in front of the others. MSI: 64-bit; MSI-X: table at BAR offset. */
 void fake_add_msi(struct fake_fn *f, u8 at, bool maskable);
 void fake_add_msix(struct fake_fn *f, u8 at, u16 vectors, u32 table, u32 pba);
 /* SR-IOV at 0x150: VF BAR 0 of FAKE_BAR_SIZE each, stride 1. */

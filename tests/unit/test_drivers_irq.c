@@ -34,7 +34,10 @@ static void reg_write(u32 reg, u32 v)
 	guest_write(FAKE_IOAPIC + 0x10, 4, v);
 }
 
-static u64 entry_read(u32 pin) { return reg_read(0x10 + 2 * pin) | (u64)reg_read(0x11 + 2 * pin) << 32; }
+static u64 entry_read(u32 pin)
+{
+	return reg_read(0x10 + 2 * pin) | (u64)reg_read(0x11 + 2 * pin) << 32;
+}
 
 static void entry_write(u32 pin, u64 v)
 {
@@ -165,7 +168,8 @@ static void eoi_register_and_edge_trick(void **state)
 	guest_write(FAKE_IOAPIC + 0x40, 4, 0x35);
 	assert_false(fake_rte[13] & MASKED);
 	assert_true(fire(13));
-	entry_write(13, (guest & ~LEVEL) | MASKED);          /* Linux, on IO-APICs without the register */
+	/* Linux, on IO-APICs without the register */
+	entry_write(13, (guest & ~LEVEL) | MASKED);
 	entry_write(13, guest | MASKED);
 	assert_int_equal(entry_read(13), guest | MASKED);
 	entry_write(13, guest);
@@ -243,7 +247,7 @@ static void extended_destination(void **state)
 static void vectors_run_out(void **state)
 {
 	static struct irq_route *r[FAKE_CPUS * 256];
-	struct irq_want w = { .message = irq_message(MSI_ADDRESS | 2 << 12, 0x60), .may_move = true };
+	struct irq_want w = { .message = 0x60ULL << 32 | MSI_ADDRESS | 2 << 12, .may_move = true };
 	struct irq_route *old;
 	devlock_t l = devices_lock();
 	u32 n = 0, home = 0;
@@ -276,11 +280,15 @@ static void vectors_run_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_masked_at_start), cmocka_unit_test(identity), cmocka_unit_test(edge_is_delivered),
+		cmocka_unit_test(all_masked_at_start), cmocka_unit_test(identity),
+		cmocka_unit_test(edge_is_delivered),
 		cmocka_unit_test(level_waits_for_eoi), cmocka_unit_test(masked_in_service),
-		cmocka_unit_test(unmasked_in_service), cmocka_unit_test(eoi_register_and_edge_trick),
-		cmocka_unit_test(moves_with_its_destination), cmocka_unit_test(refused_modes_stay_masked),
-		cmocka_unit_test(undeliverable_level_stays_masked), cmocka_unit_test(extended_destination),
+		cmocka_unit_test(unmasked_in_service),
+		cmocka_unit_test(eoi_register_and_edge_trick),
+		cmocka_unit_test(moves_with_its_destination),
+		cmocka_unit_test(refused_modes_stay_masked),
+		cmocka_unit_test(undeliverable_level_stays_masked),
+		cmocka_unit_test(extended_destination),
 		cmocka_unit_test(vectors_run_out),
 	};
 

@@ -151,7 +151,8 @@ static void msix_affinity_moves(void **state)
 	(void)state;
 	set_entry(1, MSI_ADDRESS | 3 << 12, 0x24);
 	assert_int_equal(entry(1, 0), MSI_ADDRESS | 6 << 12);
-	assert_true(fire(address, data));                      /* sent before: arrives as the new one */
+	/* sent before: arrives as the new one */
+	assert_true(fire(address, data));
 	assert_int_equal(fake_data, 0x24);
 	assert_int_equal(fake_address, MSI_ADDRESS | 3 << 12);
 	assert_true(fire(entry(1, 0), entry(1, 2)));
@@ -213,7 +214,7 @@ static void bar_moves_while_enabled(void **state)
 	assert_int_equal(guest_read(BAR2 + 0x1000 + 24, 4), 0x25);
 	assert_true(fire(address, data));
 	assert_int_equal(fake_data, 0x25);
-	/* Sized with decoding on, over RAM, over Dais, over the local APIC, over ECAM: never trapped there. */
+	/* Sized with decoding on, over Dais, the local APIC, ECAM: never trapped there. */
 	guest_config_write(NIC, 0x10, 4, 0xffffffff);
 	guest_config_write(NIC, 0x14, 4, 0xffffffff);
 	guest_config_write(NIC, 0x14, 4, 0);
@@ -254,7 +255,8 @@ static void disabled_frees_all(void **state)
 	assert_int_equal(fake_trapped_pages, pages - 1);
 	assert_false(fire(address, data));
 	assert_int_equal(entry(1, 2), 0x25);                   /* the guest's own again */
-	for (u32 i = 0; i < 500; i++) {                        /* more often than there are vectors */
+	/* more often than there are vectors */
+	for (u32 i = 0; i < 500; i++) {
 		msix_control(ENABLE | MASKALL);
 		set_entry(0, MSI_ADDRESS | 1 << 12, 0x30);
 		assert_int_equal(entry(0, 3), 0);
@@ -418,7 +420,8 @@ static void firmware_leftovers(void **state)
 	f->config[MSI + 2] |= 1;
 	assert_int_equal(guest_config_read(0x30, MSI + 2, 2) & 1, 0);
 	assert_int_equal(f->config[MSI + 2] & 1, 0);
-	f = fake_add(0x38, 0x12348086);                        /* a capability list that is a loop */
+	/* a capability list that is a loop */
+	f = fake_add(0x38, 0x12348086);
 	f->config[0x34] = 0x40;
 	f->config[0x41] = 0x40;
 	assert_int_equal(guest_config_read(0x38, 0x41, 1), 0x40);
@@ -427,17 +430,21 @@ static void firmware_leftovers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(passes), cmocka_unit_test(ecam_widths), cmocka_unit_test(ports_as_linux_probes),
+		cmocka_unit_test(passes), cmocka_unit_test(ecam_widths),
+		cmocka_unit_test(ports_as_linux_probes),
 		cmocka_unit_test(msix_as_linux_uses_it), cmocka_unit_test(msix_affinity_moves),
 		cmocka_unit_test(msix_64_bit_writes), cmocka_unit_test(msix_refuses),
-		cmocka_unit_test(rest_of_the_page_passes), cmocka_unit_test(bar_moves_while_enabled),
+		cmocka_unit_test(rest_of_the_page_passes),
+		cmocka_unit_test(bar_moves_while_enabled),
 		cmocka_unit_test(reset_is_survived), cmocka_unit_test(disabled_frees_all),
 		cmocka_unit_test(not_enabled_without_memory), cmocka_unit_test(no_memory),
 		cmocka_unit_test(msi_one_message), cmocka_unit_test(msi_without_mask_stays),
 		cmocka_unit_test(msi_with_mask_moves), cmocka_unit_test(msi_refuses),
-		cmocka_unit_test(unplugged), cmocka_unit_test(virtual_functions), cmocka_unit_test(firmware_leftovers),
+		cmocka_unit_test(unplugged), cmocka_unit_test(virtual_functions),
+		cmocka_unit_test(firmware_leftovers),
 		/* By ports alone, as on i440fx */
-		cmocka_unit_test_setup(passes, start_ports), cmocka_unit_test(ports_as_linux_probes),
+		cmocka_unit_test_setup(passes, start_ports),
+		cmocka_unit_test(ports_as_linux_probes),
 		cmocka_unit_test(msix_as_linux_uses_it), cmocka_unit_test(msix_affinity_moves),
 		cmocka_unit_test(bar_moves_while_enabled), cmocka_unit_test(disabled_frees_all),
 		cmocka_unit_test(msi_without_mask_stays),

@@ -27,7 +27,8 @@ static void sleep_needs_notice(void **state)
 	guest_out(0x603, 2, 0);                                /* its other half */
 	fake_port_writes--;
 	assert_int_equal(fake_port_writes, 0);
-	guest_out(0x604, 2, 5 << 10);                          /* the type alone, as Linux writes it first */
+	/* the type alone, as Linux writes it first */
+	guest_out(0x604, 2, 5 << 10);
 	assert_int_equal(fake_port_writes, 1);
 	arch_shutdown_allowed(true);
 	guest_out(0x604, 2, 0x2000 | 5 << 10);
@@ -79,7 +80,8 @@ static void serial_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sleep_needs_notice), cmocka_unit_test(reset_always_passes), cmocka_unit_test(serial_port),
+		cmocka_unit_test(sleep_needs_notice), cmocka_unit_test(reset_always_passes),
+		cmocka_unit_test(serial_port),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

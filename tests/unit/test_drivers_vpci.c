@@ -20,9 +20,11 @@ static u16 bdf;
 static int start(void **state)
 {
 	(void)state;
-	fake_add(31 << 3, 0x29188086);                         /* as on q35: an ISA bridge and more */
+	/* as on q35: an ISA bridge and more */
+	fake_add(31 << 3, 0x29188086);
 	fake_add(31 << 3 | 2, 0x29228086);
-	fake_add(30 << 3 | 5, 0x12341234);                     /* function 5 alone still takes the number */
+	/* function 5 alone still takes the number */
+	fake_add(30 << 3 | 5, 0x12341234);
 	return devices_init(&fake_boot) == DAIS_OK ? 0 : -1;
 }
 
@@ -87,7 +89,8 @@ static void bar_traps_while_decoded(void **state)
 	put(0x04, 2, 0);
 	assert_int_equal(fake_trapped_pages, pages);
 	put(0x10, 4, FAKE_DAIS_RAM & 0xffff0000);
-	put(0x04, 2, 2);                                       /* refused as a whole: Dais's memory is in it */
+	/* refused as a whole: Dais's memory is in it */
+	put(0x04, 2, 2);
 	assert_int_equal(fake_trapped_pages, pages);
 	put(0x10, 4, FAKE_IOAPIC);
 	assert_int_equal(fake_trapped_pages, pages);
@@ -107,7 +110,8 @@ static void raises(void **state)
 {
 	(void)state;
 	fake_delivered = 0;
-	control_msix_raise(1);                                 /* masked by reset, and switched off */
+	/* masked by reset, and switched off */
+	control_msix_raise(1);
 	assert_int_equal(fake_delivered, 0);
 	assert_int_equal(guest_read(PBA, 8), 2);
 	set_entry(1, 0xfee02000, 0x41, 0);
@@ -159,8 +163,10 @@ static void odd_accesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(is_found), cmocka_unit_test(is_sized), cmocka_unit_test(bar_traps_while_decoded),
-		cmocka_unit_test(raises), cmocka_unit_test(masked_is_pending), cmocka_unit_test(odd_accesses),
+		cmocka_unit_test(is_found), cmocka_unit_test(is_sized),
+		cmocka_unit_test(bar_traps_while_decoded),
+		cmocka_unit_test(raises), cmocka_unit_test(masked_is_pending),
+		cmocka_unit_test(odd_accesses),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
