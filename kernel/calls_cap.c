@@ -15,7 +15,8 @@ status_t call_cap_copy(struct call *c)
 		return DAIS_BAD_ARG;
 	if (atomic_load(&to->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3], &c->out[0]);
+	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3],
+			  &c->out[0]);
 }
 
 /* A pool goes before its last capability does, a domain never loses its last one. */

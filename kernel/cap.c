@@ -122,12 +122,14 @@ status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *inde
 	if (r != DAIS_OK)
 		return r;
 	spin_lock(&lock);
-	fill(t, *index, &(struct cap_slot){ .obj = o, .rights = rights, .badge = ~0ULL }, o->slots.prev);
+	fill(t, *index, &(struct cap_slot){ .obj = o, .rights = rights, .badge = ~0ULL },
+	     o->slots.prev);
 	spin_unlock(&lock);
 	return DAIS_OK;
 }
 
-status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge, u64 *index)
+status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge,
+		    u64 *index)
 {
 	struct cap_slot *s = filled_at(t, src), new;
 	status_t r;

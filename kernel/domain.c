@@ -175,7 +175,7 @@ void domain_undo(mgmt_t m, struct domain *d)
 
 bool domain_enter(struct domain *d)
 {
-	/* Reclaiming sets DEAD first and then waits for users to be 0: one of both sides sees the other. */
+	/* Reclaiming finds DEAD first and then waits for users to be 0: one side sees the other. */
 	atomic_add(&d->users, 1);
 	if (atomic_load(&d->state) != DAIS_DOM_DEAD)
 		return true;
@@ -235,7 +235,8 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 	if (d->page) {
 		memcpy(d->page->reason, text, sizeof(text));
 		d->page->death = why;
-		atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD); /* last: whoever sees it finds the reason */
+		/* Last: whoever sees it finds the reason. */
+		atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
 	}
 	notify_vcpus(d);
 	event_raise_binding(&d->on_death, 0);
@@ -259,7 +260,8 @@ static status_t activate(struct domain *d)
 
 static status_t pause(struct domain *d)
 {
-	if (!change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) && atomic_load(&d->state) != DAIS_DOM_PAUSED)
+	if (!change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) &&
+	    atomic_load(&d->state) != DAIS_DOM_PAUSED)
 		return DAIS_BAD_STATE;
 	/* not those that sleep already: woken for every AGAIN, they would never be still */
 	for (u32 i = 0; i < d->max_vcpus; i++)
@@ -335,11 +337,13 @@ void object_orphaned(mgmt_t m, struct object *o)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
 		pool_collect(container_of(o, struct pool, obj));
-	else if (o->type == DAIS_T_DOMAIN && cap_insert(&control_domain->caps, o, DAIS_R_ALL, &index) != DAIS_OK)
-		log_warn("domain %u has no owner any more", container_of(o, struct domain, obj)->id);
+	else if (o->type == DAIS_T_DOMAIN &&
+		 cap_insert(&control_domain->caps, o, DAIS_R_ALL, &index) != DAIS_OK)
+		log_warn("domain %u has no owner any more",
+			 container_of(o, struct domain, obj)->id);
 }
 
-/* Capabilities go one by one: what nobody else names ends with them, or falls to the control domain. */
+/* One by one: what nobody else names ends with them, or falls to the control domain. */
 static void drop_caps(mgmt_t m, struct domain *d)
 {
 	struct object *last;

@@ -8,10 +8,10 @@
 #include "kernel/mem.h"
 #include "kernel/vcpu.h"
 
-/* An event to a vCPU can raise that vCPU's event in turn; longer chains than this end, so that the stack does not. */
+/* An event to a vCPU can raise that vCPU's in turn: longer chains end before the stack does. */
 #define MAX_DEPTH 8
 
-static spinlock_t number_lock; /* domains' events[] and event_count; taken before any event's lock */
+static spinlock_t number_lock; /* domains' events[] and event_count; before any event's lock */
 static struct dais_pending *pending;
 static u64 alive;
 static u8 depth[MAX_CPUS];
@@ -87,7 +87,7 @@ static void notify_msix(u32 index, u32 number)
 	u64 word = number / 64, bit = 1ULL << word;
 
 	atomic_or(&pending[index].word[word], 1ULL << number % 64);
-	/* The receiver clears select before it reads the words: a set bit means that it will come. */
+	/* The receiver clears select, then reads the words: a set bit means that it comes. */
 	if (!(atomic_or(&pending[index].select, bit) & bit))
 		control_msix_raise(index);
 }

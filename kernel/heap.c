@@ -146,7 +146,8 @@ static void *take_object(u32 class)
 	}
 	s = list_entry(partial[class].next, struct slab, link);
 	c = chunk_of(s);
-	object = (u16 *)((char *)page_at(c, (u32)(s - c->slab)) + ((u32)s->free << (class + MIN_SHIFT)));
+	object = (u16 *)((char *)page_at(c, (u32)(s - c->slab)) +
+			 ((u32)s->free << (class + MIN_SHIFT)));
 	s->free = *object;
 	s->used++;
 	if (s->free == NO_OBJECT)
@@ -258,7 +259,8 @@ static u64 check_chunk(const struct chunk *c, u64 *bytes)
 			*bytes += PAGE_SIZE;
 		if (c->kind[i] < KIND_SLAB)
 			continue;
-		if (!c->slab[i].used || (c->slab[i].free == NO_OBJECT) != list_empty(&c->slab[i].link))
+		if (!c->slab[i].used ||
+		    (c->slab[i].free == NO_OBJECT) != list_empty(&c->slab[i].link))
 			return 1;
 		*bytes += (u64)c->slab[i].used << (c->kind[i] - KIND_SLAB + MIN_SHIFT);
 	}

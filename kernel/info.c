@@ -14,7 +14,8 @@
 
 static struct dais_info *info;
 
-status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u64 log_size, u32 flags)
+status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u64 log_size,
+		   u32 flags)
 {
 	info = heap_pages(INFO_PAGES);
 	if (!info)

@@ -10,9 +10,10 @@
  *   3. frames lock       (kernel/frame.c)
  *   4. heap lock         (kernel/heap.c)
  *   5. capability lock   one for all tables' contents (kernel/cap.c)
- *   6. event lock        of one event (kernel/event.c)
- *   7. run-queue lock    of one CPU (kernel/sched/)
+ *   6. events: numbers of a domain, one event, one binding, a console ring (kernel/event.c, trap.c)
+ *   7. run queues: attach_lock, move_lock, then one CPU's; two of them only under move_lock (kernel/sched/)
  *   8. timer lock        of one CPU (kernel/timer.c)
+ *   9. log lock          (kernel/log.c)
  * Device locks of drivers/ (pci, ioapic) come between 2 and 3: they may map and
  * unmap, and deliver no interrupt while held.
  */

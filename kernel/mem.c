@@ -6,7 +6,7 @@
 #include "kernel/mem_leaf.h"
 
 #define LIST_ENTRIES (PAGE_SIZE / sizeof(u64))
-/* Work of one call, in frames of 4 KiB: clearing 2 MiB in one go costs as much as 128 of them one by one. */
+/* Work of one call, in frames of 4 KiB: 2 MiB in one go cost as much as 128 of them. */
 #define WORK_MAX 512u
 #define WORK_2M  128u
 
@@ -27,7 +27,8 @@ status_t mem_check_range(struct domain *d, u64 gpa, u64 frames)
 		return DAIS_DENIED;
 	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	if (gpa % PAGE_SIZE || gpa >= GPA_LIMIT || !frames || frames > (GPA_LIMIT - gpa) / PAGE_SIZE)
+	if (gpa % PAGE_SIZE || gpa >= GPA_LIMIT || !frames ||
+	    frames > (GPA_LIMIT - gpa) / PAGE_SIZE)
 		return DAIS_BAD_ARG;
 	if (gpa <= GPA_APIC && GPA_APIC < gpa + frames * PAGE_SIZE)
 		return DAIS_BAD_ARG;
@@ -51,7 +52,7 @@ static status_t check_args(struct domain *caller, struct domain *d, const struct
 	return DAIS_OK;
 }
 
-/* The frame at the caller's own gpa, with all of prot. mgmt_lock keeps it in place after the return. */
+/* The frame at the caller's own gpa, with all of prot. mgmt_lock keeps it in place. */
 static status_t own_frame(struct domain *caller, u64 gpa_value, u64 prot, hpa_t *out)
 {
 	mem_locked_t m;
@@ -118,7 +119,10 @@ static status_t map_new(struct domain *d, gpa_t g, u64 left, u64 flags, u32 *ord
 
 	if (nested_get(d, g, at, order, &prot))
 		return DAIS_EXISTS;
-	*order = *order >= ORDER_2M && g.v % SIZE_2M == 0 && left >= 1u << ORDER_2M ? ORDER_2M : ORDER_4K;
+	if (*order > ORDER_2M)
+		*order = ORDER_2M;
+	if (*order != ORDER_2M || g.v % SIZE_2M || left < 1u << ORDER_2M)
+		*order = ORDER_4K;
 	s = take_frame(d, order, at);
 	if (s != DAIS_OK)
 		return s;
@@ -148,7 +152,8 @@ static status_t map_pool(struct domain *d, const struct mem_map_args *a, u64 *li
 	while (*done < a->frames) {
 		if (work >= WORK_MAX)
 			return DAIS_AGAIN;
-		s = map_new(d, gpa(a->gpa + *done * PAGE_SIZE), a->frames - *done, a->flags, &order, &at);
+		s = map_new(d, gpa(a->gpa + *done * PAGE_SIZE), a->frames - *done, a->flags, &order,
+			    &at);
 		if (s != DAIS_OK)
 			return s;
 		if (list)
@@ -235,7 +240,8 @@ status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable)
 	for (u32 i = 0; i < pages && s == DAIS_OK; i++) {
 		gpa_t g = gpa(at.v + i * PAGE_SIZE);
 
-		s = nested_get(to, g, &there, &order, &prot) ? DAIS_EXISTS : nested_prepare(to, g, ORDER_4K);
+		s = nested_get(to, g, &there, &order, &prot) ? DAIS_EXISTS :
+							      nested_prepare(to, g, ORDER_4K);
 	}
 	for (u32 i = 0; i < pages && s == DAIS_OK; i++)
 		nested_set(to, gpa(at.v + i * PAGE_SIZE), hpa(at.v + i * PAGE_SIZE), ORDER_4K,
@@ -255,8 +261,10 @@ void mem_unshow(struct domain *to, const void *page, u32 pages)
 		return;
 	m = mem_lock(to);
 	for (u32 i = 0; i < pages; i++) {
-		CHECK(nested_get(to, gpa(at.v + i * PAGE_SIZE), &there, &order, &prot) && order == ORDER_4K);
-		nested_set(to, gpa(at.v + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
+		gpa_t g = gpa(at.v + i * PAGE_SIZE);
+
+		CHECK(nested_get(to, g, &there, &order, &prot) && order == ORDER_4K);
+		nested_set(to, g, hpa(0), ORDER_4K, 0);
 	}
 	nested_flush(to);
 	mem_unlock(m);

@@ -30,7 +30,7 @@ static struct timer *meld(struct timer *a, struct timer *b)
 	return a;
 }
 
-/* Makes one heap of a list of siblings: melds pairs, then all of those from the last to the first. */
+/* Makes one heap of a list of siblings: melds pairs, then those from the last to the first. */
 static struct timer *meld_siblings(struct timer *t)
 {
 	struct timer *pairs = NULL, *all = NULL;
@@ -103,7 +103,7 @@ void timer_set(struct timer *t, u64 deadline)
 		atomic_store(&t->cpu, cpu_id());
 		spin_unlock(&c->lock);
 		c = lock_of(t);
-		/* Set by another CPU in between: the later of both setters is not told apart, it stands. */
+		/* Set by another CPU in between: nobody can say who was first. That stands. */
 		if (t->queued || c != mine)
 			goto out;
 	}

@@ -42,7 +42,8 @@ void trace_write(u16 kind, u32 vcpu, u64 a, u64 b)
 
 	if (!rings)
 		return;
-	r->entry[r->head % r->count] = (struct dais_trace_entry){ time_now(), kind, (u16)cpu, vcpu, a, b };
+	r->entry[r->head % r->count] =
+		(struct dais_trace_entry){ time_now(), kind, (u16)cpu, vcpu, a, b };
 	atomic_store(&r->head, r->head + 1);
 }
 

@@ -26,7 +26,8 @@ static u32 lower_bound(const struct domain *d, u64 kind, u64 addr)
 	u32 i = 0;
 
 	while (i < d->traps && (d->trap[i].kind < kind ||
-				(d->trap[i].kind == kind && d->trap[i].base + d->trap[i].length <= addr)))
+				(d->trap[i].kind == kind &&
+				 d->trap[i].base + d->trap[i].length <= addr)))
 		i++;
 	return i;
 }

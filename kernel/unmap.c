@@ -39,7 +39,7 @@ static status_t split(struct domain *d, struct leaf *l)
 	return s;
 }
 
-/* Fills l; false when nothing is mapped, or a page of Dais's own that only mem_unshow may take. *order: of the leaf or hole. */
+/* Fills l; false for a hole (of l->order), or a page of Dais's own: mem_unshow takes those. */
 static bool find(struct domain *d, gpa_t g, struct leaf *l)
 {
 	struct frame f;
@@ -155,7 +155,8 @@ static void set_prot(struct domain *d, struct leaf *l, u64 flags)
 	frame_set_viewed(l->to, l->order, false);
 }
 
-status_t mem_protect(struct domain *caller, struct domain *d, u64 gpa_value, u64 frames, u64 flags, u64 *done)
+status_t mem_protect(struct domain *caller, struct domain *d, u64 gpa_value, u64 frames, u64 flags,
+		     u64 *done)
 {
 	struct leaf l;
 	mem_locked_t m;
@@ -176,7 +177,7 @@ status_t mem_protect(struct domain *caller, struct domain *d, u64 gpa_value, u64
 		}
 		s = leaf_at(d, gpa(gpa_value + *done * PAGE_SIZE), frames - *done, &l);
 		if (s == DAIS_OK && !l.pool && caller != control_domain)
-			s = DAIS_DENIED; /* the control domain's frames: it could widen what that allowed */
+			s = DAIS_DENIED; /* the control domain's: only that may widen it */
 		if (s != DAIS_OK)
 			break;
 		set_prot(d, &l, flags);
@@ -192,15 +193,17 @@ status_t mem_protect(struct domain *caller, struct domain *d, u64 gpa_value, u64
 bool mem_reclaim_some(struct domain *d)
 {
 	mem_locked_t m = mem_lock(d);
+	u32 skips = 0;
 	struct leaf l;
 
-	for (u32 skips = 0; batch.count < BATCH && skips < SKIPS_MAX && d->reclaim_next < GPA_LIMIT; ) {
+	while (batch.count < BATCH && skips < SKIPS_MAX && d->reclaim_next < GPA_LIMIT) {
 		if (find(d, gpa(d->reclaim_next), &l))
 			take_out(d, &l);
 		else
 			skips++;
 		/* To the end of the mapping or hole. */
-		d->reclaim_next = ALIGN_DOWN(d->reclaim_next, PAGE_SIZE << l.order) + (PAGE_SIZE << l.order);
+		d->reclaim_next = ALIGN_DOWN(d->reclaim_next, PAGE_SIZE << l.order) +
+				  (PAGE_SIZE << l.order);
 	}
 	give_back(d);
 	mem_unlock(m);

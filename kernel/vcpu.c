@@ -43,7 +43,8 @@ static struct vcpu *vcpu_new(struct domain *d, u32 index)
 	return v;
 }
 
-status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags, struct vcpu **out)
+status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags,
+		     struct vcpu **out)
 {
 	struct vcpu *v;
 	status_t s;
@@ -130,8 +131,9 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 	} else if (!v->autonomous) {
 		event_raise_binding(&v->on_exit, 0);
 	}
-	/* In a domain that is not active yet, or dead, what sleeps goes on sleeping: vcpu_destroy relies on that. */
-	if (v->autonomous && atomic_load(&v->dom->state) != DAIS_DOM_CONFIG && domain_enter(v->dom)) {
+	/* Before activation and after death what sleeps stays so: vcpu_destroy relies on it. */
+	if (v->autonomous && atomic_load(&v->dom->state) != DAIS_DOM_CONFIG &&
+	    domain_enter(v->dom)) {
 		sched_wake(&v->sc);
 		domain_leave(v->dom);
 	}
@@ -283,7 +285,8 @@ status_t call_vcpu_state(struct call *c)
 	if (c->arg[2] > 65536 || c->arg[3] > sizeof(v->page->data))
 		return DAIS_BAD_ARG;
 	/* an autonomous vCPU that could start by itself is not still enough */
-	if ((v->autonomous && v->dom->state == DAIS_DOM_RUNNING) || !vcpu_is_still(v) || !vcpu_take(v))
+	if ((v->autonomous && v->dom->state == DAIS_DOM_RUNNING) || !vcpu_is_still(v) ||
+	    !vcpu_take(v))
 		return DAIS_BUSY;
 	memcpy(copy, v->page->data, c->arg[3]);
 	s = arch_vcpu_state(v, c->arg[1], (u32)c->arg[2], (u32)c->arg[3], copy);

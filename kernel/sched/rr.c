@@ -113,7 +113,7 @@ void sched_detach(struct sched_ctx *c)
 	spin_unlock(&move_lock);
 }
 
-/* Its CPU must look at the queue at once: it idles, runs something that may wait, or has no slice timer set. */
+/* Its CPU is told when it idles, runs something that can wait, or has no slice timer set. */
 static void enqueue(struct run_queue *q, struct sched_ctx *c)
 {
 	bool first = queue_empty(q), preempts = c->urgent && c->left;
@@ -128,7 +128,7 @@ void sched_wake(struct sched_ctx *c)
 {
 	struct run_queue *q;
 
-	/* Lock-free: one that sleeps only after this has seen what the waker wrote before (sched_block). */
+	/* Lock-free: what sleeps only after this sees what the waker wrote before (sched_block). */
 	if (atomic_load(&c->state) != SCHED_BLOCKED && atomic_load(&c->state) != SCHED_RUNNING)
 		return;
 	q = lock_home(c);
@@ -164,7 +164,7 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 	return block;
 }
 
-/* Moves one queued context; q, its queue, and move_lock are held: only their holder takes two run-queue locks. */
+/* Moves one queued context. q's lock and move_lock are held: only so are two queues locked. */
 static void move(struct run_queue *q, struct sched_ctx *c)
 {
 	struct run_queue *to = queues[c->move_to];
