@@ -55,7 +55,7 @@ static int by_time(const void *a, const void *b)
 static void print_entry(const struct dais_trace_entry *t, uint64_t base, uint64_t hz)
 {
 	printf("%14.6f  cpu %-3u ", hz ? (double)(t->tsc - base) / hz : 0.0, t->cpu);
-	printf("%5u.%-3u  ", t->vcpu >> 16, t->vcpu & 0xffff);
+	printf("%5u.%-4u ", t->vcpu >> 16, t->vcpu & 0xffff);
 	switch (t->kind) {
 	case DAIS_TRACE_EXIT:
 		printf("exit    %s, rip %#llx\n",
@@ -67,7 +67,7 @@ static void print_entry(const struct dais_trace_entry *t, uint64_t base, uint64_
 		       dais_status_name(t->b) ? dais_status_name(t->b) : "?");
 		break;
 	case DAIS_TRACE_SWITCH:
-		printf("switch  %#llx %#llx\n", (unsigned long long)t->a, (unsigned long long)t->b);
+		puts("switch");
 		break;
 	case DAIS_TRACE_IRQ:
 		printf("irq     vector %llu\n", (unsigned long long)t->a);
@@ -95,7 +95,7 @@ static int show(struct dais_conn *conn)
 	}
 	qsort(e.list, e.count, sizeof(*e.list), by_time);
 	if (e.count)
-		printf("%14s  %-7s %5s.%-3s  %s\n", "SECONDS", "WHERE", "DOM", "CPU", "WHAT");
+		printf("%14s  %-7s %5s.%-4s %s\n", "SECONDS", "WHERE", "DOM", "VCPU", "WHAT");
 	for (i = 0; i < e.count; i++)
 		print_entry(&e.list[i], e.list[0].tsc, info->tsc_hz);
 	free(e.list);

@@ -19,11 +19,15 @@ static void open_log(struct console *c)
 	c->log_size = c->log >= 0 && !fstat(c->log, &st) ? st.st_size : 0;
 }
 
-void console_init(struct console *c, char *log_path, bool keep)
+void console_init(struct console *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->client = c->log = -1;
-	c->log_path = log_path;
+}
+
+void console_open_log(struct console *c, char *path, bool keep)
+{
+	c->log_path = path;
 	if (!keep)
 		console_forget(c); /* of an earlier guest with this name */
 	open_log(c);

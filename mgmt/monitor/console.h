@@ -27,8 +27,9 @@ struct console {
 	uint8_t in[CONSOLE_INPUT];
 };
 
-/* log_path is taken over; keep: what it holds is this guest's. */
-void console_init(struct console *c, char *log_path, bool keep);
+void console_init(struct console *c);
+/* path is taken over; keep: what the file holds is this guest's. */
+void console_open_log(struct console *c, char *path, bool keep);
 void console_free(struct console *c);
 /* Removes the file: the guest never was. */
 void console_forget(struct console *c);

@@ -9,6 +9,7 @@
 #include "boot.h"
 #include "cpu_state.h"
 #include "guest.h"
+#include "initrd.h"
 #include "layout.h"
 #include "dsdt.hex"
 
@@ -89,7 +90,8 @@ static struct guest_files *open_files(const struct guest_config *c, struct fault
 	}
 	if (file_open(&f->kernel, "kernel", c->kernel, err))
 		goto fail;
-	if (c->initrd && open_module(f, "initrd", c->initrd, err))
+	if (c->initrd && (open_module(f, "initrd", c->initrd, err) ||
+			  initrd_check(&f->file[0], err)))
 		goto fail;
 	for (i = 0; i < c->modules; i++)
 		if (open_module(f, "module", c->module[i], err))

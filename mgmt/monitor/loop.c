@@ -53,24 +53,66 @@ static int let_run(struct monitor *m, struct fault *err)
 	return g->config.autonomous ? 0 : guest_start_threads(g, err);
 }
 
-static int make(struct monitor *m, struct fault *err)
+/* After a failure, or for a reboot: nothing of the domain stays. */
+static int unmake(struct guest *g)
 {
-	struct guest *g = &m->guest;
-
-	if (guest_create(g, err))
-		return -1;
-	if (!let_run(m, err))
-		return 0;
 	guest_kill(g, DAIS_DEATH_MONITOR);
 	guest_join_threads(g);
 	guest_destroy(g);
 	return -1;
 }
 
-int monitor_start(struct monitor *m, struct fault *err)
+static int make_again(struct monitor *m, struct fault *err)
+{
+	if (guest_create(&m->guest, err))
+		return -1;
+	return let_run(m, err) ? unmake(&m->guest) : 0;
+}
+
+/* The domain's name is this monitor's by now, so these files are its own too. */
+static int take_files(struct monitor *m, struct fault *err)
 {
 	struct guest *g = &m->guest;
 	char *log;
+
+	if (server_open(&m->server, g->config.name, err))
+		return -1;
+	if (asprintf(&log, RUN_DIR "/%s.console", g->config.name) < 0) {
+		server_close(&m->server);
+		return fault_set(err, "out of memory in the control domain");
+	}
+	console_open_log(&g->console, log, m->adopt);
+	return 0;
+}
+
+static int make_first(struct monitor *m, struct fault *err)
+{
+	struct guest *g = &m->guest;
+
+	if (guest_create(g, err))
+		return -1;
+	if (take_files(m, err))
+		return unmake(g);
+	if (!let_run(m, err))
+		return 0;
+	console_forget(&g->console);
+	server_close(&m->server);
+	return unmake(g);
+}
+
+static int adopt(struct monitor *m, struct fault *err)
+{
+	if (guest_adopt(&m->guest, err))
+		return -1;
+	if (!take_files(m, err))
+		return 0;
+	guest_close(&m->guest);
+	return -1;
+}
+
+int monitor_start(struct monitor *m, struct fault *err)
+{
+	struct guest *g = &m->guest;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -79,17 +121,9 @@ int monitor_start(struct monitor *m, struct fault *err)
 	g->output_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (m->signal_fd < 0 || g->output_timer < 0)
 		return fault_set(err, "making descriptors: %s", strerror(errno));
-	if (asprintf(&log, RUN_DIR "/%s.console", g->config.name) < 0)
-		return fault_set(err, "out of memory in the control domain");
-	console_init(&g->console, log, m->adopt);
+	console_init(&g->console);
 	wire(g);
-	if (m->adopt ? guest_adopt(g, err) : make(m, err)) {
-		if (!m->adopt)
-			console_forget(&g->console);
-		console_free(&g->console);
-		return -1;
-	}
-	return 0;
+	return m->adopt ? adopt(m, err) : make_first(m, err);
 }
 
 static void flush(struct guest *g)
@@ -216,7 +250,7 @@ static bool end_of_guest(struct monitor *m)
 	if (death == DAIS_DEATH_REBOOT && !g->config.no_reboot) {
 		guest_destroy(g);
 		m->paused = false;
-		if (!make(m, &err))
+		if (!make_again(m, &err))
 			return true;
 		death = DAIS_DEATH_MONITOR;
 		fault_set(&reason, "making it anew after a reboot: %s", err.text);

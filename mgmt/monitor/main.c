@@ -5,11 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -93,13 +95,27 @@ static void set_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* Held while this process lives: a guest has one monitor. */
+static int lock_config(const char *path, struct fault *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fault_set(err, "%s: %s", path, strerror(errno));
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	close(fd);
+	return fault_set(err, "%s: the guest has a monitor already", path);
+}
+
 static int begin(struct monitor *m, const char *path, struct fault *err)
 {
 	struct guest *g = &m->guest;
 	int ret;
 
 	gconf_init(&g->config);
-	if (gconf_read(&g->config, path, err) || gconf_check(&g->config, err))
+	if (lock_config(path, err) || gconf_read(&g->config, path, err) ||
+	    gconf_check(&g->config, err))
 		return -1;
 	ret = dais_open(&g->conn);
 	if (ret)
@@ -108,13 +124,7 @@ static int begin(struct monitor *m, const char *path, struct fault *err)
 		return fault_set(err, "no random numbers: %s", strerror(errno));
 	if (!m->adopt && guest_check(g, err))
 		return -1;
-	if (server_open(&m->server, g->config.name, err))
-		return -1;
-	if (monitor_start(m, err)) {
-		server_close(&m->server);
-		return -1;
-	}
-	return 0;
+	return monitor_start(m, err);
 }
 
 int main(int argc, char **argv)
