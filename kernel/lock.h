@@ -14,8 +14,8 @@
  *   7. run queues: attach_lock, move_lock, then one CPU's; two of them only under move_lock (kernel/sched/)
  *   8. timer lock        of one CPU (kernel/timer.c)
  *   9. log lock          (kernel/log.c)
- * Device locks of drivers/ (pci, ioapic) come between 2 and 3: they may map and
- * unmap, and deliver no interrupt while held.
+ * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap,
+ * and delivers no interrupt.
  */
 #ifndef DAIS_LOCK_H
 #define DAIS_LOCK_H

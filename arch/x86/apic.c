@@ -22,8 +22,6 @@
 #define APIC_TIMER_COUNT 0x390
 #define APIC_TIMER_DIV 0x3e0
 
-#define BASE_ENABLE (1ULL << 11)
-#define BASE_X2APIC (1ULL << 10)
 #define LVT_MASKED  (1u << 16)
 #define LVT_NMI     (4u << 8)
 #define LVT_DEADLINE (2u << 17)
@@ -62,11 +60,11 @@ void apic_reread_tpr(void)
 
 void apic_init(void)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) | BASE_ENABLE;
+	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
 	wrmsr(MSR_APIC_BASE, base);
 	if (host.x2apic)
-		wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
+		wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
 	apic_write(APIC_TPR, 0);
 	apic_write(APIC_LVT_LINT0, LVT_MASKED);

@@ -69,7 +69,8 @@ void host_probe(void)
 	probe_names();
 	host_cpuid(1, 0, r);
 	host.family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 255 : 0);
-	host.x2apic = r[2] >> 21 & 1 && !(boot->flags & BOOT_F_X2APIC_OFF);
+	host.x2apic = r[2] >> 21 & 1 && (!(boot->flags & BOOT_F_X2APIC_OFF) ||
+					 (rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD)); /* no way back from it */
 	host.tsc_deadline = r[2] >> 24 & 1;
 	host.xsave = r[2] >> 26 & 1;
 	host.pcid = r[2] >> 17 & 1;

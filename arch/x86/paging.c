@@ -236,8 +236,8 @@ void frame_scrub(hpa_t a, u32 order)
 	u64 virt = SCRUB_BASE + cpu_id() * SIZE_2M;
 
 	if (order == ORDER_4K) {
-		zero(window_open(WIN_MEM, a), PAGE_SIZE);
-		window_close(WIN_MEM);
+		zero(window_open(WIN_SCRUB, a), PAGE_SIZE);
+		window_close(WIN_SCRUB);
 		return;
 	}
 	*entry_of(virt, 1) = a.v | PTE_RW | PTE_PS;

@@ -80,7 +80,7 @@ static void start_one(struct cpu *c, void *page)
 void smp_start(void)
 {
 	const struct boot_cpu *list = hpa_to_hva(hpa(boot->cpus));
-	void *page = window_open(WIN_MEM2, hpa(boot->trampoline));
+	void *page = window_open(WIN_MEM, hpa(boot->trampoline));
 	u64 cr3 = paging_ap_cr3(boot->trampoline);
 
 	memcpy(page, trampoline_start, trampoline_end - trampoline_start);
@@ -89,7 +89,7 @@ void smp_start(void)
 		cpu_new(i, list[i].apic_id);
 	for (u32 i = 1; i < boot->cpu_count; i++)
 		start_one(cpus[i], page);
-	window_close(WIN_MEM2);
+	window_close(WIN_MEM);
 	heap_pages_free(hpa_to_hva(hpa(cr3)), 4);
 	log_info("CPUs: %u online", boot->cpu_count);
 }

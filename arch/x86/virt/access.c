@@ -8,6 +8,7 @@
 
 #include "arch/x86/virt/vcpu_x86.h"
 #include "drivers/devices.h"
+#include "kernel/log.h"
 #include "kernel/trap.h"
 
 static u64 all_ones(u32 size)
@@ -38,9 +39,16 @@ static bool in_lapic_page(struct xvcpu *x, u64 addr)
 
 static enum access access_control(bool port, u64 addr, u32 size, bool write, u64 *value)
 {
+	static u64 last, lines; /* a line a page, and not for ever; no harm in a race */
 	bool done = port ? control_port_access(addr, size, write, value) : control_mmio_access(addr, size, write, value);
 
-	if (!done && !write)
+	if (done)
+		return ACCESS_DONE;
+	if (!port && addr >> PAGE_SHIFT != last && lines++ < 100)
+		log_info("control domain: %s of %u bytes at %lx, where Dais's or a guest's memory or nothing is", write ? "write" : "read",
+			 size, addr);
+	last = port ? last : addr >> PAGE_SHIFT;
+	if (!write)
 		*value = all_ones(size);
 	return ACCESS_DONE;
 }

@@ -79,33 +79,26 @@ static bool may_map_device(u64 a, u64 size)
 	return !control_mmio_traps(a, size) && !holds_ram(a, size);
 }
 
-/* The access is tried again afterwards, on a smaller page or as a trap. */
-static bool retrap(u64 base, u64 size)
-{
-	for (u64 o = 0; o < size; o += PAGE_SIZE)
-		if (control_mmio_traps(base + o, PAGE_SIZE) && control_trap_page(base + o, true) != DAIS_OK)
-			panic("no memory to trap device page %lx again", base + o);
-	return true;
-}
-
 static bool map_device(u64 a, u32 order)
 {
 	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
 	mem_locked_t m;
 	hpa_t to;
 	u32 o = 0;
-	bool done;
+	bool mapped, done;
 
 	if (!may_map_device(base, size))
 		return false;
 	m = mem_lock(control_domain);
-	done = nested_get(control_domain, gpa(a), &to, &o, &prot);
+	done = mapped = nested_get(control_domain, gpa(a), &to, &o, &prot);
 	if (!done && (order == ORDER_4K || o >= order))
 		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
+	/* a page in it may have been trapped since the check: then the next touch tries again */
+	if (done && !mapped && control_mmio_traps(base, size)) {
+		nested_set(control_domain, gpa(base), hpa(base), order, 0);
+		nested_flush(control_domain);
+	}
 	mem_unlock(m);
-	/* a page in it may have been trapped between the check and the mapping */
-	if (done && control_mmio_traps(base, size))
-		return retrap(base, size);
 	return done;
 }
 

@@ -79,7 +79,7 @@ enum dais_dom_op {
 	DAIS_DOM_PAUSE    = 1, /* RUNNING -> PAUSED: no vCPU runs on return */
 	DAIS_DOM_UNPAUSE  = 2,
 	DAIS_DOM_KILL     = 3, /* any -> DEAD: no vCPU ever runs again; arg: enum dais_death of the caller's */
-	DAIS_DOM_SHUTDOWN = 4, /* control domain, on itself: S5 and reset may pass from now on (arg 1), or no longer (0) */
+	DAIS_DOM_SHUTDOWN = 4, /* control domain, on itself: sleep states may pass from now on (arg 1), or no longer (0) */
 	DAIS_DOM_LOG_LEVEL = 5, /* on itself: arg 0..3 */
 	DAIS_DOM_TRACE     = 6, /* on itself: arg 0 off, 1 on */
 };
