@@ -146,12 +146,12 @@ static void exit_exception(struct xvcpu *x)
 		x86_exception(x, e->vector);
 }
 
-/* The mask ends after IRET has run: one more entry with it, the next NMI at the earliest at the exit after. */
+/* The mask ends when IRET has run, which the next entry may not get to: run.c watches RIP. */
 static void exit_iret(struct xvcpu *x)
 {
 	virt->want_iret(x, false);
-	x->nmi_masked = false;
-	x->nmi_after_iret = true;
+	x->nmi_iret = true;
+	x->iret_rip = x->rip;
 }
 
 static void exit_nested_fault(struct xvcpu *x)

@@ -60,9 +60,10 @@ static void start_at(struct xvcpu *x, u8 vector)
 	x->rip = 0;
 }
 
-static void settle_init(struct xvcpu *x, u32 p)
+static void settle_init(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
+	u32 p = atomic_and(&v->pending, ~(VP_INIT | VP_SIPI));
 
 	if (p & VP_INIT) {
 		x86_reset_vcpu(x, true);
@@ -112,8 +113,11 @@ static bool stopped(struct vcpu *v)
 static bool settle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
-	u32 p = atomic_and(&v->pending, ~(VP_IRQ | VP_INIT | VP_SIPI | VP_STOP));
 
+	if (atomic_and(&v->pending, ~(VP_IRQ | VP_STOP | VP_KICK)) & VP_KICK && !v->autonomous) {
+		vcpu_exit_to_monitor(v, DAIS_EXIT_KICK);
+		return true;
+	}
 	if (v->dom->state != DAIS_DOM_RUNNING) /* read after VP_STOP was: who changes it does so before */
 		return stopped(v);
 	if (v->activity == DAIS_ACT_PARKED) {
@@ -122,14 +126,7 @@ static bool settle(struct xvcpu *x)
 		arch_vcpu_served(v);
 		v->activity = DAIS_ACT_RUNNABLE;
 	}
-	if (p & VP_KICK) {
-		atomic_and(&v->pending, ~VP_KICK);
-		if (v->autonomous)
-			return true;
-		vcpu_exit_to_monitor(v, DAIS_EXIT_KICK);
-		return true;
-	}
-	settle_init(x, p);
+	settle_init(x);
 	settle_halt(x);
 	return v->activity == DAIS_ACT_RUNNABLE ? true : rest(x);
 }
@@ -138,7 +135,7 @@ static bool settle(struct xvcpu *x)
 
 static void offer_nmi(struct xvcpu *x)
 {
-	if (!(x->v.pending & VP_NMI) || x->nmi_masked || x->shadow || x->nmi_after_iret || x->inject.type != EVENT_NONE)
+	if (!(x->v.pending & VP_NMI) || x->nmi_masked || x->shadow || x->inject.type != EVENT_NONE)
 		return;
 	atomic_and(&x->v.pending, ~VP_NMI);
 	x->inject = (struct guest_event){ .type = EVENT_NMI, .vector = VEC_NMI };
@@ -179,7 +176,8 @@ static void enter(struct xvcpu *x)
 	v->guest_tsc += rdtsc() - begin;
 	v->exits++;
 	x->exit_count[x->exit.kind]++;
-	x->nmi_after_iret = false;
+	if (x->nmi_iret && x->rip != x->iret_rip)
+		x->nmi_masked = x->nmi_iret = false;
 	if (taken)
 		lapic_accept(&x->lapic, irq);
 	x->inject = x->exit.vectoring;

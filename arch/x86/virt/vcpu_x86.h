@@ -65,7 +65,8 @@ struct xvcpu {
 	bool shadow;               /* interrupt shadow: read at exit, written at entry */
 	bool replay;               /* the exit is to be handled again: its access was served */
 	struct guest_event inject; /* to deliver at the next entry (exception or re-injection) */
-	bool nmi_masked, nmi_after_iret;
+	bool nmi_masked, nmi_iret; /* nmi_iret: the mask ends when RIP leaves iret_rip */
+	u64 iret_rip;
 	u8 sipi_vector;
 	struct served served[SERVED_MAX]; u32 served_count, served_pos;
 	struct lapic lapic;
