@@ -90,23 +90,16 @@ static int detach(struct launch *l, const struct guest_config *c)
 
 static int attach(struct launch *l, const struct guest_config *c)
 {
-	struct fault err;
-	int fd = monitor_connect(c->name);
 	enum pump_end end;
 
-	if (fd >= 0 && !monitor_ask(fd, "console", &err)) {
-		if (isatty(0))
-			fputs("Connected to the guest's console; Ctrl-] leaves it.\r\n", stderr);
-		end = console_pump(fd);
-		if (end == PUMP_DETACHED) {
-			close(fd);
-			return detach(l, c);
-		}
-		if (end == PUMP_SIGNALLED)
-			kill(l->pid, SIGTERM);
-	}
-	if (fd >= 0)
-		close(fd);
+	if (isatty(0))
+		fputs("Connected to the guest's console; Ctrl-] leaves it.\r\n", stderr);
+	end = console_pump(l->console);
+	close(l->console);
+	if (end == PUMP_DETACHED)
+		return detach(l, c);
+	if (end == PUMP_SIGNALLED)
+		kill(l->pid, SIGTERM);
 	return finish(l, c);
 }
 

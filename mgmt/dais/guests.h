@@ -23,7 +23,7 @@ void run_files_remove(const char *name);
 struct launch {
 	pid_t pid;
 	int status;		/* reading end of its reports */
-	bool tied;
+	int console;		/* the guest's, when it was started with LAUNCH_TIED */
 	unsigned int death;	/* enum dais_death, after launch_end() */
 	char reason[512];
 };

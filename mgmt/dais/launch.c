@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,17 +34,22 @@ static void find_monitor(char *path, size_t size)
 	snprintf(path, size, MONITOR);
 }
 
-static void exec_monitor(const char *config, int status, unsigned int flags)
+static void exec_monitor(const char *config, int status, int console, unsigned int flags)
 {
-	char path[PATH_MAX], fd[16];
-	const char *argv[10] = { MONITOR, "--config", config, "--status-fd", fd };
+	char path[PATH_MAX], status_fd[16], console_fd[16];
+	const char *argv[12] = { MONITOR, "--config", config, "--status-fd", status_fd };
 	unsigned int n = 5;
 	int null = open("/dev/null", O_RDWR);
 
 	find_monitor(path, sizeof(path));
-	snprintf(fd, sizeof(fd), "%d", status);
-	if (flags & LAUNCH_TIED)
+	snprintf(status_fd, sizeof(status_fd), "%d", status);
+	snprintf(console_fd, sizeof(console_fd), "%d", console);
+	if (flags & LAUNCH_TIED) {
 		argv[n++] = "--tied";
+		argv[n++] = "--console-fd";
+		argv[n++] = console_fd;
+		fcntl(console, F_SETFD, 0);
+	}
 	if (flags & LAUNCH_PAUSED)
 		argv[n++] = "--paused";
 	if (flags & LAUNCH_ADOPT)
@@ -124,25 +130,43 @@ static int wait_ready(struct launch *l, struct fault *err)
 	return describe_end(l, err);
 }
 
+static int fork_monitor(struct launch *l, const char *config_path, int status, int console,
+			unsigned int flags, struct fault *err)
+{
+	l->pid = fork();
+	if (l->pid < 0)
+		return fault_set(err, "fork: %s", strerror(errno));
+	if (!l->pid)
+		exec_monitor(config_path, status, console, flags);
+	return 0;
+}
+
+/* The console is there before the guest runs: not a byte of a short-lived one is lost. */
 int launch_start(struct launch *l, const char *config_path, unsigned int flags, struct fault *err)
 {
-	int pipe_fd[2];
+	int status[2], console[2], ret;
 
 	memset(l, 0, sizeof(*l));
-	l->tied = flags & LAUNCH_TIED;
-	if (pipe2(pipe_fd, O_CLOEXEC))
+	if (pipe2(status, O_CLOEXEC))
 		return fault_set(err, "pipe: %s", strerror(errno));
-	l->status = pipe_fd[0];
-	l->pid = fork();
-	if (l->pid < 0) {
-		close(pipe_fd[0]);
-		close(pipe_fd[1]);
-		return fault_set(err, "fork: %s", strerror(errno));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console)) {
+		ret = fault_set(err, "socketpair: %s", strerror(errno));
+		close(status[0]);
+		close(status[1]);
+		return ret;
 	}
-	if (!l->pid)
-		exec_monitor(config_path, pipe_fd[1], flags);
-	close(pipe_fd[1]);
-	return wait_ready(l, err);
+	l->status = status[0];
+	l->console = console[0];
+	ret = fork_monitor(l, config_path, status[1], console[1], flags, err);
+	close(status[1]);
+	close(console[1]);
+	if (!ret)
+		ret = wait_ready(l, err);
+	else
+		close(l->status);
+	if (ret)
+		close(l->console);
+	return ret;
 }
 
 int launch_end(struct launch *l)

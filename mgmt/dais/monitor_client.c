@@ -48,6 +48,7 @@ int monitor_connect_or_adopt(const char *name, struct fault *err)
 	if (ret)
 		return -1;
 	close(l.status);
+	close(l.console);
 	fd = monitor_connect(name);
 	return fd >= 0 ? fd : fault_set(err, "guest \"%s\": its new monitor does not answer", name);
 }

@@ -122,6 +122,8 @@ int monitor_start(struct monitor *m, struct fault *err)
 	if (m->signal_fd < 0 || g->output_timer < 0)
 		return fault_set(err, "making descriptors: %s", strerror(errno));
 	console_init(&g->console);
+	if (m->console_fd >= 0)
+		console_attach(&g->console, m->console_fd, server_peer(m->console_fd));
 	wire(g);
 	return m->adopt ? adopt(m, err) : make_first(m, err);
 }

@@ -18,10 +18,12 @@
 #include "monitor.h"
 
 static const char usage[] =
-"Usage: dais-monitor --config FILE [--status-fd N] [--tied] [--paused] [--adopt]\n"
+"Usage: dais-monitor --config FILE [--status-fd N] [--console-fd N]\n"
+"                    [--tied] [--paused] [--adopt]\n"
 "Serves one guest of Dais; started by the dais command, not by hand.\n"
 "  --config FILE   the guest file\n"
 "  --status-fd N   descriptor for reports\n"
+"  --console-fd N  socket of the console's first client\n"
 "  --tied          end the guest when the reader of the reports goes away\n"
 "  --paused        make the guest, don't start it\n"
 "  --adopt         go on with a guest whose monitor is gone\n";
@@ -47,6 +49,7 @@ static int parse(struct monitor *m, int argc, char **argv, const char **config)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "status-fd", required_argument, NULL, 's' },
+		{ "console-fd", required_argument, NULL, 'f' },
 		{ "tied", no_argument, NULL, 't' },
 		{ "paused", no_argument, NULL, 'p' },
 		{ "adopt", no_argument, NULL, 'a' },
@@ -62,6 +65,9 @@ static int parse(struct monitor *m, int argc, char **argv, const char **config)
 			break;
 		case 's':
 			m->status_fd = atoi(optarg);
+			break;
+		case 'f':
+			m->console_fd = atoi(optarg);
 			break;
 		case 't':
 			m->tied = true;
@@ -133,7 +139,7 @@ int main(int argc, char **argv)
 	const char *config = NULL;
 	struct fault err;
 
-	m.status_fd = -1;
+	m.status_fd = m.console_fd = -1;
 	if (parse(&m, argc, argv, &config)) {
 		fputs(usage, stderr);
 		return 2;

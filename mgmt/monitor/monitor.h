@@ -12,6 +12,7 @@ struct monitor {
 	struct guest guest;
 	struct server server;
 	int status_fd;		/* reports to the command, -1: none */
+	int console_fd;		/* first client of the console, -1: none */
 	int signal_fd;
 	bool tied;		/* the guest ends with the command */
 	bool paused, adopt;
