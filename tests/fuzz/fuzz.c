@@ -22,6 +22,7 @@
 
 #define DEFAULT_CALLS 1000000
 #define DEFAULT_CHECK 10000
+#define WARM_UP_CALLS 5000
 #define LEAST_PER_MILLION 1000
 #define LEAST_PERCENT 30
 #define GARBAGE 0x5a5a5a5a5a5a5a5aULL
@@ -87,7 +88,7 @@ static void set_list(struct fuzz *f, bool code)
 }
 
 /* Two pages that Linux neither swaps nor moves. */
-static void make_pages(struct fuzz *f)
+static void make_pages(void)
 {
 	FILE *c = fopen("/proc/sys/vm/compact_unevictable_allowed", "w");
 
@@ -104,8 +105,6 @@ static void make_pages(struct fuzz *f)
 	memset(list_page, 0x5a, DAIS_PAGE_SIZE);
 	code_page = (uint8_t *)list_page + DAIS_PAGE_SIZE;
 	fuzz_code_page(code_page);
-	f->list_gpa = physical(list_page);
-	f->set_list = set_list;
 }
 
 static const struct { const char *name; uint64_t what; } counters[] = {
@@ -150,16 +149,36 @@ static void initial_caps(struct fuzz *f)
 	fuzz_know(f, DAIS_CAP_POOL, DAIS_T_POOL, DAIS_R_ALL);
 }
 
+static void prepare(struct fuzz *f, uint64_t seed)
+{
+	memset(f, 0, sizeof(*f));
+	fuzz_init(f, seed);
+	f->invoke = invoke;
+	f->list_gpa = physical(list_page);
+	f->set_list = set_list;
+	initial_caps(f);
+}
+
+/* Dais's heap keeps what a domain's tables needed once: they grow here. */
+static void warm_up(struct fuzz *f, uint64_t seed)
+{
+	struct fuzz_call c;
+
+	prepare(f, ~seed);
+	for (uint64_t i = 0; i < WARM_UP_CALLS; i++)
+		fuzz_step(f, &c);
+	fuzz_clean_up(f);
+}
+
 static int run(uint64_t seed, uint64_t calls, uint64_t check)
 {
 	static struct fuzz f;
 	uint64_t before[COUNTERS], after[COUNTERS], i;
 	int bad = 0;
 
-	fuzz_init(&f, seed);
-	f.invoke = invoke;
-	make_pages(&f);
-	initial_caps(&f);
+	make_pages();
+	warm_up(&f, seed);
+	prepare(&f, seed);
 	read_counters(before);
 	printf("fuzz: seed %lu, %lu calls\n", seed, calls);
 	for (i = 1; i <= calls && !bad; i++) {

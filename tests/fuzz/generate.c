@@ -141,6 +141,9 @@ void fuzz_step(struct fuzz *f, struct fuzz_call *c)
 
 	do {
 		fuzz_zero(c, sizeof(*c));
+		plain = fuzz_recipe(f, c);
+		if (plain)
+			break;
 		c->nr = choose_call(f);
 		fuzz_fill(f, c);
 		plain = !fuzz_percent(f, MUTATE_PERCENT);

@@ -45,6 +45,8 @@ struct fuzz {
 	void (*set_list)(struct fuzz *f, bool code); /* fills it with the code page's address, or garbage */
 	uint64_t reserved_caps; /* indices below are the caller's, not ours to drop */
 	bool few_rights;
+	uint64_t recipe_domain;  /* a domain being made able to run and park */
+	uint32_t recipe_step;    /* 0: none */
 	uint64_t highest;      /* index ever seen */
 	struct fuzz_object object[FUZZ_CAPS];
 	struct fuzz_cap cap[FUZZ_CAPS];

@@ -8,6 +8,7 @@
 
 #define POOL_FRAMES 512
 #define WATCH_US 200000
+#define SLOTS_SEARCHED 1024
 #define RIGHTS_EVENT (DAIS_R_SEND | DAIS_R_TAKE | DAIS_R_COPY)
 #define RIGHTS_POOL DAIS_R_USE
 #define RIGHTS_DOMAIN (DAIS_R_MEMORY | DAIS_R_IRQ | DAIS_R_BIND)
@@ -38,15 +39,32 @@ static int give(uint64_t dom, uint64_t *made)
 	return s ? 1 : 0;
 }
 
-static int take_back(const uint64_t *made)
+static uint64_t end_domain(uint64_t dom)
 {
 	uint64_t s;
 
-	raw(DAIS_NR_dom_ctl, made[0], DAIS_DOM_KILL, DAIS_DEATH_DESTROYED, 0, NULL);
+	raw(DAIS_NR_dom_ctl, dom, DAIS_DOM_KILL, DAIS_DEATH_DESTROYED, 0, NULL);
 	do
-		s = raw(DAIS_NR_mem_reclaim, made[0], 0, 0, 0, NULL);
+		s = raw(DAIS_NR_mem_reclaim, dom, 0, 0, 0, NULL);
 	while (s == DAIS_AGAIN);
-	return want("mem_reclaim", s) || want("cap_drop", raw(DAIS_NR_cap_drop, made[1], 0, 0, 0, NULL));
+	return s;
+}
+
+/* Domains that the guest created fall to the control domain when their owner is gone. */
+static void end_orphans(void)
+{
+	for (uint64_t i = DAIS_CAP_POOL + 1; i < SLOTS_SEARCHED; i++)
+		if (raw(DAIS_NR_stat, i, DAIS_STAT_DOM_STATE, 0, 0, NULL) == DAIS_OK)
+			end_domain(i);
+}
+
+static int take_back(const uint64_t *made)
+{
+	if (want("mem_reclaim", end_domain(made[0])))
+		return 1;
+	end_orphans();
+	return want("cap_drop", raw(DAIS_NR_cap_drop, made[1], 0, 0, 0, NULL)) ||
+	       want("cap_drop", raw(DAIS_NR_cap_drop, made[2], 0, 0, 0, NULL));
 }
 
 int grant(struct dais_conn *conn, const char *guest)
@@ -70,5 +88,9 @@ int grant(struct dais_conn *conn, const char *guest)
 	}
 	printf("fuzz: %lu checks while '%s' ran, invariant %lu\n", checks, guest, broken);
 	dais_dom_close(dom);
+	while (!dais_dom_open_name(conn, guest, &dom)) { /* `dais run` takes it apart */
+		dais_dom_close(dom);
+		usleep(WATCH_US);
+	}
 	return take_back(made) || bad || broken;
 }

@@ -18,6 +18,8 @@ struct fuzz_cap *fuzz_pick(struct fuzz *f, uint32_t type, uint32_t rights);
 uint32_t fuzz_domains(const struct fuzz *f);
 
 void fuzz_fill(struct fuzz *f, struct fuzz_call *c);
+/* The next call of the recipe under way; false: there is none. */
+bool fuzz_recipe(struct fuzz *f, struct fuzz_call *c);
 void fuzz_mutate(struct fuzz *f, struct fuzz_call *c);
 void fuzz_learn(struct fuzz *f, const struct fuzz_call *c, bool plain);
 

@@ -2,6 +2,8 @@
 /* What an answer says about the objects: kept so that later calls make sense. */
 #include "internal.h"
 
+#define RECIPE_PERCENT 40
+
 static uint32_t new_object(struct fuzz *f, uint32_t type)
 {
 	uint32_t i;
@@ -98,8 +100,13 @@ static void learn_domain(struct fuzz *f, const struct fuzz_call *c)
 {
 	struct fuzz_cap *cap = add(f, c->value, DAIS_R_ALL, new_object(f, DAIS_T_DOMAIN));
 
-	if (cap)
-		f->object[cap->object].max_vcpus = c->args[1];
+	if (!cap)
+		return;
+	f->object[cap->object].max_vcpus = c->args[1];
+	if (f->list_gpa && !f->recipe_step && !f->few_rights && fuzz_percent(f, RECIPE_PERCENT)) {
+		f->recipe_domain = c->value;
+		f->recipe_step = 1;
+	}
 }
 
 static void learn_vcpu(struct fuzz *f, const struct fuzz_call *c)

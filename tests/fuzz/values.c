@@ -90,18 +90,22 @@ static uint64_t some_gpa(struct fuzz *f)
 	return fuzz_percent(f, 50) ? fuzz_below(f, 64) << 21 : fuzz_below(f, 1 << 16) << 12;
 }
 
+/* The code page, where a vCPU starts. */
+static void fill_code(struct fuzz *f, struct fuzz_call *c)
+{
+	f->set_list(f, true);
+	c->args[1] = DAIS_MEM_OWN;
+	c->args[2] = FUZZ_RESET_PAGE;
+	c->args[3] = 1;
+	c->args[4] = DAIS_MAP_RWX;
+	c->args[5] = f->list_gpa;
+}
+
 static void fill_mem_map(struct fuzz *f, struct fuzz_call *c)
 {
-	bool code = f->list_gpa && fuzz_percent(f, 40);
-
 	c->args[0] = domain_in(f, DAIS_DOM_CONFIG, DAIS_R_MEMORY);
-	if (code) {
-		f->set_list(f, true);
-		c->args[1] = DAIS_MEM_OWN;
-		c->args[2] = FUZZ_RESET_PAGE;
-		c->args[3] = 1;
-		c->args[4] = DAIS_MAP_RWX;
-		c->args[5] = f->list_gpa;
+	if (fuzz_percent(f, 20)) {
+		fill_code(f, c);
 		return;
 	}
 	c->args[1] = DAIS_MEM_POOL;
@@ -194,13 +198,18 @@ static void fill_stat(struct fuzz *f, struct fuzz_call *c)
 		c->args[1] = DAIS_STAT_POOL_FREE;
 }
 
+/* The port that the code page writes to. */
+static void fill_port(struct fuzz_call *c, uint64_t action)
+{
+	c->args[2] = FUZZ_PORT;
+	c->args[3] = 1;
+	c->args[4] = action;
+}
+
 static void fill_trap_set(struct fuzz *f, struct fuzz_call *c)
 {
-	if (fuzz_percent(f, 40)) {
-		c->args[0] = domain_in(f, DAIS_DOM_CONFIG, DAIS_R_CONTROL);
-		c->args[2] = FUZZ_PORT;
-		c->args[3] = 1;
-		c->args[4] = fuzz_percent(f, 90) ? DAIS_TRAP_EXIT : DAIS_TRAP_DENY;
+	if (fuzz_percent(f, 20)) {
+		fill_port(c, fuzz_percent(f, 80) ? DAIS_TRAP_EXIT : DAIS_TRAP_DENY);
 		return;
 	}
 	c->args[1] = fuzz_below(f, 2);
@@ -266,6 +275,35 @@ void fuzz_fill(struct fuzz *f, struct fuzz_call *c)
 	case DAIS_NR_ev_bind:     fill_ev_bind(f, c); break;
 	case DAIS_NR_ev_send:     c->args[1] = 1ULL << fuzz_below(f, 64); break;
 	}
+}
+
+enum { RECIPE_MEMORY = 1, RECIPE_TRAP, RECIPE_VCPU, RECIPE_ACTIVATE };
+
+bool fuzz_recipe(struct fuzz *f, struct fuzz_call *c)
+{
+	if (!f->recipe_step)
+		return false;
+	c->args[0] = f->recipe_domain;
+	switch (f->recipe_step++) {
+	case RECIPE_MEMORY:
+		c->nr = DAIS_NR_mem_map;
+		fill_code(f, c);
+		break;
+	case RECIPE_TRAP:
+		c->nr = DAIS_NR_trap_set;
+		fill_port(c, DAIS_TRAP_EXIT);
+		break;
+	case RECIPE_VCPU:
+		c->nr = DAIS_NR_vcpu_create;
+		c->args[2] = fuzz_percent(f, 70) ? DAIS_VCPU_AUTONOMOUS : 0;
+		break;
+	case RECIPE_ACTIVATE:
+		c->nr = DAIS_NR_dom_ctl;
+		c->args[1] = DAIS_DOM_ACTIVATE;
+		f->recipe_step = 0;
+		break;
+	}
+	return true;
 }
 
 static uint64_t strange_value(struct fuzz *f, uint64_t old)

@@ -50,6 +50,6 @@ FAULTS = {
     "stack-overrun": r"[Dd]ouble fault|#DF|[Ss]tack",
     "unowned-frame": r"[Pp]age fault|#PF",
 }
-FAULT_BACKTRACE = {"text-write": "test_fault", "data-exec": "test_fault|code", "stack-overrun": "deeper",
+FAULT_BACKTRACE = {"text-write": "test_fault", "data-exec": "boot_main", "stack-overrun": "deeper",
                    "unowned-frame": "test_fault"}
 FAULT_SECONDS = 60

@@ -34,7 +34,7 @@ runner=$!
 until_true 150 grep -q 'reboot: Restarting system' $T/again.out
 first=$(dais list | awk '$2 == "again" { print $1 }')
 until_true 60 sh -c "[ \"\$(dais list | awk '\$2 == \"again\" { print \$1 }')\" -gt '${first:-999}' ]"
-verdict "reboot in a guest makes it anew" $? "an id above $first" "$(dais list)"
+verdict "reboot in a guest makes it anew" $? "an id above $first" "$(dais list; tail -n 5 $T/again.out)"
 check "dais destroy of a running guest" dais destroy again
 wait $runner
 same "dais run of a destroyed guest ends with 4" 4 $?
@@ -57,12 +57,11 @@ check "dais trace off" dais trace off
 verdict "dais trace show has entries" $? "more than 10 lines" "$(dais trace show | head -n 5)"
 matches "dais log" '.' "$(dais log)"
 
-timeout 20 dais console made >$T/console.out 2>&1 </dev/zero &
-console=$!
+sleep 20 | timeout 20 dais console made >$T/console.out 2>&1 &
 usleep 500000
 refused 1 'made.*already|already.*attached|process' "a console attached twice is refused" dais console made
-kill $console
-wait $console 2>/dev/null
+killall sleep
+wait
 matches "the console shows what the guest prints" 'alive [0-9]+' "$(tr -d '\r' <$T/console.out)"
 check "dais destroy" dais destroy made
 same "the list is empty" "" "$(dais list | tail -n +2)"

@@ -17,6 +17,10 @@ status=$?
 sed 's/^/# /' $T/fuzz.txt
 verdict "$calls generated hypercalls, seed $seed" $status "status 0" "status $status: $(grep '^fuzz:' $T/fuzz.txt)"
 
+objects() {
+	for c in domains vcpus capabilities events pools frames_guest; do echo "$c=$(counter $c)"; done
+}
+before=$(objects)
 dais run --name few --kernel /extra/guests/fuzz.elf --memory 64M --cmdline "calls=$guest_calls seed=$seed" \
 	>$T/few.out 2>&1 </dev/null &
 runner=$!
@@ -25,6 +29,7 @@ until_true 20 state_is few running
 status=$?
 wait $runner
 verdict "a guest with few rights: invariants hold, all is given back" $status "status 0" "$(cat $T/grant.txt)"
+same "a guest with few rights: Dais's counters are as before" "$before" "$(objects)"
 matches "a guest with few rights: $guest_calls calls" '^PASS fuzz' "$(tr -d '\r' <$T/few.out)"
 tr -d '\r' <$T/few.out | sed 's/^/# /'
 linux after 1 nproc 1
