@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Guest files: what is read, what is refused and with which line, what is written. */
+/* links: mgmt/monitor/config.c mgmt/monitor/config_file.c mgmt/monitor/fault.c */
+/* libs: -lconfig */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "mgmt/monitor/config.h"
+
+static char path[] = "/tmp/dais-config-XXXXXX";
+static struct guest_config c;
+static struct fault err;
+
+static int setup(void **state)
+{
+	int fd;
+
+	(void)state;
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	gconf_init(&c);
+	err.text[0] = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	gconf_free(&c);
+	return unlink(path);
+}
+
+static int read_text(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs(text, f);
+	fclose(f);
+	return gconf_read(&c, path, &err);
+}
+
+static void assert_refused(const char *text, const char *line, const char *why)
+{
+	assert_int_equal(read_text(text), -1);
+	if (!strstr(err.text, line) || !strstr(err.text, why) || !strstr(err.text, path))
+		fail_msg("expected \"%s\" and \"%s\" in \"%s\"", line, why, err.text);
+}
+
+static void everything_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("# a guest\n"
+				   "name = \"web\"\nkernel = \"/boot/vmlinuz\"; initrd = \"/i\"\n"
+				   "cmdline = \"run=\\\"a; b # c\\\" \" \"quiet\"\n"
+				   "modules = [ \"/m one two\", \"/n\" ]\nvcpus = 4\nmemory = \"2G\"\n"
+				   "weight = 200\nautonomous = true\nreboot = false\n"), 0);
+	assert_string_equal(c.name, "web");
+	assert_string_equal(c.kernel, "/boot/vmlinuz");
+	assert_string_equal(c.initrd, "/i");
+	assert_string_equal(c.cmdline, "run=\"a; b # c\" quiet");
+	assert_int_equal(c.modules, 2);
+	assert_string_equal(c.module[0], "/m one two");
+	assert_int_equal(c.vcpus, 4);
+	assert_int_equal(c.memory, 2ULL << 30);
+	assert_int_equal(c.weight, 200);
+	assert_true(c.autonomous);
+	assert_true(c.no_reboot);
+}
+
+static void memory_may_be_a_number(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("memory = 512\n"), 0);
+	assert_int_equal(c.memory, 512ULL << 20);
+}
+
+static void mistakes_name_their_line(void **state)
+{
+	(void)state;
+	assert_refused("kernel = \"/k\"\nvcpu = 2\n", "line 2", "no such setting");
+	assert_refused("\n\nkernel = \"/k\n", "line", "syntax error");
+	assert_refused("vcpus = \"2\"\n", "line 1", "must be a number");
+	assert_refused("vcpus = -2\n", "line 1", "must be a number");
+	assert_refused("name = 5\n", "line 1", "must be a string");
+	assert_refused("\nmemory = \"2X\"\n", "line 2", "unknown unit");
+	assert_refused("memory = true\n", "line 1", "must be a size");
+	assert_refused("memory = -1\n", "line 1", "must be a size");
+	assert_refused("reboot = 1\n", "line 1", "true or false");
+	assert_refused("modules = \"/m\"\n", "line 1", "must be a list");
+	assert_refused("modules = [ 1, 2 ]\n", "line 1", "strings");
+}
+
+static void a_missing_file_is_named(void **state)
+{
+	(void)state;
+	assert_int_equal(gconf_read(&c, "/no/such/file", &err), -1);
+	assert_non_null(strstr(err.text, "/no/such/file: No such file"));
+}
+
+static void what_is_written_reads_the_same(void **state)
+{
+	struct guest_config copy;
+
+	(void)state;
+	gconf_set_string(&c.name, "web");
+	gconf_set_string(&c.kernel, "/boot/a \"b\" \\ c");
+	gconf_set_string(&c.cmdline, "run=\"x; y\"\ttab \xc3\xa4 # no comment");
+	gconf_add_module(&c, "/m with arguments", &err);
+	c.vcpus = 512;
+	c.memory = 3ULL << 40;
+	c.no_reboot = true;
+	assert_int_equal(gconf_write(&c, path, &err), 0);
+	gconf_init(&copy);
+	assert_int_equal(gconf_read(&copy, path, &err), 0);
+	assert_string_equal(copy.kernel, c.kernel);
+	assert_string_equal(copy.cmdline, c.cmdline);
+	assert_null(copy.initrd);
+	assert_int_equal(copy.modules, 1);
+	assert_string_equal(copy.module[0], c.module[0]);
+	assert_int_equal(copy.vcpus, 512);
+	assert_int_equal(copy.memory, c.memory);
+	assert_int_equal(copy.weight, 0);
+	assert_true(copy.no_reboot);
+	assert_false(copy.autonomous);
+	gconf_free(&copy);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(everything_is_read), TEST(memory_may_be_a_number), TEST(mistakes_name_their_line),
+		TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
