@@ -204,14 +204,19 @@ void dais_device_down(void)
 	misc_deregister(&dais_misc);
 }
 
-/* Until this is said Dais keeps the machine up whatever the control domain writes
- * to its power management ports: autonomous guests survive its crash. */
-static int going_down(struct notifier_block *nb, unsigned long action, void *data)
+/* While it is not allowed Dais keeps the machine up whatever the control domain
+ * writes to its power management ports: autonomous guests survive its crash. */
+static void allow_power_off(bool allow)
 {
 	struct hc_ret ret;
 
-	if (hc(dom_ctl, &ret, .dom = DAIS_CAP_SELF, .op = DAIS_DOM_SHUTDOWN, .arg = 1))
+	if (hc(dom_ctl, &ret, .dom = DAIS_CAP_SELF, .op = DAIS_DOM_SHUTDOWN, .arg = allow))
 		pr_err("Dais refuses to let the machine go down\n");
+}
+
+static int going_down(struct notifier_block *nb, unsigned long action, void *data)
+{
+	allow_power_off(true);
 	return NOTIFY_DONE;
 }
 
@@ -290,6 +295,7 @@ static int __init dais_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto pci;
+	allow_power_off(false);
 	return 0;
 
 pci:
@@ -303,6 +309,7 @@ unmap:
 
 static void __exit dais_exit(void)
 {
+	allow_power_off(true); /* no domain is left, and nobody would say it later */
 	unregister_reboot_notifier(&reboot_notifier);
 	dais_pci_unregister();
 	domains_exit();
