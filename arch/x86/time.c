@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Time is the TSC; its frequency comes from CPUID 15h where that is complete, else from the ACPI PM timer or the HPET. */
+/* Time is the TSC; its frequency comes from CPUID 15h where that is complete, else from the ACPI PM timer. */
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
 #include "kernel/log.h"
 
 #define PM_HZ 3579545ULL
-#define HPET_PERIOD_FS 1000000000000000ULL
 
 u64 time_now(void)
 {
@@ -47,31 +46,13 @@ static u64 hz_by_pm_timer(void)
 	return (rdtsc() - begin) * PM_HZ / ticks;
 }
 
-static u64 hz_by_hpet(void)
-{
-	volatile u32 *h = window_open_device(WIN_DEVICE, hpa(boot->hpet_base));
-	u64 hz = HPET_PERIOD_FS / h[1], begin; /* general capabilities, upper half: period in fs */
-	u32 first, ticks = 0;
-
-	h[4] |= 1; /* general configuration: counter on */
-	first = h[60];
-	begin = rdtsc();
-	while (ticks < hz / 100)
-		ticks = h[60] - first;
-	hz = (rdtsc() - begin) * hz / ticks;
-	window_close(WIN_DEVICE);
-	return hz;
-}
-
 void time_init(void)
 {
 	host.tsc_hz = hz_by_cpuid();
 	if (!host.tsc_hz && boot->pm_timer_port)
 		host.tsc_hz = hz_by_pm_timer();
-	if (!host.tsc_hz && boot->hpet_base)
-		host.tsc_hz = hz_by_hpet();
 	if (!host.tsc_hz)
-		panic("no clock to measure the TSC with: neither CPUID 15h, ACPI PM timer nor HPET");
+		panic("no clock to measure the TSC with: neither CPUID 15h nor an ACPI PM timer");
 	log_info("TSC: %lu.%03lu MHz%s", host.tsc_hz / 1000000, host.tsc_hz / 1000 % 1000,
 		 host.invariant_tsc ? ", invariant" : "");
 }

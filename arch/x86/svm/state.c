@@ -28,12 +28,8 @@ void svm_read_sregs(struct xvcpu *x, struct dais_sregs *s)
 {
 	const struct vmcb *b = svm_vcpu(x)->vmcb;
 
-	read_seg(&s->es, &b->es);
-	read_seg(&s->cs, &b->cs);
-	read_seg(&s->ss, &b->ss);
-	read_seg(&s->ds, &b->ds);
-	read_seg(&s->fs, &b->fs);
-	read_seg(&s->gs, &b->gs);
+	for (u32 i = 0; i < 6; i++)
+		read_seg(&s->es + i, &b->es + i); /* both in the order ES CS SS DS FS GS */
 	read_seg(&s->ldtr, &b->ldtr);
 	read_seg(&s->tr, &b->tr);
 	s->ss.attr = (s->ss.attr & ~0x60) | b->cpl << 5; /* CPL is a field of its own: APM vol. 2 §15.5.1 */
@@ -52,12 +48,8 @@ void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 {
 	struct vmcb *b = svm_vcpu(x)->vmcb;
 
-	write_seg(&b->es, &s->es);
-	write_seg(&b->cs, &s->cs);
-	write_seg(&b->ss, &s->ss);
-	write_seg(&b->ds, &s->ds);
-	write_seg(&b->fs, &s->fs);
-	write_seg(&b->gs, &s->gs);
+	for (u32 i = 0; i < 6; i++)
+		write_seg(&b->es + i, &s->es + i);
 	write_seg(&b->ldtr, &s->ldtr);
 	write_seg(&b->tr, &s->tr);
 	b->cpl = s->ss.attr >> 5 & 3;
