@@ -95,7 +95,8 @@ static int pass(struct guest_options *o, const struct command *c, int argc, char
 			return stop(fail_usage(c, "unknown option \"%s\"", argv[optind - 1]));
 		if (config_only != (opt == OPT_CONFIG))
 			continue;
-		ret = config_only ? gconf_read(&o->config, optarg, &err) : take(o, opt, optarg, &err);
+		ret = config_only ? gconf_read(&o->config, optarg, &err) :
+				    take(o, opt, optarg, &err);
 		if (ret)
 			return stop(config_only ? fail("%s", err.text) : fail_usage(c, "%s", err.text));
 	}

@@ -134,13 +134,15 @@ static void write_at(const struct guest_memory *mem, uint64_t gpa, const void *d
 static void write_reset_code(const struct guest_memory *mem)
 {
 	static const uint8_t code[] = {
-		0xba, POWER_RESET & 0xff, POWER_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb, 0xfd
+		0xba, POWER_RESET & 0xff, POWER_RESET >> 8, 0xb0, RESET_VALUE, 0xee, 0xf4, 0xeb,
+		0xfd
 	};
 
 	write_at(mem, RESET_VECTOR_GPA, code, sizeof(code));
 }
 
-struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memory *mem, uint64_t rsdp)
+struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memory *mem,
+			  uint64_t rsdp)
 {
 	unsigned int i;
 

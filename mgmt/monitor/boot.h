@@ -69,7 +69,8 @@ int boot_make_plan(struct boot_plan *plan, const struct file *kernel, const char
 		   const struct guest_memory *mem, struct fault *err);
 
 /* Writes all of it; [0, plan->end) must be there, zeroed. rsdp: address of the ACPI tables. */
-struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memory *mem, uint64_t rsdp);
+struct boot_cpu boot_load(const struct boot_plan *plan, const struct guest_memory *mem,
+			  uint64_t rsdp);
 
 /* The formats' own start information; return the vCPU's registers. */
 struct boot_cpu linux_write(const struct boot_plan *plan, const struct guest_memory *mem,

@@ -84,7 +84,7 @@ int linux_plan(struct boot_plan *plan, uint64_t ram_end, struct fault *err)
 		return -1;
 	plan->kind = BOOT_LINUX;
 	plan->entry = s.gpa + ENTRY_64;
-	/* Above initrd_addr_max only a kernel that says so can find it (XLF_CAN_BE_LOADED_ABOVE_4G). */
+	/* Above initrd_addr_max only a kernel with XLF_CAN_BE_LOADED_ABOVE_4G can find it. */
 	if (!(h.xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G) && h.initrd_addr_max < INITRD_LIMIT)
 		plan->module_limit = (uint64_t)h.initrd_addr_max + 1;
 	return 0;

@@ -107,7 +107,8 @@ static void rotate_log(struct console *c)
 static void flush_log(struct console *c)
 {
 	while (c->log >= 0 && c->logged != c->head) {
-		ssize_t n = write(c->log, c->out + c->logged % CONSOLE_BACKLOG, piece(c, c->logged));
+		ssize_t n = write(c->log, c->out + c->logged % CONSOLE_BACKLOG,
+				  piece(c, c->logged));
 
 		if (n <= 0) {
 			close(c->log); /* a full disk must not stop the guest */

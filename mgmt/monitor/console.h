@@ -21,7 +21,7 @@ struct console {
 	int log;
 	long log_size;
 	char *log_path;
-	uint64_t head, sent, logged;	/* counts of bytes ever: printed, sent to clients, logged */
+	uint64_t head, sent, logged;	/* bytes ever printed, sent to clients, logged */
 	uint64_t in_head, in_tail;
 	uint8_t out[CONSOLE_BACKLOG];
 	uint8_t in[CONSOLE_INPUT];

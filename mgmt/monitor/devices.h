@@ -9,7 +9,7 @@
 #include "ioapic.h"
 #include "uart.h"
 
-#define DEVICES_MAGIC 0x31737665644d4944ULL	/* names the layout below: change both together */
+#define DEVICES_MAGIC 0x31737665644d4944ULL	/* names the layout below */
 
 /* Lies in the domain's monitor page: another monitor can go on with it. */
 struct device_state {

@@ -121,7 +121,8 @@ static int make_domain(struct guest *g, struct fault *err)
 	return 0;
 }
 
-static int map_range(struct guest *g, uint64_t gpa, uint64_t size, uint64_t *done, struct fault *err)
+static int map_range(struct guest *g, uint64_t gpa, uint64_t size, uint64_t *done,
+		     struct fault *err)
 {
 	uint64_t end = gpa + size;
 

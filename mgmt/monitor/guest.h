@@ -35,7 +35,8 @@ struct guest {
 	struct console console;
 	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
 	int output_timer;	/* armed while the console has something to flush */
-	void (*progress)(void *ctx, uint64_t done, uint64_t all);	/* bytes of memory prepared */
+	/* Called with the bytes of memory prepared so far. */
+	void (*progress)(void *ctx, uint64_t done, uint64_t all);
 	void *progress_ctx;
 };
 

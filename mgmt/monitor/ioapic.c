@@ -119,7 +119,7 @@ static void write_entry(struct ioapic *io, unsigned int pin, uint32_t value,
 	}
 	*e = keep | (set & RTE_WRITABLE);
 	if (!(*e & RTE_LEVEL))
-		*e &= ~RTE_REMOTE_IRR; /* Linux ends a stuck interrupt by switching to edge and back */
+		*e &= ~RTE_REMOTE_IRR; /* so Linux ends a stuck interrupt */
 	serve_level(io, pin, out);
 }
 

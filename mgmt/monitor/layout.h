@@ -14,7 +14,7 @@
 
 /* The first MiB: RAM up to LOW_RAM_END, ACPI tables from ACPI_BASE. */
 #define GDT_GPA			0x0500ULL
-#define START_INFO_GPA		0x6000ULL	/* hvm_start_info or multiboot_info and lists */
+#define START_INFO_GPA		0x6000ULL	/* hvm_start_info or multiboot_info */
 #define START_INFO_SIZE		0x1000ULL
 #define ZERO_PAGE_GPA		0x7000ULL	/* Linux's boot_params */
 #define BOOT_STACK_GPA		0x8ff0ULL
@@ -43,7 +43,7 @@
 #define POWER_SLEEP_CONTROL	0x600
 #define POWER_SLEEP_STATUS	0x601
 #define POWER_RESET		0x602
-#define POWER_EVENTS		0x604	/* read: pending events of the Generic Event Device, cleared by it */
+#define POWER_EVENTS		0x604	/* pending events of the Generic Event Device; reading clears */
 #define POWER_GSI		9
 #define RESET_VALUE		0x01
 #define SLEEP_ENABLE		0x20

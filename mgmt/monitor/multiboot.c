@@ -12,7 +12,7 @@
 #define ADDRESS_SIZE	32	/* with the address fields */
 
 #define WANT_ADDRESSES	(1U << 16)
-#define WANT_UNKNOWN	0xfff8U	/* mandatory features, bits 0-2 apart: page alignment, memory, video */
+#define WANT_UNKNOWN	0xfff8U	/* mandatory features but page alignment, memory, video */
 
 #define INFO_MEMORY	(1U << 0)
 #define INFO_CMDLINE	(1U << 2)
@@ -32,7 +32,11 @@ struct info {
 };
 
 struct info_module { uint32_t start, end, string, reserved; };
-struct info_range { uint32_t size; uint64_t address, length; uint32_t type; } __attribute__((packed));
+struct info_range {
+	uint32_t size;
+	uint64_t address, length;
+	uint32_t type;
+} __attribute__((packed));
 
 struct info_page {
 	struct info info;

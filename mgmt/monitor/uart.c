@@ -52,7 +52,7 @@ static uint8_t pending(const struct uart *u)
 	if ((u->ier & IER_LINE) && u->overrun)
 		return IIR_LINE;
 	if ((u->ier & IER_RX) && u->rx_count > 0)
-		return IIR_RX; /* at any level: below the trigger the time-out would follow at once */
+		return IIR_RX; /* below the trigger level too: the time-out would follow at once */
 	if ((u->ier & IER_THRE) && u->thri)
 		return IIR_THRE;
 	if ((u->ier & IER_MODEM) && u->msr_delta)

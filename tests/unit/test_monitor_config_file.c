@@ -139,8 +139,8 @@ static void what_is_written_reads_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(everything_is_read), TEST(memory_may_be_a_number), TEST(mistakes_name_their_line),
-		TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
+		TEST(everything_is_read), TEST(memory_may_be_a_number),
+		TEST(mistakes_name_their_line), TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

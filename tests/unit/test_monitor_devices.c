@@ -231,7 +231,8 @@ static void survives_anything(void **state)
 			devices_port_write(&d, x, 1 << (x >> 60 & 1), x >> 16);
 			break;
 		case 1:
-			devices_memory_write(&d, IOAPIC_GPA + (x & 0x13f), 1 << (x >> 60 & 3), x >> 9);
+			devices_memory_write(&d, IOAPIC_GPA + (x & 0x13f), 1 << (x >> 60 & 3),
+					     x >> 9);
 			break;
 		case 2:
 			devices_memory_read(&d, IOAPIC_GPA + (x & 0x1fff), 1 << (x >> 60 & 3));
