@@ -26,7 +26,8 @@ static status_t may_drop(struct object *o)
 		return DAIS_OK;
 	if (o->type == DAIS_T_DOMAIN)
 		return DAIS_BUSY;
-	return o->type == DAIS_T_POOL ? pool_destroy(container_of(o, struct pool, obj)) : DAIS_OK;
+	/* Two references are its capabilities' and ours, more mean that it is in use. */
+	return o->type == DAIS_T_POOL && atomic_load(&o->refs) > 2 ? DAIS_BUSY : DAIS_OK;
 }
 
 status_t call_cap_drop(struct call *c)

@@ -46,7 +46,7 @@ status_t call_mem_split(struct call *c)
 		return s;
 	s = cap_insert(&c->dom->caps, &p->obj, DAIS_R_ALL, &c->out[0]);
 	if (s != DAIS_OK)
-		pool_collect(p);
+		object_put(&p->obj);
 	return s;
 }
 

@@ -80,7 +80,6 @@ static status_t new_domain(struct pool *pool, u32 max_vcpus, u32 caps, struct do
 		goto fail_vcpus;
 	object_init(&d->obj, DAIS_T_DOMAIN, domain_free);
 	object_get(&pool->obj);
-	pool_attach(pool);
 	d->pool = pool;
 	d->max_vcpus = max_vcpus;
 	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
@@ -103,8 +102,6 @@ static void end_domain(struct domain *d)
 {
 	slots[d->slot] = NULL;
 	cap_table_free(&d->caps);
-	pool_detach(d->pool);
-	pool_collect(d->pool);
 	object_put(&d->pool->obj);
 	object_put(&d->obj);
 }
@@ -336,7 +333,7 @@ void object_orphaned(mgmt_t m, struct object *o)
 	if (o->type == DAIS_T_EVENT)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
-		pool_collect(container_of(o, struct pool, obj));
+		object_put(o);
 	else if (o->type == DAIS_T_DOMAIN &&
 		 cap_insert(&control_domain->caps, o, DAIS_R_ALL, &index) != DAIS_OK)
 		log_warn("domain %u has no owner any more",

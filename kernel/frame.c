@@ -1,17 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "kernel/frame_db.h"
+/*
+ * The frame database: for each GiB with RAM, an array of 512 blocks of 2 MiB. A
+ * block is whole (one entry holds for its 512 frames) or split (a table of 512
+ * entries). It becomes whole again when all its frames are free, or all are the
+ * control domain's and unshared.
+ */
+#include "boot/boot_info.h"
+#include "kernel/atomic.h"
+#include "kernel/frame.h"
+#include "kernel/heap.h"
+#include "kernel/lock.h"
+#include "kernel/log.h"
+#include "kernel/string.h"
 
-struct frame_db frame_db;
+#define BLOCK_FRAMES 512u
+#define GROUP_BLOCKS (SIZE_1G / SIZE_2M)
+#define TABLE_SIZE   (BLOCK_FRAMES * sizeof(struct frame))
+#define MAX_SHARES   ((1u << 18) - 1)
 
-struct block *block_of(u64 number)
+struct block {
+	struct frame *table; /* NULL: whole */
+	struct frame e;      /* whole: the entry; split: what all frames must be for it to merge */
+	u16 same;            /* split: how many frames are so */
+	bool fixed;          /* its table lies in the store: it never merges */
+};
+
+_Static_assert(sizeof(struct frame) == 4 && sizeof(struct block) == 16, "a terabyte costs 8 MiB");
+_Static_assert(MAX_DOMAINS <= 1 << 10, "owner fits");
+
+static struct {
+	spinlock_t lock;
+	struct block **group;   /* by GiB; NULL without RAM */
+	u64 groups;
+	u64 whole_free;         /* blocks */
+	u64 whole_at, split_at; /* where the search for a free one goes on: addresses */
+	struct frame_counts count;
+	u64 pool_frames;        /* free at boot */
+	struct pool root;
+	u64 pools;
+} db;
+
+static const struct frame entry_free = { .state = FRAME_FREE };
+static const struct frame entry_plain = { .state = FRAME_OWNED };
+
+static struct block *block_of(hpa_t a)
 {
-	for (u32 i = 0; i < frame_db.ranges; i++)
-		if (number - frame_db.range[i].first < frame_db.range[i].count)
-			return &frame_db.range[i].block[number - frame_db.range[i].first];
-	return NULL;
+	u64 g = a.v / SIZE_1G;
+
+	return g < db.groups && db.group[g] ? &db.group[g][a.v / SIZE_2M % GROUP_BLOCKS] : NULL;
 }
 
-void tally(struct frame_counts *c, entry_t e, u64 n)
+static struct frame *entry_of(struct block *b, hpa_t a)
+{
+	return b->table ? &b->table[(a.v >> PAGE_SHIFT) % BLOCK_FRAMES] : &b->e;
+}
+
+/* Adds n frames of this kind to the counts. */
+static void tally(struct frame_counts *c, struct frame e, u64 n)
 {
 	if (e.state == FRAME_NONE || e.firmware)
 		return;
@@ -26,132 +71,241 @@ void tally(struct frame_counts *c, entry_t e, u64 n)
 		c->control += n;
 }
 
-void split_with(struct block *b, entry_t *table)
+static void split_with(struct block *b, struct frame *table)
 {
-	entry_t e = entry_of(b);
-	bool free = e.raw == entry_free.raw, plain = e.raw == entry_plain.raw;
+	struct frame e = b->e;
 
 	for (u32 i = 0; i < BLOCK_FRAMES; i++)
 		table[i] = e;
-	*b = (struct block){ .is_split = 1, .free = free * BLOCK_FRAMES,
-			     .plain = plain * BLOCK_FRAMES,
-			     .at = (s64)(intptr_t)table >> TABLE_SHIFT };
-	frame_db.whole_free -= free;
-	frame_db.split_free += free * BLOCK_FRAMES;
+	db.whole_free -= e.raw == entry_free.raw;
+	b->table = table;
+	b->e = e.raw == entry_plain.raw ? entry_plain : entry_free;
+	b->same = e.raw == b->e.raw ? BLOCK_FRAMES : 0;
 }
 
-void set_block(struct block *b, entry_t e)
+/* Sets 2^order frames. Returns a table that is needed no more: for heap_free once unlocked. */
+static struct frame *set(hpa_t a, u32 order, struct frame e)
 {
-	entry_t old = entry_of(b);
+	struct block *b = block_of(a);
+	struct frame *f = entry_of(b, a), *table = b->table;
 
-	CHECK(!b->is_split);
-	tally(&frame_db.count, old, -(u64)BLOCK_FRAMES);
-	tally(&frame_db.count, e, BLOCK_FRAMES);
-	frame_db.whole_free += (e.raw == entry_free.raw) - (u64)(old.raw == entry_free.raw);
-	*b = whole_block(e);
-}
-
-entry_t *set_frame(struct block *b, u32 i, entry_t e)
-{
-	entry_t *table = table_of(b), old;
-
-	CHECK(b->is_split);
-	old = table[i];
-	tally(&frame_db.count, old, -1ULL);
-	tally(&frame_db.count, e, 1);
-	b->free += (e.raw == entry_free.raw) - (old.raw == entry_free.raw);
-	b->plain += (e.raw == entry_plain.raw) - (old.raw == entry_plain.raw);
-	frame_db.split_free += (e.raw == entry_free.raw) - (u64)(old.raw == entry_free.raw);
-	table[i] = e;
-	if (b->free != BLOCK_FRAMES && b->plain != BLOCK_FRAMES)
+	CHECK(table || order == ORDER_2M);
+	tally(&db.count, e, 1ULL << order);
+	if (!table) {
+		tally(&db.count, *f, -(1ULL << order));
+		db.whole_free += (e.raw == entry_free.raw) - (u64)(f->raw == entry_free.raw);
+		*f = e;
 		return NULL;
-	if (b->free == BLOCK_FRAMES) {
-		frame_db.split_free -= BLOCK_FRAMES;
-		frame_db.whole_free++;
 	}
-	*b = whole_block(e);
+	for (u64 i = 0; i < 1ULL << order; i++, f++) {
+		tally(&db.count, *f, -1ULL);
+		b->same += (e.raw == b->e.raw) - (f->raw == b->e.raw);
+		*f = e;
+	}
+	if (b->same < BLOCK_FRAMES || b->fixed)
+		return NULL;
+	b->table = NULL;
+	db.whole_free += b->e.raw == entry_free.raw;
 	return table;
 }
 
-static void drop_table(entry_t *table)
+/* --- at boot --- */
+
+struct layout { u64 groups, filled; };
+
+/* What the ranges need; with `b`, gives each group its blocks. */
+static struct layout lay_out(const struct boot_mem *mem, u32 count, struct block *b)
 {
-	if ((char *)table < frame_db.store || (char *)table >= frame_db.store_end)
-		heap_free(table, TABLE_SIZE);
+	struct layout l = { 0, 0 };
+
+	for (u32 i = 0; i < count; i++) {
+		u64 end = mem[i].base + mem[i].pages * PAGE_SIZE;
+
+		l.groups = MAX(mem[i].base / SIZE_1G, l.groups);
+		for (; l.groups * SIZE_1G < end; l.groups++, l.filled++)
+			if (b)
+				db.group[l.groups] = b + l.filled * GROUP_BLOCKS;
+	}
+	return l;
+}
+
+u64 frames_cost(const struct boot_mem *mem, u32 count)
+{
+	struct layout l = lay_out(mem, count, NULL);
+
+	/* Both ends of each range may need a table. */
+	return ALIGN_UP(l.groups * sizeof(struct block *) + 2 * count * TABLE_SIZE +
+			l.filled * GROUP_BLOCKS * sizeof(struct block), PAGE_SIZE);
+}
+
+/* Enters one range; takes tables for its ragged ends from *tables. */
+static void enter(const struct boot_mem *m, struct frame **tables)
+{
+	static const struct frame kinds[] = {
+		[BOOT_MEM_CONTROL] = { .state = FRAME_OWNED },
+		[BOOT_MEM_FIRMWARE] = { .state = FRAME_OWNED, .firmware = 1 },
+		[BOOT_MEM_DAIS] = { .state = FRAME_DAIS },
+		[BOOT_MEM_POOL] = { .state = FRAME_FREE },
+	};
+	u64 a = m->base, end = m->base + m->pages * PAGE_SIZE;
+
+	for (u32 order; a < end; a += PAGE_SIZE << order) {
+		struct block *b = block_of(hpa(a));
+
+		order = a % SIZE_2M == 0 && end - a >= SIZE_2M ? ORDER_2M : ORDER_4K;
+		if (order == ORDER_4K && !b->table) {
+			split_with(b, *tables);
+			b->fixed = true;
+			*tables += BLOCK_FRAMES;
+		}
+		set(hpa(a), order, kinds[m->kind]);
+	}
+}
+
+void frames_init(const struct boot_mem *mem, u32 count, void *store)
+{
+	struct layout l = lay_out(mem, count, NULL);
+	struct block *blocks = (struct block *)((struct block **)store + l.groups);
+	struct frame *tables = (struct frame *)(blocks + l.filled * GROUP_BLOCKS);
+
+	memset(&db, 0, sizeof(db));
+	db.group = store;
+	db.groups = l.groups;
+	lay_out(mem, count, blocks);
+	for (u32 i = 0; i < count; i++)
+		enter(&mem[i], &tables);
+	object_init(&db.root.obj, DAIS_T_POOL, NULL);
+	db.root.limit = db.pool_frames = db.count.free;
+	db.pools = 1;
+}
+
+/* --- pools --- */
+
+struct pool *pool_root(void)
+{
+	return &db.root;
+}
+
+/* Not by object_put of the parent: a long chain would use up the stack. */
+static void pool_free(struct object *o)
+{
+	struct pool *p = container_of(o, struct pool, obj), *parent;
+
+	do {
+		CHECK(!p->used);
+		parent = p->parent;
+		spin_lock(&db.lock);
+		parent->limit += p->limit;
+		db.pools--;
+		spin_unlock(&db.lock);
+		heap_free(p, sizeof(*p));
+		p = parent;
+	} while (!atomic_sub(&p->obj.refs, 1));
+}
+
+status_t pool_split(struct pool *p, u64 frames, struct pool **out)
+{
+	struct pool *new;
+	bool fits;
+
+	if (!frames)
+		return DAIS_BAD_ARG;
+	new = heap_alloc(sizeof(*new));
+	if (!new)
+		return DAIS_NO_MEMORY;
+	object_init(&new->obj, DAIS_T_POOL, pool_free);
+	spin_lock(&db.lock);
+	fits = p->limit - p->used >= frames;
+	if (fits) {
+		p->limit -= frames;
+		db.pools++;
+	}
+	spin_unlock(&db.lock);
+	if (!fits) {
+		heap_free(new, sizeof(*new));
+		return DAIS_NO_MEMORY;
+	}
+	object_get(&p->obj);
+	new->limit = frames;
+	new->parent = p;
+	*out = new;
+	return DAIS_OK;
+}
+
+u64 pool_free_frames(struct pool *p)
+{
+	u64 n;
+
+	spin_lock(&db.lock);
+	n = p->limit - p->used;
+	spin_unlock(&db.lock);
+	return n;
+}
+
+u64 pool_count(void)
+{
+	return db.pools;
 }
 
 /* --- allocation --- */
 
-/* The next block with free frames of its kind; the caller knows that there is one. */
-static u64 seek(struct cursor *c, bool split)
+/* The next block with free frames, split or whole; the caller knows that there is one. */
+static struct block *seek(u64 *at, bool split)
 {
 	for (;;) {
-		const struct range *r = &frame_db.range[c->range];
+		struct block *b = block_of(hpa(*at));
 
-		for (; c->block < r->count; c->block++) {
-			const struct block *b = &r->block[c->block];
-
-			if (split ? b->is_split && b->free
-				  : !b->is_split && entry_of(b).raw == entry_free.raw)
-				return r->first + c->block;
-		}
-		c->block = 0;
-		c->range = (c->range + 1) % frame_db.ranges;
+		if (b && !b->table == !split && b->e.raw == entry_free.raw && (!split || b->same))
+			return b;
+		*at = b ? *at + SIZE_2M : ALIGN_DOWN(*at, SIZE_1G) + SIZE_1G;
+		if (*at >= db.groups * SIZE_1G)
+			*at = 0;
 	}
 }
 
-/* *table: NULL, or one for a split; NULL again when it was used. False: a table is missing. */
-static bool take_frame(entry_t e, entry_t **table, hpa_t *out)
+/* *table: NULL, or one for a split; NULL again when it was used. AGAIN: a table is missing. */
+static status_t alloc_locked(struct pool *p, u32 order, struct frame e, struct frame **table,
+			     hpa_t *out)
 {
-	u64 number;
-	u32 i = 0;
+	u64 n = 1ULL << order;
+	struct frame *f;
 
-	if (!frame_db.split_free) {
-		if (!*table)
-			return false;
-		split_with(block_of(seek(&frame_db.whole_at, false)), *table);
-		frame_db.split_at = frame_db.whole_at;
-		*table = NULL;
-	}
-	number = seek(&frame_db.split_at, true);
-	while (table_of(block_of(number))[i].raw != entry_free.raw)
-		i++;
-	CHECK(!set_frame(block_of(number), i, e));
-	*out = hpa(number << BLOCK_SHIFT | (u64)i << PAGE_SHIFT);
-	return true;
-}
-
-static status_t alloc_locked(struct pool *p, u32 order, entry_t e, entry_t **table, hpa_t *out)
-{
-	u64 n = 1ULL << order, number;
-
-	if (p->limit - p->used < n)
-		return DAIS_NO_MEMORY;
-	if (!frame_db.whole_free && (order == ORDER_2M || !frame_db.split_free))
+	/* The pools' budgets together are what is free. */
+	if (p->limit - p->used < n || (order == ORDER_2M && !db.whole_free))
 		return DAIS_NO_MEMORY;
 	if (order == ORDER_2M) {
-		number = seek(&frame_db.whole_at, false);
-		set_block(block_of(number), e);
-		*out = hpa(number << BLOCK_SHIFT);
-	} else if (!take_frame(e, table, out)) {
-		return DAIS_AGAIN;
+		seek(&db.whole_at, false);
+		*out = hpa(db.whole_at);
+	} else {
+		if (db.count.free == db.whole_free * BLOCK_FRAMES) {
+			if (!*table)
+				return DAIS_AGAIN;
+			split_with(seek(&db.whole_at, false), *table);
+			*table = NULL;
+			db.split_at = db.whole_at;
+		}
+		f = seek(&db.split_at, true)->table;
+		*out = hpa(db.split_at);
+		for (; f->raw != entry_free.raw; f++)
+			out->v += PAGE_SIZE;
 	}
+	CHECK(!set(*out, order, e));
 	p->used += n;
-	frame_db.allocated += n;
 	return DAIS_OK;
 }
 
 status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 {
-	entry_t e = { .state = FRAME_DAIS }, *table = NULL;
+	struct frame e = { .state = FRAME_DAIS }, *table = NULL;
 	status_t s;
 
 	CHECK(order == ORDER_4K || order == ORDER_2M);
 	if (owner != FRAME_FOR_DAIS)
-		e = (entry_t){ .state = FRAME_OWNED, .owner = owner };
+		e = (struct frame){ .state = FRAME_OWNED, .owner = owner };
 	for (;;) {
-		spin_lock(&frame_db.lock);
+		spin_lock(&db.lock);
 		s = alloc_locked(p, order, e, &table, out);
-		spin_unlock(&frame_db.lock);
+		spin_unlock(&db.lock);
 		if (s != DAIS_AGAIN)
 			break;
 		/* Unlocked: the heap may come back here for 2 MiB. */
@@ -159,104 +313,90 @@ status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 		if (!table)
 			return DAIS_NO_MEMORY;
 	}
-	if (table)
-		heap_free(table, TABLE_SIZE);
+	heap_free(table, TABLE_SIZE);
 	return s;
-}
-
-static void check_freeable(entry_t e)
-{
-	CHECK(e.state == FRAME_OWNED || e.state == FRAME_DAIS);
-	CHECK(!e.viewed && !e.shares && !e.firmware);
 }
 
 void frame_free(struct pool *p, hpa_t a, u32 order)
 {
-	struct block *b = block_of(a.v >> BLOCK_SHIFT);
-	u32 i = (a.v >> PAGE_SHIFT) % BLOCK_FRAMES, n = 1u << order;
-	entry_t *spare = NULL;
+	struct block *b = block_of(a);
+	u64 n = 1ULL << order;
+	struct frame *f, *spare;
 
-	CHECK(b && !(i % n));
-	spin_lock(&frame_db.lock);
+	CHECK(b && !(a.v % (PAGE_SIZE << order)));
+	spin_lock(&db.lock);
 	CHECK(p->used >= n);
-	if (n == BLOCK_FRAMES && !b->is_split) {
-		check_freeable(entry_of(b));
-		set_block(b, entry_free);
-	} else {
-		for (u32 end = i + n; i < end; i++) {
-			check_freeable(entry_get(b, hpa((u64)i << PAGE_SHIFT)));
-			spare = set_frame(b, i, entry_free);
-		}
+	f = entry_of(b, a);
+	for (u64 i = 0; i < (b->table ? n : 1); i++) {
+		CHECK(f[i].state == FRAME_OWNED || f[i].state == FRAME_DAIS);
+		CHECK(!f[i].viewed && !f[i].shares && !f[i].firmware);
 	}
+	spare = set(a, order, entry_free);
 	p->used -= n;
-	frame_db.allocated -= n;
-	spin_unlock(&frame_db.lock);
-	if (spare)
-		drop_table(spare);
+	spin_unlock(&db.lock);
+	heap_free(spare, TABLE_SIZE);
 }
 
 /* --- single frames --- */
 
+static struct frame get_locked(hpa_t a)
+{
+	struct block *b = block_of(a);
+
+	return b ? *entry_of(b, a) : (struct frame){ .raw = 0 };
+}
+
 struct frame frame_get(hpa_t a)
 {
-	entry_t e;
+	struct frame f;
 
-	spin_lock(&frame_db.lock);
-	e = entry_get(block_of(a.v >> BLOCK_SHIFT), a);
-	spin_unlock(&frame_db.lock);
-	return (struct frame){ e.owner, e.state, e.viewed, e.shares };
+	spin_lock(&db.lock);
+	f = get_locked(a);
+	spin_unlock(&db.lock);
+	return f;
 }
 
 status_t frame_split(hpa_t a)
 {
-	struct block *b = block_of(a.v >> BLOCK_SHIFT);
-	entry_t *table;
+	struct block *b = block_of(a);
+	struct frame *table = heap_alloc(TABLE_SIZE);
 
-	CHECK(b);
-	table = heap_alloc(TABLE_SIZE);
 	if (!table)
 		return DAIS_NO_MEMORY;
-	spin_lock(&frame_db.lock);
-	if (!b->is_split) {
+	spin_lock(&db.lock);
+	if (!b->table) {
 		split_with(b, table);
 		table = NULL;
 	}
-	spin_unlock(&frame_db.lock);
-	if (table)
-		heap_free(table, TABLE_SIZE);
+	spin_unlock(&db.lock);
+	heap_free(table, TABLE_SIZE);
 	return DAIS_OK;
 }
 
 void frame_set_viewed(hpa_t a, u32 order, bool viewed)
 {
-	struct block *b = block_of(a.v >> BLOCK_SHIFT);
-	u32 i = (a.v >> PAGE_SHIFT) % BLOCK_FRAMES;
-	entry_t e;
+	struct frame f;
 
-	spin_lock(&frame_db.lock);
-	e = entry_get(b, a);
-	CHECK(e.state == FRAME_OWNED && e.owner);
-	e.viewed = viewed;
-	if (order == ORDER_2M && !b->is_split)
-		set_block(b, e);
-	else
-		for (u32 end = i + (1u << order); i < end; i++)
-			set_frame(b, i, e);
-	spin_unlock(&frame_db.lock);
+	spin_lock(&db.lock);
+	f = get_locked(a);
+	CHECK(f.state == FRAME_OWNED && f.owner);
+	f.viewed = viewed;
+	set(a, order, f);
+	spin_unlock(&db.lock);
 }
 
-static status_t share_locked(struct block *b, hpa_t a, u16 owner)
+static status_t share_locked(hpa_t a, u16 owner)
 {
-	entry_t e = entry_get(b, a);
+	struct frame f = get_locked(a);
 
-	if (e.state != FRAME_OWNED || e.owner != owner || e.viewed || e.firmware)
+	if (f.state != FRAME_OWNED || f.owner != owner || f.viewed || f.firmware)
 		return DAIS_DENIED;
-	if (!b->is_split)
+	if (!block_of(a)->table)
 		return DAIS_AGAIN;
-	if (e.shares == MAX_SHARES)
+	if (f.shares == MAX_SHARES)
 		return DAIS_NO_SPACE;
-	e.shares++;
-	set_frame(b, (a.v >> PAGE_SHIFT) % BLOCK_FRAMES, e);
+	f.shares++;
+	set(a, ORDER_4K, f);
 	return DAIS_OK;
 }
 
@@ -264,39 +404,85 @@ status_t frame_share(hpa_t a, u16 owner)
 {
 	status_t s;
 
-	for (;;) {
-		spin_lock(&frame_db.lock);
-		s = share_locked(block_of(a.v >> BLOCK_SHIFT), a, owner);
-		spin_unlock(&frame_db.lock);
-		if (s != DAIS_AGAIN)
-			return s;
-		s = frame_split(a);
-		if (s != DAIS_OK)
-			return s;
-	}
+	do {
+		spin_lock(&db.lock);
+		s = share_locked(a, owner);
+		spin_unlock(&db.lock);
+	} while (s == DAIS_AGAIN && (s = frame_split(a)) == DAIS_OK);
+	return s;
 }
 
 void frame_unshare(hpa_t a)
 {
-	struct block *b = block_of(a.v >> BLOCK_SHIFT);
-	entry_t e, *spare;
+	struct frame f, *spare;
 
-	spin_lock(&frame_db.lock);
-	e = entry_get(b, a);
-	CHECK(e.shares);
-	e.shares--;
-	spare = set_frame(b, (a.v >> PAGE_SHIFT) % BLOCK_FRAMES, e);
-	spin_unlock(&frame_db.lock);
-	if (spare)
-		drop_table(spare);
+	spin_lock(&db.lock);
+	f = get_locked(a);
+	CHECK(f.shares);
+	f.shares--;
+	spare = set(a, ORDER_4K, f);
+	spin_unlock(&db.lock);
+	heap_free(spare, TABLE_SIZE);
 }
+
+/* --- counts and invariants --- */
 
 struct frame_counts frames_count(void)
 {
 	struct frame_counts c;
 
-	spin_lock(&frame_db.lock);
-	c = frame_db.count;
-	spin_unlock(&frame_db.lock);
+	spin_lock(&db.lock);
+	c = db.count;
+	spin_unlock(&db.lock);
 	return c;
+}
+
+u64 frames_pool_total(void)
+{
+	return db.pool_frames;
+}
+
+/* Counts a block's frames anew; false: its own count or an entry is wrong. */
+static bool recount(struct block *b, struct frame_counts *c)
+{
+	u32 same = 0;
+
+	if (!b->table) {
+		tally(c, b->e, BLOCK_FRAMES);
+		return !b->e.shares;
+	}
+	for (struct frame *f = b->table; f < b->table + BLOCK_FRAMES; f++) {
+		tally(c, *f, 1);
+		same += f->raw == b->e.raw;
+		if ((f->viewed && !f->owner) || (f->shares && f->owner))
+			return false;
+	}
+	return same == b->same && (same < BLOCK_FRAMES || b->fixed);
+}
+
+static u64 check_locked(void)
+{
+	struct frame_counts c = { 0 };
+	u64 whole_free = 0;
+
+	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M) {
+		struct block *b = block_of(hpa(a));
+
+		if (b && !recount(b, &c))
+			return 1;
+		whole_free += b && !b->table && b->e.raw == entry_free.raw;
+	}
+	if (memcmp(&c, &db.count, sizeof(c)))
+		return 2;
+	return whole_free == db.whole_free ? 0 : 3;
+}
+
+u64 frames_check(void)
+{
+	u64 broken;
+
+	spin_lock(&db.lock);
+	broken = check_locked();
+	spin_unlock(&db.lock);
+	return broken;
 }

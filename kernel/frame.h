@@ -2,11 +2,11 @@
 /*
  * Who owns which frame of RAM. Two levels: an entry per 2 MiB, split into 512
  * entries of 4 KiB on demand and merged again when all are free, so that a
- * terabyte costs 4 MiB and not 1 GiB.
+ * terabyte costs 8 MiB and not 1 GiB.
  *
  * Invariant: every RAM frame has exactly one state and owner;
  *   FREE    in no table, content arbitrary, scrubbed when it is given out
- *   DAIS    heap and image; in no nested table but pages lent by heap_share
+ *   DAIS    heap and image; in no nested table but pages lent by mem_show
  *   OWNED   belongs to domain slot `owner`; mapped by it at most once.
  *           `viewed`: the control domain maps it too, at GPA = HPA (pool frames of guests)
  *           `shares`: times that another domain maps it (the control domain's own frames, DAIS_MEM_OWN)
@@ -21,30 +21,33 @@ struct boot_mem;
 
 enum frame_state { FRAME_NONE = 0 /* not RAM */, FRAME_FREE = 1, FRAME_DAIS = 2, FRAME_OWNED = 3 };
 
-struct frame { u16 owner; u8 state; u8 viewed; u32 shares; };
+struct frame {
+	union {
+		struct { u32 owner : 10, state : 2, viewed : 1, firmware : 1, shares : 18; };
+		u32 raw;
+	};
+};
 
-/* A budget of frames. Pools form a tree; a frame allocated from a pool counts against it alone, since a split moved the budget. */
+/*
+ * A budget of frames. Pools form a tree; a frame allocated from a pool counts against
+ * it alone, since a split moved the budget. References: its capabilities together, each
+ * pool split off it, each domain that draws from it. With the last one, the budget
+ * goes back to the parent.
+ */
 struct pool {
 	struct object obj;
 	struct pool *parent;
 	u64 limit, used;     /* frames; frames lock */
-	u32 children;        /* pools split off it and domains that draw from it; frames lock */
 };
 
-/* Bytes of Dais's memory that frames_init takes for these ranges. Pure. */
+/* Bytes of Dais's memory that frames_init takes for these ranges, ascending. Pure. */
 u64 frames_cost(const struct boot_mem *mem, u32 count);
 /* Builds the database in `store` (zeroed, frames_cost bytes). CONTROL and FIRMWARE ranges: owned by slot 0 (FIRMWARE not as RAM:
  * FRAME_OWNED too, so that its own mapping passes); POOL: free; DAIS: Dais's. */
 void frames_init(const struct boot_mem *mem, u32 count, void *store);
 struct pool *pool_root(void);
 status_t pool_split(struct pool *p, u64 frames, struct pool **out) __must_check; /* BAD_ARG for 0, NO_MEMORY */
-status_t pool_destroy(struct pool *p) __must_check;                               /* BUSY */
 u64 pool_free_frames(struct pool *p);
-/* A domain that draws from it: the pool cannot be destroyed meanwhile. */
-void pool_attach(struct pool *p);
-void pool_detach(struct pool *p);
-/* Nobody can name p any more: destroys it, and ancestors in the same case, once their frames are free. */
-void pool_collect(struct pool *p);
 u64 pool_count(void);
 
 /* Takes 2^order frames (ORDER_4K or ORDER_2M), OWNED by slot `owner` or DAIS when owner is FRAME_FOR_DAIS. Not scrubbed here. NO_MEMORY. */

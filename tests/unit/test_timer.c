@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: kernel/calls_cap.c kernel/calls_dom.c kernel/calls_stat.c kernel/cap.c kernel/domain.c kernel/event.c kernel/format.c kernel/frame.c kernel/frame_init.c kernel/heap.c kernel/hypercall.c kernel/info.c kernel/log.c kernel/mem.c kernel/object.c kernel/pool.c kernel/sched/rr.c kernel/timer.c kernel/trace.c kernel/trap.c kernel/unmap.c kernel/vcpu.c tests/unit/fake.c */
+/* links: kernel/[!s]*.c kernel/sched/rr.c tests/unit/fake.c */
 #include "tests/unit/fake.h"
 #include "kernel/timer.h"
 
