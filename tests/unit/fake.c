@@ -8,6 +8,7 @@
 #include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/timer.h"
 #include "kernel/trace.h"
 
 struct leaf { u64 gpa, hpa, prot; u32 order; };
@@ -261,6 +262,8 @@ void fake_boot(void)
 		{ FAKE_POOL, (FAKE_RAM - FAKE_POOL) >> PAGE_SHIFT, BOOT_MEM_POOL, 0 },
 	};
 
+	for (fake_cpu = 0; ram && fake_cpu < fake_cpus; fake_cpu++)
+		timers_run(~0ULL - 1); /* no slice timer stays in the lists */
 	if (ram)
 		munmap(ram, FAKE_RAM);
 	ram = mmap((void *)0x100000000000, FAKE_RAM, PROT_READ | PROT_WRITE,

@@ -12,7 +12,7 @@ static int setup(void **state)
 	fake_boot_control();
 	m = mgmt_acquire();
 	events = event_count();
-	heap = heap_used() + (control_domain->events ? 0 : DAIS_MAX_EVENTS * 8);
+	heap = heap_used();
 	memset(fake_msix, 0, sizeof(fake_msix));
 	fake_interrupts = 0;
 	fake_on_interrupt = NULL;
