@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one dispatch for accesses of the control domain that trap. ECAM traps as a
- * range; other pages are in a table, sorted by address, which the nested-fault
- * path asks whenever it is about to map device memory: trap_lock, a leaf, covers
- * it for the few instructions of a search.
+ * The one dispatch for accesses of the control domain that trap: ports, and
+ * ranges of memory. Those change under the device lock and trap_lock: the
+ * nested-fault path, which has the domain's mem lock, takes only the latter.
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 #include "kernel/frame.h"
-#include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/string.h"
 
-#define HEAP_OBJECT_MAX 2048u
 #define PCI_PORTS       0xcf8u
 #define PCI_PORTS_END   0xd00u
 #define LAPIC_FIRST     0xfee00000ULL /* where local APICs and MSI addresses lie */
 #define LAPIC_LAST      0xfeefffffULL
 #define NESTED_END      (1ULL << 48)  /* what four levels of nested tables reach */
 
-struct trap_page { u64 page; u16 owner, users; };
-
 static spinlock_t device_lock, trap_lock;
-static struct trap_page *pages;  /* sorted; users > 1: small tables that share a page */
-static u32 page_count, page_room;
+static struct list traps = { &traps, &traps };
 
 devlock_t devices_lock(void)
 {
@@ -38,219 +31,140 @@ void devices_unlock(devlock_t l)
 	spin_unlock(&device_lock);
 }
 
-void *dev_alloc(size_t size)
+/* The first range that touches [gpa, gpa + size). */
+static struct trap *find(u64 gpa, u64 size)
 {
-	if (size <= HEAP_OBJECT_MAX)
-		return heap_alloc(size);
-	return heap_pages(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
-}
+	list_for(p, &traps) {
+		struct trap *t = list_entry(p, struct trap, link);
 
-void dev_free(void *p, size_t size)
-{
-	if (size <= HEAP_OBJECT_MAX)
-		heap_free(p, size);
-	else
-		heap_pages_free(p, ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE);
-}
-
-/* Index of the first page at or above this one. */
-static u32 lower_bound(u64 page)
-{
-	u32 low = 0, high = page_count;
-
-	while (low < high) {
-		u32 middle = (low + high) / 2;
-
-		if (pages[middle].page < page)
-			low = middle + 1;
-		else
-			high = middle;
+		if (gpa < t->base + t->size && t->base < gpa + size)
+			return t;
 	}
-	return low;
+	return NULL;
 }
 
-static enum trap_owner owner_of(u64 page)
+/* In whole pages, since an access to any part of one traps. */
+static struct trap *find_in_pages(u64 gpa, u64 size)
 {
-	enum trap_owner owner = TRAP_NONE;
-	u32 i;
+	u64 first = gpa & PAGE_MASK;
 
-	spin_lock(&trap_lock);
-	i = lower_bound(page);
-	if (i < page_count && pages[i].page == page)
-		owner = pages[i].owner;
-	spin_unlock(&trap_lock);
-	return owner;
+	return find(first, ALIGN_UP(gpa + size, PAGE_SIZE) - first);
 }
 
 bool control_mmio_traps(u64 gpa, u64 size)
 {
-	bool traps;
-	u32 i;
+	bool yes;
 
-	if (pci_ecam_overlaps(gpa, size))
-		return true;
 	spin_lock(&trap_lock);
-	i = lower_bound(gpa & PAGE_MASK);
-	traps = i < page_count && pages[i].page < gpa + size;
+	yes = find_in_pages(gpa, size);
 	spin_unlock(&trap_lock);
-	return traps;
-}
-
-/* Room for one more entry. */
-static status_t grow(void)
-{
-	u32 room = page_room ? page_room * 2 : HEAP_OBJECT_MAX / sizeof(*pages);
-	struct trap_page *old = pages, *new;
-	u32 old_room = page_room;
-
-	if (page_count < page_room)
-		return DAIS_OK;
-	new = dev_alloc(room * sizeof(*new));
-	if (!new)
-		return DAIS_NO_MEMORY;
-	spin_lock(&trap_lock);
-	if (old)
-		memcpy(new, old, page_count * sizeof(*new));
-	pages = new;
-	page_room = room;
-	spin_unlock(&trap_lock);
-	dev_free(old, old_room * sizeof(*old));
-	return DAIS_OK;
-}
-
-static void drop_page(u64 page)
-{
-	u32 i = lower_bound(page);
-	bool last = --pages[i].users == 0;
-
-	if (!last)
-		return;
-	spin_lock(&trap_lock);
-	page_count--;
-	memmove(&pages[i], &pages[i + 1], (page_count - i) * sizeof(*pages));
-	spin_unlock(&trap_lock);
-	if (control_trap_page(page, false) != DAIS_OK)
-		log_warn("devices: no memory to map device page 0x%lx again", page);
+	return yes;
 }
 
 /*
  * Accesses to a trapped page may be handed through: never to memory of Dais or
- * of a guest, nor to the host's local APIC, wherever a BAR was put.
+ * of a guest, nor to the host's local APIC, wherever a BAR was put. Only tables
+ * of one kind may share a page.
  */
-static bool allowed(u64 page)
+static bool allowed(const struct trap *t, u64 base)
 {
-	struct frame f = frame_get(hpa(page));
+	const struct trap *other = find_in_pages(base, t->size);
 
-	if (page >= LAPIC_FIRST && page <= LAPIC_LAST)
+	if (base >= NESTED_END || (base <= LAPIC_LAST && base + t->size > LAPIC_FIRST) ||
+	    (other && other->access != t->access))
 		return false;
-	return (f.state == FRAME_NONE || (f.state == FRAME_OWNED && f.owner == 0)) &&
-	       !pci_ecam_overlaps(page, PAGE_SIZE);
-}
+	for (u64 page = base & PAGE_MASK; page < base + t->size; page += PAGE_SIZE) {
+		struct frame f = frame_get(hpa(page));
 
-/* The table first: a fault between the two must find the page trapped. */
-static status_t add_page(u64 page, enum trap_owner owner)
-{
-	u32 i = lower_bound(page);
-	status_t s;
-
-	if (i < page_count && pages[i].page == page) {
-		if (pages[i].owner != owner)
-			return DAIS_DENIED;
-		pages[i].users++;
-		return DAIS_OK;
+		if (f.state != FRAME_NONE && (f.state != FRAME_OWNED || f.owner != 0))
+			return false;
 	}
-	if (!allowed(page))
-		return DAIS_DENIED;
-	s = grow();
-	if (s != DAIS_OK)
-		return s;
-	spin_lock(&trap_lock);
-	memmove(&pages[i + 1], &pages[i], (page_count - i) * sizeof(*pages));
-	pages[i] = (struct trap_page){ page, owner, 1 };
-	page_count++;
-	spin_unlock(&trap_lock);
-	s = control_trap_page(page, true);
-	if (s != DAIS_OK)
-		drop_page(page);
-	return s;
+	return true;
 }
 
-status_t trap_add(devlock_t l, u64 start, u64 size, enum trap_owner owner)
-{
-	status_t s;
-
-	if (start >= NESTED_END || start + size > NESTED_END)
-		return DAIS_DENIED;
-	for (u64 page = start & PAGE_MASK; page < start + size; page += PAGE_SIZE) {
-		s = add_page(page, owner);
-		if (s == DAIS_OK)
-			continue;
-		if (page > start)
-			trap_remove(l, start, page - start);
-		return s;
-	}
-	return DAIS_OK;
-}
-
-void trap_remove(devlock_t l, u64 start, u64 size)
+void trap_reserve(devlock_t l, struct trap *t, u64 base)
 {
 	(void)l;
-	for (u64 page = start & PAGE_MASK; page < start + size; page += PAGE_SIZE)
-		drop_page(page);
+	spin_lock(&trap_lock);
+	t->base = base;
+	list_add_tail(&traps, &t->link);
+	spin_unlock(&trap_lock);
 }
 
-void trap_ports(u16 first, u16 count)
+/* The list first: a fault between the two must find the page trapped. */
+static bool add(devlock_t l, struct trap *t, u64 base)
 {
-	for (u32 i = 0; i < count; i++)
-		control_trap_port(first + i, true);
+	status_t s = DAIS_OK;
+
+	trap_reserve(l, t, base);
+	for (u64 page = base & PAGE_MASK; page < base + t->size && s == DAIS_OK; page += PAGE_SIZE)
+		s = control_trap_page(page);
+	return s == DAIS_OK;
+}
+
+bool trap_place(devlock_t l, struct trap *t, u64 base)
+{
+	if (t->base == base)
+		return base;
+	spin_lock(&trap_lock);
+	if (t->base)
+		list_del(&t->link);
+	t->base = 0;
+	spin_unlock(&trap_lock);
+	if (!base)
+		return false;
+	if (allowed(t, base) && add(l, t, base))
+		return true;
+	/* While BARs are sized and moved, one may lie over RAM, which the device then is not. */
+	log_warn("devices: registers at 0x%lx, over memory or others, are not followed", base);
+	return trap_place(l, t, 0);
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
 {
-	u32 v = *value & reg_mask(0, size), end = port + size;
+	u32 v = *value & reg_mask(0, size);
 
-	if (port >= PCI_PORTS && end <= PCI_PORTS_END)
+	if ((port & 3) + size > 4) /* part of it might reach the hardware's PCI ports */
+		return false;
+	if (port >= PCI_PORTS && port < PCI_PORTS_END)
 		pci_port_access(port, size, write, &v);
-	else if (port >= PCI_PORTS_END || end <= PCI_PORTS)
-		pm_port_access(port, size, write, &v);
 	else
-		return false; /* half in: would reach the hardware's own address register */
+		pm_port_access(port, size, write, &v);
 	*value = v;
 	return true;
 }
 
 bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value)
 {
-	enum trap_owner owner = owner_of(gpa & PAGE_MASK);
-	bool done = false;
-	devlock_t l;
+	devlock_t l = devices_lock();
+	struct trap *t = find(gpa, 1);
+	bool done;
 
-	if (owner == TRAP_VPCI) /* takes no device lock: it delivers */
-		return vpci_access(gpa, size, write, value);
-	l = devices_lock();
-	if (owner == TRAP_IOAPIC)
-		done = ioapic_access(l, gpa, size, write, value);
-	else if (owner == TRAP_MSIX)
-		done = msix_access(l, gpa, size, write, value);
-	else
-		done = pci_ecam_access(l, gpa, size, write, value);
+	if (!t)
+		t = find_in_pages(gpa, 1);
+	if (!write)
+		*value = 0;
+	/* Misaligned accesses are undefined for devices too; so none leaves its register. */
+	done = t && !(gpa & (size - 1)) && t->access(l, t, gpa, size, write, value);
 	devices_unlock(l);
-	if (!write && size < sizeof(*value))
-		*value &= (1ULL << size * 8) - 1;
 	return done;
 }
 
 status_t devices_init(const struct boot_info *b)
 {
+	devlock_t l = devices_lock();
 	status_t s;
 
-	pci_init(b);
-	trap_ports(PCI_PORTS, PCI_PORTS_END - PCI_PORTS);
+	for (u32 port = PCI_PORTS; port < PCI_PORTS_END; port++)
+		control_trap_port(port, true);
 	pm_init(b);
-	s = ioapics_init(b);
+	s = pci_init(l, b);
+	if (s == DAIS_OK)
+		s = ioapics_init(l, b);
 	if (s == DAIS_OK)
 		s = vpci_init(b->control_vcpus);
 	if (s != DAIS_OK)
-		log_error("devices: no memory for the control domain's devices (status %d)", s);
+		log_error("devices: no memory, or an IO-APIC over other memory (status %d)", s);
+	devices_unlock(l);
 	return s;
 }

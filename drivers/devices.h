@@ -15,9 +15,9 @@ struct boot_info;
 u8 port_in8(u16 port); u16 port_in16(u16 port); u32 port_in32(u16 port);
 void port_out8(u16 port, u8 v); void port_out16(u16 port, u16 v); void port_out32(u16 port, u32 v);
 u32 cpu_apic_id(u32 cpu);              /* physical APIC ID for MSI and IO-APIC destinations */
-/* The control domain's access to a GPA page traps from now on (true) or is identity again. Takes
+/* The control domain's access to a GPA page traps from now on. Takes
  * the domain's mem lock, flushes. */
-status_t control_trap_page(u64 gpa_page, bool on) __must_check;
+status_t control_trap_page(u64 gpa_page) __must_check;
 /* Control domain's port in its I/O bitmap. At boot only. */
 void control_trap_port(u16 port, bool on);
 /* Guest-side delivery of a message to the control domain's local APICs; level: EOI calls irq_eoi.

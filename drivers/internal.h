@@ -6,7 +6,7 @@
  * that the control domain configures, and is held while pages are trapped. The
  * interrupt path must not wait for that, so it takes only leaf locks, under
  * which nothing is mapped, allocated or delivered: of the IO-APICs (ioapic.c),
- * the virtual function (vpci.c), the trap table (control.c), port 0xCF8 (pci.c).
+ * the virtual function (vpci.c), the trapped ranges (control.c), port 0xCF8 (pci.c).
  */
 #ifndef DAIS_DRIVERS_INTERNAL_H
 #define DAIS_DRIVERS_INTERNAL_H
@@ -15,15 +15,30 @@
 #include "kernel/list.h"
 #include "kernel/lock.h"
 
+/* --- control.c --- */
 typedef struct { int held; } devlock_t; /* only devices_lock returns it */
 devlock_t devices_lock(void);
 void devices_unlock(devlock_t l);
 
-/* Zeroed memory of the heap, of any size up to 1 MiB; NULL: none left. */
-void *dev_alloc(size_t size) __must_check;
-void dev_free(void *p, size_t size);
+/*
+ * A range of device memory whose pages trap. `access` gets all accesses to its
+ * pages but those that lie in another range; they are aligned, and a read's
+ * *value is 0 before. It returns false where nothing is.
+ */
+struct trap {
+	struct list link;
+	u64 base, size;         /* base 0: it lies nowhere now */
+	bool (*access)(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
+};
+/* At boot, before anything of it can be mapped. */
+void trap_reserve(devlock_t l, struct trap *t, u64 base);
+/*
+ * Moves it to base, 0 = nowhere. False, and it lies nowhere: over memory, the
+ * host's local APIC or another device's range, or there is no memory to trap it.
+ */
+bool trap_place(devlock_t l, struct trap *t, u64 base);
 
-/* A register of a device at its physical address; size 1, 2, 4, 8, within a page. */
+/* --- mmio.c: a register of a device at its physical address; size 1, 2, 4, 8, within a page --- */
 u64 mmio_read(u64 address, u32 size);
 void mmio_write(u64 address, u32 size, u64 value);
 
@@ -48,67 +63,52 @@ static inline u32 reg_merge(u32 old, u32 reg, u32 size, u32 value)
 /* --- irq.c --- */
 struct ioapic_pin;
 
-enum irq_kind {
-	IRQ_FREE = 0,
-	IRQ_RETIRED,      /* no source uses it now; what was under way is still delivered */
-	IRQ_EDGE,
-	IRQ_LEVEL,        /* an IO-APIC pin's, masked until the guest's EOI */
-};
-
 /*
  * Where a host vector of one CPU leads. irq_handle reads routes without a lock,
- * against writers that hold the device lock: routes are never freed, kind and
- * message are one word each, and kind is written last when a route is taken.
- * The worst that a mixture of old and new can do is one spurious interrupt.
+ * against writers that hold the device lock: routes are never freed, the message
+ * is one word, written last when a route is taken. The worst that a mixture of
+ * old and new can do is one spurious interrupt.
  */
 struct irq_route {
-	u32 kind;                  /* atomic, enum irq_kind */
-	u16 cpu;
-	u8 vector;                 /* of the host */
-	u64 message;               /* atomic: address | data << 32, what the guest asked for */
-	struct ioapic_pin *pin;    /* IRQ_LEVEL */
+	u64 message;               /* atomic: address | data << 32 of the guest's; 0 = unused */
+	struct ioapic_pin *pin;    /* whose it is, NULL = a message of PCI */
 	u64 count;                 /* interrupts that arrived; its CPU alone writes it */
+	u32 cpu;
+	u32 address, vector;       /* of the host: the real message (APM vol. 2 §16.11.1) */
 };
 
 #define MSI_ADDRESS 0xfee00000u
-static inline u64 irq_message(u32 address, u32 data) { return address | (u64)data << 32; }
-/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
-bool irq_message_ok(u64 address, u32 data);
+#define MSI_LEVEL   0xc000u    /* in the data: level-triggered, asserted */
 /*
- * Makes *r a route to this message, on the CPU where its destination runs:
- * an existing route is changed in place, or, when it lies on another CPU and
- * may_move, replaced; then *old is to be retired once the hardware no longer
- * uses it. NO_SPACE, NO_MEMORY: nothing changed.
+ * Makes *r lead to this message of the guest. A new route (*r is NULL) is taken
+ * on the CPU where the message's destination runs now, and stays there: only
+ * the message changes later. False, logged, nothing changed: the message is
+ * refused, or no vector is left.
  */
-struct irq_want { u64 message; struct ioapic_pin *pin; bool level, may_move; };
-status_t irq_point(devlock_t l, struct irq_route **r, const struct irq_want *w,
-		   struct irq_route **old) __must_check;
-/* The source is masked or gone. NULL is ignored. */
-void irq_retire(devlock_t l, struct irq_route *r);  /* moved: late arrivals are delivered */
-void irq_free(devlock_t l, struct irq_route *r);    /* switched off: late arrivals are dropped */
-/* The message that sends a real MSI there (APM vol. 2 §16.11.1, SDM vol. 3 §10.11). */
-u32 irq_host_address(const struct irq_route *r);
+bool irq_point(devlock_t l, struct irq_route **r, struct ioapic_pin *pin, u64 address,
+	       u32 data) __must_check;
+/* Its source is off. NULL is ignored. */
+void irq_free(devlock_t l, struct irq_route *r);
 
 /* --- ioapic.c --- */
-status_t ioapics_init(const struct boot_info *b) __must_check;
-bool ioapic_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
-/* A level-triggered pin's interrupt arrived: masks the pin. False: no longer its route. */
-bool ioapic_level_begin(struct ioapic_pin *p, const struct irq_route *r, u64 message);
-void ioapic_level_cancel(struct ioapic_pin *p);     /* it could not be delivered: stays masked */
+status_t ioapics_init(devlock_t l, const struct boot_info *b) __must_check;
+/* A level-triggered interrupt arrived: the pin is masked until its EOI. */
+void ioapic_level(struct ioapic_pin *p, u64 message);
 
 /* --- pci.c --- */
-void pci_init(const struct boot_info *b);
-bool pci_ecam_overlaps(u64 gpa, u64 size);
-bool pci_ecam_decode(u64 gpa, u16 *seg, u16 *bdf, u32 *reg);
+struct pci_ecam {
+	struct trap trap;
+	u16 seg, bdf;                  /* of the range's first page */
+};
+status_t pci_init(devlock_t l, const struct boot_info *b) __must_check;
 u64 pci_bar(u16 seg, u16 bdf, u32 bar);             /* address of a memory BAR, 0 = none */
 
 #define PCI_COMMAND     0x04
 #define PCI_COMMAND_MEM 0x0002u
 #define PCI_BAR0        0x10
-#define PCI_BARS        6u
-#define PCI_BARS_END    (PCI_BAR0 + 4 * PCI_BARS)
-#define PCI_BAR_TYPE    6u
-#define PCI_BAR_64      4u
+#define PCI_BARS_END    0x28
+#define PCI_CAP_MSI     0x05u
+#define PCI_CAP_MSIX    0x11u
 
 /* --- pci_filter.c --- */
 struct pci_fn {                 /* a function whose capabilities were looked at */
@@ -116,48 +116,31 @@ struct pci_fn {                 /* a function whose capabilities were looked at 
 	u16 seg, bdf;
 	u32 ids;                /* vendor and device */
 	u8 msi, msix;           /* where the capabilities lie, 0 = none */
-	u16 msi_control;        /* as the hardware has it */
-	u32 msi_address, msi_address_high, msi_data; /* as the guest sees them */
-	struct irq_route *msi_route;                 /* while enabled */
-	struct msix *x;         /* while enabled */
-	struct sriov *sriov;    /* of a physical function */
+	u16 msi_control;        /* as the hardware had it: what it can do */
+	u32 msi_word[4];        /* the MSI capability's dwords as the guest sees them, from 1 on */
+	struct irq_route *msi_route;  /* while enabled */
+	struct msix *x;               /* while enabled */
 };
+bool pci_ecam_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
 void pci_port_access(u16 port, u32 size, bool write, u32 *value);
-bool pci_ecam_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
 
-/* --- msi.c, msix.c: `offset` is of a dword within the capability --- */
-u32 msi_size(const struct pci_fn *f);
-u32 msi_read(const struct pci_fn *f, u32 offset, u32 raw);
-void msi_write(devlock_t l, struct pci_fn *f, u32 offset, u32 value);
-void msi_drop(devlock_t l, struct pci_fn *f);       /* the function is gone */
-void msix_write(devlock_t l, struct pci_fn *f, u32 value); /* the dword with the control word */
+/* --- msi.c, msix.c --- */
+bool msi_covers(const struct pci_fn *f, u32 reg);
+void msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value);
+/* Writes the control word of the capability. */
+void msi_control(devlock_t l, struct pci_fn *f, u16 control);
+void msix_control(devlock_t l, struct pci_fn *f, u16 control);
 void msix_update(devlock_t l, struct pci_fn *f);    /* a BAR or the command register changed */
-void msix_drop(devlock_t l, struct pci_fn *f);
-bool msix_access(devlock_t l, u64 gpa, u32 size, bool write, u64 *value);
-
-/* --- sriov.c --- */
-void sriov_find(devlock_t l, struct pci_fn *f);     /* is it a physical function? */
-void sriov_drop(devlock_t l, struct pci_fn *f);
-/* Of a virtual function; 0 = it is none, or does not decode memory. */
-u64 sriov_bar(u16 seg, u16 bdf, u32 bar);
+void msix_off(devlock_t l, struct pci_fn *f);       /* in the device already */
 
 /* --- vpci.c --- */
 status_t vpci_init(u32 vectors) __must_check;
 bool vpci_is(u16 seg, u16 bdf);
-u32 vpci_config_read(u32 dword);
-void vpci_config_write(devlock_t l, u32 dword, u32 value);
-bool vpci_access(u64 gpa, u32 size, bool write, u64 *value);
+void vpci_config(devlock_t l, u32 reg, u32 size, bool write, u32 *value);
 
 /* --- pm.c --- */
 void port_pass(u16 port, u32 size, bool write, u32 *value); /* to the hardware */
 void pm_init(const struct boot_info *b);
 void pm_port_access(u16 port, u32 size, bool write, u32 *value);
-
-/* --- control.c: pages that trap --- */
-enum trap_owner { TRAP_NONE = 0, TRAP_IOAPIC, TRAP_MSIX, TRAP_VPCI };
-/* Pages that touch [start, start + size). Failing, DENIED or NO_MEMORY, changes nothing. */
-status_t trap_add(devlock_t l, u64 start, u64 size, enum trap_owner owner) __must_check;
-void trap_remove(devlock_t l, u64 start, u64 size);
-void trap_ports(u16 first, u16 count);
 
 #endif

@@ -1,132 +1,93 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * MSI (PCI local bus spec. 3.0 §6.8.1): the guest's message is kept here, the
- * capability holds the host's. One message only: the fields for several read 0.
+ * capability holds the host's, which stays the same while MSI is on. One message
+ * only: the fields for several read 0.
  */
 #include "drivers/internal.h"
-#include "kernel/arch.h"
 #include "kernel/log.h"
 
-#define MSI_CONTROL      2u           /* offsets in the capability */
-#define MSI_ADDRESS_LOW  4u
-#define MSI_ADDRESS_HIGH 8u
+#define MSI_CONTROL      2u           /* offset in the capability */
 #define CONTROL_ENABLE   0x0001u
 #define CONTROL_CAPABLE  0x000eu
 #define CONTROL_MULTIPLE 0x0070u
 #define CONTROL_64       0x0080u
 #define CONTROL_MASK     0x0100u      /* has per-vector masking */
+enum { HEADER, ADDRESS, ADDRESS_HIGH }; /* dwords of the capability */
 
-static u32 data_offset(const struct pci_fn *f) { return f->msi_control & CONTROL_64 ? 12 : 8; }
+static u32 data_dword(const struct pci_fn *f) { return f->msi_control & CONTROL_64 ? 3 : 2; }
 
-u32 msi_size(const struct pci_fn *f)
+bool msi_covers(const struct pci_fn *f, u32 reg)
 {
-	return data_offset(f) + (f->msi_control & CONTROL_MASK ? 12 : 4);
+	u32 dwords = data_dword(f) + (f->msi_control & CONTROL_MASK ? 3 : 1);
+
+	return f->msi && reg >= f->msi && reg < f->msi + 4 * dwords;
 }
 
-static u32 get(const struct pci_fn *f, u32 offset, u32 size)
+static void put(const struct pci_fn *f, u32 dword, u32 value)
 {
-	return pci_read(f->seg, f->bdf, f->msi + offset, size);
+	pci_write(f->seg, f->bdf, f->msi + 4 * dword, 4, value);
 }
 
-static void put(const struct pci_fn *f, u32 offset, u32 size, u32 value)
+/* As the guest sees it. */
+static u32 view(const struct pci_fn *f, u32 dword)
 {
-	pci_write(f->seg, f->bdf, f->msi + offset, size, value);
-}
+	u32 raw = pci_read(f->seg, f->bdf, f->msi + 4 * dword, 4);
 
-u32 msi_read(const struct pci_fn *f, u32 offset, u32 raw)
-{
-	if (offset == 0)
+	if (dword == HEADER)
 		return raw & ~(CONTROL_CAPABLE << 16);
-	if (offset == MSI_ADDRESS_LOW)
-		return f->msi_address;
-	if (offset == MSI_ADDRESS_HIGH && f->msi_control & CONTROL_64)
-		return f->msi_address_high;
-	if (offset == data_offset(f))
-		return (raw & ~0xffffu) | f->msi_data;
-	return raw;
+	return dword <= data_dword(f) ? f->msi_word[dword] : raw;
 }
 
-static void program(const struct pci_fn *f)
-{
-	put(f, MSI_ADDRESS_LOW, 4, irq_host_address(f->msi_route));
-	if (f->msi_control & CONTROL_64)
-		put(f, MSI_ADDRESS_HIGH, 4, 0);
-	put(f, data_offset(f), 2, f->msi_route->vector);
-}
-
-/*
- * Routes the guest's message. Address and data are separate registers: while
- * messages may be sent, they change only where the device can hold them back.
- */
 static bool route(devlock_t l, struct pci_fn *f)
 {
-	bool live = f->msi_control & CONTROL_ENABLE, can_mask = f->msi_control & CONTROL_MASK;
-	u64 address = f->msi_address | (u64)f->msi_address_high << 32;
-	struct irq_want w = {
-		.message = irq_message(f->msi_address, f->msi_data), .may_move = !live || can_mask,
-	};
-	u32 mask_at = data_offset(f) + 4, mask = live && can_mask ? get(f, mask_at, 4) : 0;
-	struct irq_route *old;
+	u64 high = f->msi_control & CONTROL_64 ? f->msi_word[ADDRESS_HIGH] : 0;
 
-	if (!irq_message_ok(address, f->msi_data)) {
-		log_warn("pci %04x:%04x: MSI refused: address 0x%lx data 0x%x", f->seg, f->bdf,
-			 address, f->msi_data);
-		return false;
-	}
-	if (irq_point(l, &f->msi_route, &w, &old) != DAIS_OK) {
-		log_error("pci %04x:%04x: MSI stays off: no host vector is free", f->seg, f->bdf);
-		return false;
-	}
-	if (live && !old)
+	if (irq_point(l, &f->msi_route, NULL, high << 32 | f->msi_word[ADDRESS],
+		      f->msi_word[data_dword(f)]))
 		return true;
-	if (live)
-		put(f, mask_at, 4, mask | 1);
-	program(f);
-	if (live)
-		put(f, mask_at, 4, mask);
-	irq_retire(l, old);
-	return true;
+	log_warn("pci %04x:%04x: MSI message not taken", f->seg, f->bdf);
+	return false;
 }
 
-static void control_write(devlock_t l, struct pci_fn *f, u16 control)
+void msi_control(devlock_t l, struct pci_fn *f, u16 control)
 {
-	bool enable = control & CONTROL_ENABLE;
+	bool on = control & CONTROL_ENABLE && route(l, f);
 
-	control &= ~CONTROL_MULTIPLE;
-	/* The function may have been reset since: program it whenever it is switched on. */
-	f->msi_control = get(f, MSI_CONTROL, 2);
-	if (enable && !route(l, f)) {
-		enable = false;
-		control &= ~CONTROL_ENABLE;
+	if (on) {
+		/* Always anew: the function may have been reset since. */
+		put(f, ADDRESS, f->msi_route->address);
+		if (f->msi_control & CONTROL_64)
+			put(f, ADDRESS_HIGH, 0);
+		put(f, data_dword(f), f->msi_route->vector);
 	}
-	put(f, MSI_CONTROL, 2, control);
-	f->msi_control = get(f, MSI_CONTROL, 2); /* the read also waits for the write */
-	if (!enable) {
-		irq_free(l, f->msi_route);
-		f->msi_route = NULL;
-	}
-}
-
-void msi_write(devlock_t l, struct pci_fn *f, u32 offset, u32 value)
-{
-	if (offset == 0) {
-		control_write(l, f, value >> 16);
+	control = (control & ~(CONTROL_MULTIPLE | CONTROL_ENABLE)) | (on ? CONTROL_ENABLE : 0);
+	pci_write(f->seg, f->bdf, f->msi + MSI_CONTROL, 2, control);
+	view(f, HEADER); /* waits for the write */
+	if (on)
 		return;
-	}
-	if (offset == MSI_ADDRESS_LOW)
-		f->msi_address = value & ~3u;
-	else if (offset == MSI_ADDRESS_HIGH && f->msi_control & CONTROL_64)
-		f->msi_address_high = value;
-	else if (offset == data_offset(f))
-		f->msi_data = value & 0xffff;
+	irq_free(l, f->msi_route);
+	f->msi_route = NULL;
+}
+
+static void dword_write(devlock_t l, struct pci_fn *f, u32 dword, u32 value)
+{
+	if (dword == HEADER)
+		msi_control(l, f, value >> 16);
+	else if (dword > data_dword(f))
+		put(f, dword, value);
 	else
-		put(f, offset, 4, value);
-	if (f->msi_control & CONTROL_ENABLE && offset <= data_offset(f))
+		f->msi_word[dword] = dword == data_dword(f) ? value & 0xffff : value;
+	if (dword != HEADER && f->msi_route)
 		route(l, f);
 }
 
-void msi_drop(devlock_t l, struct pci_fn *f)
+void msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value)
 {
-	irq_free(l, f->msi_route);
-	f->msi_route = NULL;
+	u32 dword = (reg - f->msi) / 4, v = view(f, dword);
+
+	if (write)
+		dword_write(l, f, dword, reg_merge(v, reg, size, *value));
+	else
+		*value = reg_part(v, reg, size);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Power ports (ACPI spec. §4.8.3.2.1, §4.8.3.6): the control domain may always
- * reset the machine, since a panicking one must; a sleep state passes only
- * after its notice, so that none comes as a surprise to guests, and S3 never does.
+ * Power ports (ACPI spec. §4.8.3.2.1): a sleep state passes only after the
+ * control domain's notice, so that none comes as a surprise to guests. It may
+ * always reset the machine, since a panicking one must.
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
@@ -10,17 +10,11 @@
 #include "kernel/atomic.h"
 #include "kernel/log.h"
 
-#define PM1_SLP_EN   (1u << 13)
-#define PM1_SLP_TYPE(v) ((v) >> 10 & 7)
 #define PM1_SIZE     2u
-#define RESET_CONTROL 0xcf9u /* chipsets' reset control register */
-#define RESET_CPU    0x04u
-#define PORT_92      0x92u   /* "fast reset" of the PC/AT */
-#define PORT_92_RESET 0x01u
+#define SLP_EN       (1u << 5) /* in the upper byte, as the type */
+#define SLP_TYPE(v)  ((v) >> 2 & 7)
 
 static u16 pm1[2];
-static u16 reset_port;
-static u8 reset_value;
 static bool allowed; /* atomic */
 
 void arch_shutdown_allowed(bool yes)
@@ -44,36 +38,21 @@ void port_pass(u16 port, u32 size, bool write, u32 *value)
 		*value = port_in8(port);
 }
 
-static bool sleep_refused(u16 base, u16 port, u32 size, u32 value)
+static bool sleep_refused(u16 upper, u16 port, u32 size, u32 value)
 {
-	u32 control;
+	u32 v = port <= upper && upper < port + size ? value >> (upper - port) * 8 : 0;
+	bool pass = atomic_load(&allowed);
 
-	if (!base || port >= base + PM1_SIZE || port + size <= base)
-		return false;
-	control = port < base ? value >> (base - port) * 8 : value << (port - base) * 8;
-	if (!(control & PM1_SLP_EN))
-		return false;
-	if (atomic_load(&allowed)) {
-		log_info("power: the control domain enters sleep type %u", PM1_SLP_TYPE(control));
-		return false;
-	}
-	log_warn("power: sleep type %u refused without dais.ko's notice", PM1_SLP_TYPE(control));
-	return true;
-}
-
-static bool resets(u16 port, u32 value)
-{
-	return (port == RESET_CONTROL && value & RESET_CPU) ||
-	       (port == PORT_92 && value & PORT_92_RESET) ||
-	       (port == reset_port && (u8)value == reset_value);
+	if (v & SLP_EN)
+		log_warn("power: the control domain enters sleep type %u%s", SLP_TYPE(v),
+			 pass ? "" : ": refused without dais.ko's notice");
+	return v & SLP_EN && !pass;
 }
 
 void pm_port_access(u16 port, u32 size, bool write, u32 *value)
 {
-	if (write && resets(port, *value))
-		log_info("power: the control domain resets the machine by port 0x%x", port);
 	for (u32 i = 0; write && i < ARRAY_SIZE(pm1); i++) {
-		if (sleep_refused(pm1[i], port, size, *value))
+		if (pm1[i] && sleep_refused(pm1[i] + 1, port, size, *value))
 			return;
 	}
 	port_pass(port, size, write, value);
@@ -83,13 +62,8 @@ void pm_init(const struct boot_info *b)
 {
 	pm1[0] = b->pm1a_cnt_port;
 	pm1[1] = b->pm1b_cnt_port;
-	reset_port = b->reset_port;
-	reset_value = b->reset_value;
-	for (u32 i = 0; i < ARRAY_SIZE(pm1); i++) {
-		if (pm1[i])
-			trap_ports(pm1[i], PM1_SIZE);
+	for (u32 i = 0; i < ARRAY_SIZE(pm1) * PM1_SIZE; i++) {
+		if (pm1[i / PM1_SIZE])
+			control_trap_port(pm1[i / PM1_SIZE] + i % PM1_SIZE, true);
 	}
-	if (reset_port)
-		trap_ports(reset_port, 1);
-	trap_ports(PORT_92, 1);
 }

@@ -10,7 +10,7 @@
  */
 #include "drivers/internal.h"
 #include "kernel/arch.h"
-#include "kernel/atomic.h"
+#include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
@@ -36,42 +36,41 @@ static const u32 writable[DW_COUNT] = {
 	[DW_MSIX] = CONTROL_MASK | CONTROL_ENABLE,
 };
 
-static bool present;
+static u32 config[DW_COUNT] = {
+	[DW_ID] = DAIS_PCI_VENDOR | DAIS_PCI_DEVICE << 16,
+	[DW_COMMAND] = STATUS_CAPS,
+	[DW_CLASS] = (u32)DAIS_PCI_CLASS << 8,
+	[DW_SUBSYSTEM] = DAIS_PCI_VENDOR | DAIS_PCI_DEVICE << 16,
+	[DW_CAPS] = CAP_AT,
+	[DW_MSIX] = PCI_CAP_MSIX,
+	[DW_PBA] = PBA_OFFSET, /* table and pending bits: both in BAR 0 */
+};
+
 static u16 vpci_bdf;
-static u32 config[DW_COUNT];
-static u64 bar_at;                /* where the BAR traps now, 0 = nowhere */
-static u32 count;
+static u32 count;             /* of vectors; 0 = there is no such function */
 static u32 (*table)[ENTRY_SIZE / 4];
 static u64 pending[VECTORS_MAX / 64];
 static spinlock_t vpci_lock;
 
-bool vpci_is(u16 seg, u16 bdf) { return present && !seg && bdf == vpci_bdf; }
+bool vpci_is(u16 seg, u16 bdf) { return count && !seg && bdf == vpci_bdf; }
 u32 control_msix_count(void) { return count; }
 
-/* Takes a pending vector that may be sent; vpci_lock is held. */
-static bool take(u32 index, u64 *address, u32 *data)
-{
-	const u32 *e = table[index];
-	u64 bit = 1ULL << index % 64;
-
-	if (!(pending[index / 64] & bit) || e[3] & ENTRY_MASKED ||
-	    (config[DW_MSIX] & (CONTROL_ENABLE | CONTROL_MASK)) != CONTROL_ENABLE)
-		return false;
-	pending[index / 64] &= ~bit;
-	*address = e[0] | (u64)e[1] << 32;
-	*data = e[2];
-	return true;
-}
-
+/* Marks vector `index` pending, with mark = 1, and sends it if nothing masks it. */
 static void raise(u32 index, u64 mark)
 {
-	u64 address = 0;
-	u32 data = 0;
+	u64 *word = &pending[index / 64], bit = 1ULL << index % 64, address;
+	const u32 *e = table[index];
+	u32 data;
 	bool send;
 
 	spin_lock(&vpci_lock);
-	pending[index / 64] |= mark << index % 64;
-	send = take(index, &address, &data);
+	*word |= mark << index % 64;
+	send = *word & bit && !(e[3] & ENTRY_MASKED) &&
+	       (config[DW_MSIX] & (CONTROL_ENABLE | CONTROL_MASK)) == CONTROL_ENABLE;
+	if (send)
+		*word &= ~bit;
+	address = e[0] | (u64)e[1] << 32;
+	data = e[2];
 	spin_unlock(&vpci_lock);
 	/* A message that no local APIC takes is lost, as on a bus. */
 	if (send)
@@ -84,110 +83,77 @@ void control_msix_raise(u32 index)
 		raise(index, 1);
 }
 
-static void place(devlock_t l)
+static bool bar_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value)
 {
-	u64 at = config[DW_COMMAND] & PCI_COMMAND_MEM ? config[DW_BAR] : 0;
+	u64 offset = gpa - t->base;
+	bool in_table = offset < count * ENTRY_SIZE;
 
-	if (at == bar_at)
-		return;
-	if (bar_at)
-		trap_remove(l, bar_at, BAR_SIZE);
-	bar_at = 0;
-	if (!at)
-		return;
-	if (trap_add(l, at, BAR_SIZE, TRAP_VPCI) == DAIS_OK)
-		atomic_store(&bar_at, at);
-	else
-		log_warn("vpci: BAR at 0x%lx is over RAM or another device", at);
+	(void)l;
+	spin_lock(&vpci_lock);
+	if (in_table && write)
+		memcpy((u8 *)table + offset, value, size);
+	else if (in_table)
+		memcpy(value, (u8 *)table + offset, size);
+	else if (!write && offset >= PBA_OFFSET && offset < PBA_OFFSET + sizeof(pending))
+		memcpy(value, (u8 *)pending + offset - PBA_OFFSET, size);
+	spin_unlock(&vpci_lock);
+	if (in_table && write)
+		raise(offset / ENTRY_SIZE, 0);
+	return true;
 }
 
-u32 vpci_config_read(u32 dword)
-{
-	return dword < DW_COUNT ? config[dword] : 0;
-}
+static struct trap bar = { .size = BAR_SIZE, .access = bar_access };
 
-void vpci_config_write(devlock_t l, u32 dword, u32 value)
+static void config_write(devlock_t l, u32 dword, u32 value)
 {
-	if (dword >= DW_COUNT)
-		return;
 	spin_lock(&vpci_lock);
 	config[dword] = (config[dword] & ~writable[dword]) | (value & writable[dword]);
 	spin_unlock(&vpci_lock);
 	if (dword == DW_COMMAND || dword == DW_BAR)
-		place(l);
+		trap_place(l, &bar, config[DW_COMMAND] & PCI_COMMAND_MEM ? config[DW_BAR] : 0);
 	for (u32 i = 0; dword == DW_MSIX && i < count; i++)
 		raise(i, 0);
 }
 
-static void bar_read(u32 offset, u32 size, u64 *value)
+void vpci_config(devlock_t l, u32 reg, u32 size, bool write, u32 *value)
 {
-	*value = 0;
-	spin_lock(&vpci_lock);
-	if (offset < count * ENTRY_SIZE)
-		memcpy(value, (u8 *)table + offset, size);
-	else if (offset >= PBA_OFFSET && offset < PBA_OFFSET + sizeof(pending))
-		memcpy(value, (u8 *)pending + offset - PBA_OFFSET, size);
-	spin_unlock(&vpci_lock);
-}
+	u32 dword = reg / 4, v = dword < DW_COUNT ? config[dword] : 0;
 
-/* Not under the device lock: raise delivers. */
-bool vpci_access(u64 gpa, u32 size, bool write, u64 *value)
-{
-	u64 at = atomic_load(&bar_at); /* if it moves meanwhile, the access came before */
-	u32 offset = gpa - at;
-
-	if (gpa < at || gpa - at >= BAR_SIZE || offset & (size - 1))
-		return false;
-	if (!write) {
-		bar_read(offset, size, value);
-		return true;
-	}
-	if (offset >= count * ENTRY_SIZE)
-		return true;
-	spin_lock(&vpci_lock);
-	memcpy((u8 *)table + offset, value, size);
-	spin_unlock(&vpci_lock);
-	raise(offset / ENTRY_SIZE, 0);
-	return true;
+	if (!write)
+		*value = reg_part(v, reg, size);
+	else if (dword < DW_COUNT)
+		config_write(l, dword, reg_merge(v, reg, size, *value));
 }
 
 /* A device number of bus 0 that nothing answers to, from above: firmware fills them from below. */
-static bool find_device(u16 *bdf)
+static u16 find_device(void)
 {
-	for (u32 device = 32; device-- > 0;) {
-		bool used = false;
+	u32 device = 32, fn = 0;
 
-		for (u32 fn = 0; fn < 8; fn++)
-			used |= pci_read(0, device << 3 | fn, 0, 4) != ~0u;
-		*bdf = device << 3;
-		if (!used)
-			return true;
+	while (fn < 8 && --device > 0) {
+		fn = 0;
+		while (fn < 8 && pci_read(0, device << 3 | fn, 0, 4) == ~0u)
+			fn++;
 	}
-	return false;
+	return device << 3;
 }
 
 status_t vpci_init(u32 vectors)
 {
 	u32 n = MIN(vectors, VECTORS_MAX);
 
-	if (!find_device(&vpci_bdf)) {
+	vpci_bdf = find_device();
+	if (!vpci_bdf) {
 		log_error("vpci: PCI bus 0 is full: the control domain gets no events");
 		return DAIS_OK;
 	}
-	table = dev_alloc(n * ENTRY_SIZE);
+	table = heap_alloc(n * ENTRY_SIZE);
 	if (!table)
 		return DAIS_NO_MEMORY;
 	for (u32 i = 0; i < n; i++)
 		table[i][3] = ENTRY_MASKED;
-	config[DW_ID] = DAIS_PCI_VENDOR | DAIS_PCI_DEVICE << 16;
-	config[DW_COMMAND] = STATUS_CAPS;
-	config[DW_CLASS] = (u32)DAIS_PCI_CLASS << 8;
-	config[DW_SUBSYSTEM] = config[DW_ID];
-	config[DW_CAPS] = CAP_AT;
-	config[DW_MSIX] = 0x11 | (n - 1) << 16; /* MSI-X, the last capability */
-	config[DW_PBA] = PBA_OFFSET;            /* table and pending bits: both in BAR 0 */
+	config[DW_MSIX] |= (n - 1) << 16;
 	count = n;
-	present = true;
 	log_info("vpci: virtual function 00:%02x.0 with %u vectors", vpci_bdf >> 3, n);
 	return DAIS_OK;
 }

@@ -20,9 +20,8 @@ struct boot_info fake_boot;
 u64 fake_rte[FAKE_PINS];
 u32 fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data;
 u32 fake_port_writes, fake_port_value;
-u32 fake_trapped_pages;
 u64 fake_address, fake_heap_bytes;
-status_t fake_deliver_status;
+status_t fake_deliver_status, fake_trap_status;
 bool fake_trapped_port[65536], fake_heap_empty;
 u16 fake_port;
 u8 fake_port_in;
@@ -31,6 +30,7 @@ static u32 ioapic_index, ioapic_id, cf8;
 static struct fake_fn *fns[64];
 static u32 fn_count;
 static u64 trapped[PAGES_MAX];
+static u32 trapped_count;
 
 __attribute__((constructor)) static void fill(void)
 {
@@ -107,20 +107,6 @@ void fake_add_msix(struct fake_fn *f, u8 at, u16 vectors, u32 table, u32 pba)
 		f->bar[table + 16 * i + 12] = 1; /* masked by reset */
 }
 
-void fake_add_sriov(struct fake_fn *f, u16 vfs, u16 first)
-{
-	u32 bar_mask = ~(FAKE_BAR_SIZE - 1);
-
-	fake_put32(f, 0x100, 0x15000000 | 0x000e);             /* another capability before it */
-	fake_put32(f, 0x150, 0x00010010);
-	f->writable[0x158] = 9;
-	fake_put32(f, 0x160, vfs);
-	fake_put32(f, 0x164, first | 1 << 16);
-	f->config[0x174] = 4;                                  /* VF BAR 0, 64 bits */
-	memcpy(f->writable + 0x174, &bar_mask, 4);
-	memset(f->writable + 0x178, 0xff, 4);
-}
-
 static u32 config_read(u16 bdf, u32 reg, u32 size)
 {
 	struct fake_fn *f = fake_find(bdf);
@@ -148,13 +134,6 @@ static u8 *bar_byte(u64 address)
 		u64 at = (fake_get32(fns[i], 0x10) & ~0xfu) | (u64)fake_get32(fns[i], 0x14) << 32;
 
 		bool decodes = fns[i]->config[4] & 2;
-		const struct fake_fn *pf = fns[i]->physical;
-
-		if (pf && pf->config[0x158] & 8) {
-			at = (fake_get32(pf, 0x174) & ~0xfu) +
-			     (u64)(fns[i]->bdf - pf->bdf - pf->config[0x164]) * FAKE_BAR_SIZE;
-			decodes = true;
-		}
 		if (at && decodes && address >= at && address < at + FAKE_BAR_SIZE)
 			return fns[i]->bar + (address - at);
 	}
@@ -178,6 +157,8 @@ static void ioapic_write(u32 v)
 	u32 i = ioapic_index - 0x10;
 
 	fake_ioapic_writes++;
+	if (ioapic_index == 0)
+		ioapic_id = v;
 	if (ioapic_index < 0x10 || i / 2 >= FAKE_PINS)
 		return;
 	if (i & 1)
@@ -250,23 +231,28 @@ void *hpa_to_hva(hpa_t a) { return (void *)a.v; }
 
 bool fake_page_trapped(u64 page)
 {
-	for (u32 i = 0; i < fake_trapped_pages; i++)
-		if (trapped[i] == page)
-			return true;
-	return false;
+	return control_mmio_traps(page, PAGE_SIZE);
 }
 
-status_t control_trap_page(u64 page, bool on)
+/* Of all pages that ever trapped, how many do. */
+u32 fake_trapped_pages(void)
 {
-	assert(on != fake_page_trapped(page));
-	assert(control_mmio_traps(page, PAGE_SIZE) == on);
-	if (on) {
-		trapped[fake_trapped_pages++] = page;
-		return DAIS_OK;
-	}
-	for (u32 i = 0; i < fake_trapped_pages; i++)
+	u32 n = 0;
+
+	for (u32 i = 0; i < trapped_count; i++)
+		n += fake_page_trapped(trapped[i]);
+	return n;
+}
+
+status_t control_trap_page(u64 page)
+{
+	if (fake_trap_status != DAIS_OK)
+		return fake_trap_status;
+	for (u32 i = 0; i < trapped_count; i++)
 		if (trapped[i] == page)
-			trapped[i--] = trapped[--fake_trapped_pages];
+			return DAIS_OK;
+	assert(trapped_count < PAGES_MAX);
+	trapped[trapped_count++] = page;
 	return DAIS_OK;
 }
 
@@ -301,10 +287,8 @@ static void give(void *p, size_t size)
 	free(p);
 }
 
-void *heap_alloc(size_t size) { assert(size && size <= 2048); return take(size); }
+void *heap_alloc(size_t size) { assert(size && size <= 1 << 20); return take(size); }
 void heap_free(void *p, size_t size) { give(p, size); }
-void *heap_pages(u32 n) { assert(n && n <= 256); return take(n * PAGE_SIZE); }
-void heap_pages_free(void *p, u32 n) { give(p, n * PAGE_SIZE); }
 
 void log_line(enum log_level level, const char *fmt, ...)
 {

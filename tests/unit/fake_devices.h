@@ -22,7 +22,6 @@ struct fake_fn {
 	u16 bdf;
 	u8 config[4096], writable[4096];
 	u8 bar[FAKE_BAR_SIZE];
-	const struct fake_fn *physical; /* whose virtual function it is */
 };
 
 extern struct boot_info fake_boot;      /* with ECAM; set ecam_count = 0 for none */
@@ -31,11 +30,10 @@ extern u32 fake_ioapic_writes;
 extern u32 fake_home_shift;             /* the destination's home CPU = (ID + this) % FAKE_CPUS */
 extern u32 fake_delivered;
 extern u64 fake_address; extern u32 fake_data; /* of the last delivery */
-extern status_t fake_deliver_status;
+extern status_t fake_deliver_status, fake_trap_status; /* what the architecture answers */
 extern bool fake_trapped_port[65536];
 extern u32 fake_port_writes; extern u16 fake_port; extern u32 fake_port_value;
 extern u8 fake_port_in;                 /* what ports read */
-extern u32 fake_trapped_pages;
 extern u64 fake_heap_bytes;
 extern bool fake_heap_empty;
 
@@ -44,11 +42,10 @@ struct fake_fn *fake_find(u16 bdf);
 /* A capability at `at`, linked in front of the others. MSI: 64-bit; MSI-X: table at BAR offset. */
 void fake_add_msi(struct fake_fn *f, u8 at, bool maskable);
 void fake_add_msix(struct fake_fn *f, u8 at, u16 vectors, u32 table, u32 pba);
-/* SR-IOV at 0x150: VF BAR 0 of FAKE_BAR_SIZE each, stride 1. */
-void fake_add_sriov(struct fake_fn *f, u16 vfs, u16 first);
 void fake_put32(struct fake_fn *f, u32 reg, u32 value);
 u32 fake_get32(const struct fake_fn *f, u32 reg);
 bool fake_page_trapped(u64 page);
+u32 fake_trapped_pages(void);
 
 /* The control domain's accesses */
 u64 guest_read(u64 gpa, u32 size);      /* handed through to the machine where nothing traps */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/pci_filter.c drivers/msi.c drivers/msix.c drivers/sriov.c drivers/vpci.c drivers/pm.c drivers/serial.c */
+/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/pci_filter.c drivers/msi.c drivers/msix.c drivers/vpci.c drivers/pm.c drivers/serial.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,14 +72,14 @@ static void is_sized(void **state)
 
 static void bar_traps_while_decoded(void **state)
 {
-	u32 pages = fake_trapped_pages;
+	u32 pages = fake_trapped_pages();
 
 	(void)state;
 	put(0x10, 4, BAR);
-	assert_int_equal(fake_trapped_pages, pages);
+	assert_int_equal(fake_trapped_pages(), pages);
 	put(0x04, 2, 0xffff);
 	assert_int_equal(get(0x04, 2), 0x0406);
-	assert_int_equal(fake_trapped_pages, pages + 16);
+	assert_int_equal(fake_trapped_pages(), pages + 16);
 	assert_true(control_mmio_traps(BAR & ~0x1fffffULL, 0x200000));
 	assert_false(control_mmio_traps(BAR + 0x10000, 0x1f0000));
 	assert_true(control_mmio_traps(BAR + 0xf000, 0x1000));
@@ -87,15 +87,15 @@ static void bar_traps_while_decoded(void **state)
 	assert_false(fake_page_trapped(BAR));
 	assert_int_equal(guest_read(BAR + 0x100000 + 12, 4), 1);
 	put(0x04, 2, 0);
-	assert_int_equal(fake_trapped_pages, pages);
+	assert_int_equal(fake_trapped_pages(), pages);
 	put(0x10, 4, FAKE_DAIS_RAM & 0xffff0000);
 	/* refused as a whole: Dais's memory is in it */
 	put(0x04, 2, 2);
-	assert_int_equal(fake_trapped_pages, pages);
+	assert_int_equal(fake_trapped_pages(), pages);
 	put(0x10, 4, FAKE_IOAPIC);
-	assert_int_equal(fake_trapped_pages, pages);
+	assert_int_equal(fake_trapped_pages(), pages);
 	put(0x10, 4, BAR);
-	assert_int_equal(fake_trapped_pages, pages + 16);
+	assert_int_equal(fake_trapped_pages(), pages + 16);
 }
 
 static void set_entry(u32 i, u32 address, u32 data, u32 control)

@@ -113,13 +113,11 @@ bool control_fault(struct xvcpu *x, u64 a)
 	return false;
 }
 
-status_t control_trap_page(u64 page, bool on)
+status_t control_trap_page(u64 page)
 {
 	mem_locked_t m;
 	status_t s;
 
-	if (!on)
-		return DAIS_OK; /* the next touch maps it */
 	m = mem_lock(control_domain);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
 	if (s == DAIS_OK) {
