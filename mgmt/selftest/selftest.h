@@ -12,7 +12,7 @@
 /* Real-mode programs for every vCPU */
 enum program {
 	WRITES = 0, /* out 0x3f8, al; inc al; again */
-	HALTS = 1,  /* hlt; out 0x3f8, al; again: one exit per wake-up */
+	HALTS = 1,  /* hlt, again; an interrupt's handler does the out */
 	SPINS = 2,  /* jmp . */
 	PROGRAMS
 };
