@@ -7,14 +7,9 @@
 
 #define CAPS_DEFAULT 16
 
-static struct domain *domain_arg(struct call *c)
-{
-	return container_of(c->cap[0].obj, struct domain, obj);
-}
-
 status_t call_dom_create(struct call *c)
 {
-	struct pool *p = container_of(c->cap[0].obj, struct pool, obj);
+	struct pool *p = pool_arg(c, 0);
 	u64 caps = c->arg[2] ? c->arg[2] : CAPS_DEFAULT;
 	struct domain *d;
 	status_t s;
@@ -34,13 +29,13 @@ status_t call_dom_create(struct call *c)
 
 status_t call_dom_ctl(struct call *c)
 {
-	return domain_ctl(c->mgmt, domain_arg(c), c->arg[1], c->arg[2]);
+	return domain_ctl(c->mgmt, domain_arg(c, 0), c->arg[1], c->arg[2]);
 }
 
 status_t call_mem_split(struct call *c)
 {
 	struct pool *p;
-	status_t s = pool_split(container_of(c->cap[0].obj, struct pool, obj), c->arg[1], &p);
+	status_t s = pool_split(pool_arg(c, 0), c->arg[1], &p);
 
 	if (s != DAIS_OK)
 		return s;
@@ -54,32 +49,32 @@ status_t call_mem_map(struct call *c)
 {
 	struct mem_map_args a = { c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5] };
 
-	return mem_map(c->dom, domain_arg(c), &a, &c->out[0]);
+	return mem_map(c->dom, domain_arg(c, 0), &a, &c->out[0]);
 }
 
 status_t call_mem_unmap(struct call *c)
 {
-	return mem_unmap(domain_arg(c), c->arg[1], c->arg[2], &c->out[0]);
+	return mem_unmap(domain_arg(c, 0), c->arg[1], c->arg[2], &c->out[0]);
 }
 
 status_t call_mem_protect(struct call *c)
 {
-	return mem_protect(c->dom, domain_arg(c), c->arg[1], c->arg[2], c->arg[3], &c->out[0]);
+	return mem_protect(c->dom, domain_arg(c, 0), c->arg[1], c->arg[2], c->arg[3], &c->out[0]);
 }
 
 status_t call_mem_reclaim(struct call *c)
 {
-	return domain_reclaim(c->mgmt, domain_arg(c));
+	return domain_reclaim(c->mgmt, domain_arg(c, 0));
 }
 
 status_t call_trap_set(struct call *c)
 {
-	return trap_set(domain_arg(c), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
+	return trap_set(domain_arg(c, 0), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
 }
 
 status_t call_irq_set(struct call *c)
 {
-	struct domain *d = domain_arg(c);
+	struct domain *d = domain_arg(c, 0);
 	status_t s;
 
 	if (c->arg[2] >> 32)

@@ -1,14 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/atomic.h"
-#include "kernel/cap.h"
 #include "kernel/heap.h"
-#include "kernel/lock.h"
+#include "kernel/hypercall.h"
 #include "kernel/log.h"
 
 #define SLOTS_PER_PAGE ((u32)(PAGE_SIZE / sizeof(struct cap_slot)))
 
 static spinlock_t lock;
 static u64 filled;
+
+/* --- objects --- */
+
+void object_init(struct object *o, u32 type, void (*free)(struct object *o))
+{
+	o->type = type;
+	o->refs = 1;
+	o->free = free;
+	list_init(&o->slots);
+}
+
+void object_get(struct object *o)
+{
+	CHECK(atomic_add(&o->refs, 1) > 1);
+}
+
+void object_put(struct object *o)
+{
+	u32 left = atomic_sub(&o->refs, 1);
+
+	CHECK(left != ~0u);
+	if (!left) {
+		CHECK(list_empty(&o->slots));
+		o->free(o);
+	}
+}
+
+/* --- tables --- */
 
 static u32 pages_of(u32 size)
 {
@@ -22,73 +49,62 @@ status_t cap_table_init(struct cap_table *t, u32 size)
 	return t->page ? DAIS_OK : DAIS_NO_MEMORY;
 }
 
-/* The slot, or NULL: out of the table, or its page never used. */
-static struct cap_slot *slot_at(const struct cap_table *t, u64 index)
+/* The slot, or NULL: out of the table, its page never used, or empty. */
+static struct cap_slot *filled_at(const struct cap_table *t, u64 index)
 {
 	struct cap_slot *page;
 
 	if (!index || index > t->size)
 		return NULL;
-	page = t->page[(index - 1) / SLOTS_PER_PAGE];
-	return page ? &page[(index - 1) % SLOTS_PER_PAGE] : NULL;
+	page = atomic_load(&t->page[(index - 1) / SLOTS_PER_PAGE]);
+	page = page ? &page[(index - 1) % SLOTS_PER_PAGE] : NULL;
+	return page && page->obj ? page : NULL;
 }
 
-static struct cap_slot *filled_at(const struct cap_table *t, u64 index)
+/* Fills a free slot with *from, in its object's list after `after`. */
+static status_t fill(struct cap_table *t, struct cap_slot *from, struct list *after, u64 *index)
 {
-	struct cap_slot *s = slot_at(t, index);
-
-	return s && s->obj ? s : NULL;
-}
-
-/* Finds an empty slot. No lock: only holders of mgmt_lock fill slots. */
-static status_t reserve(struct cap_table *t, u64 *index)
-{
-	struct cap_slot **page;
-	void *new;
+	struct cap_slot **page, *s, *new;
 
 	if (t->used == t->size)
 		return DAIS_NO_SPACE;
 	while (filled_at(t, t->hint + 1))
 		t->hint = (t->hint + 1) % t->size;
-	*index = t->hint + 1;
 	page = &t->page[t->hint / SLOTS_PER_PAGE];
-	if (*page)
-		return DAIS_OK;
-	new = heap_pages(1);
-	if (!new)
-		return DAIS_NO_MEMORY;
+	if (!*page) {
+		new = heap_pages(1);
+		if (!new)
+			return DAIS_NO_MEMORY;
+		atomic_store(page, new);
+	}
+	s = &(*page)[t->hint % SLOTS_PER_PAGE];
+	from->table = t;
 	spin_lock(&lock);
-	*page = new;
-	spin_unlock(&lock);
-	return DAIS_OK;
-}
-
-/* Lock held. */
-static void fill(struct cap_table *t, u64 index, const struct cap_slot *from, struct list *after)
-{
-	struct cap_slot *s = slot_at(t, index);
-
 	*s = *from;
-	s->table = t;
+	spin_unlock(&lock);
 	list_add(after, &s->of_object);
 	t->used++;
 	filled++;
+	*index = t->hint + 1;
+	return DAIS_OK;
 }
 
-/* Lock held. What was derived from s stays, one step nearer to the root. */
+static struct cap_slot *after(const struct cap_slot *s)
+{
+	struct list *l = s->of_object.next;
+
+	return l == &s->obj->slots ? NULL : list_entry(l, struct cap_slot, of_object);
+}
+
+/* What was derived from s stays, one step nearer to the root. */
 static void empty(struct cap_slot *s)
 {
-	struct list *head = &s->obj->slots;
-
-	for (struct list *l = s->of_object.next; l != head; l = l->next) {
-		struct cap_slot *child = list_entry(l, struct cap_slot, of_object);
-
-		if (child->depth <= s->depth)
-			break;
-		child->depth--;
-	}
+	for (struct cap_slot *c = after(s); c && c->depth > s->depth; c = after(c))
+		c->depth--;
 	list_del(&s->of_object);
+	spin_lock(&lock);
 	s->obj = NULL;
+	spin_unlock(&lock);
 	s->table->used--;
 	s->table->hint = 0; /* low slots first: fewer pages */
 	filled--;
@@ -117,22 +133,15 @@ status_t cap_get(struct cap_table *t, u64 index, u32 type, u32 rights, struct ca
 
 status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *index)
 {
-	status_t r = reserve(t, index);
+	struct cap_slot new = { .obj = o, .rights = rights, .badge = ~0ULL };
 
-	if (r != DAIS_OK)
-		return r;
-	spin_lock(&lock);
-	fill(t, *index, &(struct cap_slot){ .obj = o, .rights = rights, .badge = ~0ULL },
-	     o->slots.prev);
-	spin_unlock(&lock);
-	return DAIS_OK;
+	return fill(t, &new, o->slots.prev, index);
 }
 
 status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge,
 		    u64 *index)
 {
 	struct cap_slot *s = filled_at(t, src), new;
-	status_t r;
 
 	if (!s)
 		return DAIS_BAD_CAP;
@@ -140,87 +149,50 @@ status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rig
 		return DAIS_BAD_ARG;
 	if (badge & ~s->badge)
 		return DAIS_DENIED;
-	r = reserve(dst, index);
-	if (r != DAIS_OK)
-		return r;
-	spin_lock(&lock);
 	new = (struct cap_slot){ .obj = s->obj, .rights = s->rights & rights,
 				 .badge = badge ? badge : s->badge, .depth = s->depth + 1 };
-	fill(dst, *index, &new, &s->of_object);
-	spin_unlock(&lock);
-	return DAIS_OK;
+	return fill(dst, &new, &s->of_object, index);
 }
 
 status_t cap_drop(struct cap_table *t, u64 index, struct object **last)
 {
-	struct cap_slot *s;
+	struct cap_slot *s = filled_at(t, index);
 	struct object *o;
-	status_t r = DAIS_BAD_CAP;
 
-	*last = NULL;
-	spin_lock(&lock);
-	s = filled_at(t, index);
-	if (s) {
-		o = s->obj;
-		empty(s);
-		if (list_empty(&o->slots)) {
-			object_get(o);
-			*last = o;
-		}
-		r = DAIS_OK;
-	}
-	spin_unlock(&lock);
-	return r;
+	if (!s)
+		return DAIS_BAD_CAP;
+	o = s->obj;
+	empty(s);
+	*last = list_empty(&o->slots) ? o : NULL;
+	return DAIS_OK;
 }
 
 status_t cap_revoke(struct cap_table *t, u64 index, u64 *count)
 {
-	struct cap_slot *s, *child;
-	status_t r = DAIS_BAD_CAP;
+	struct cap_slot *s = filled_at(t, index), *child;
 
 	*count = 0;
-	spin_lock(&lock);
-	s = filled_at(t, index);
-	if (s) {
-		r = DAIS_OK;
-		while (s->of_object.next != &s->obj->slots) {
-			child = list_entry(s->of_object.next, struct cap_slot, of_object);
-			if (child->depth <= s->depth)
-				break;
-			child->depth = ~0u; /* all that follows goes too or is no child of it */
-			empty(child);
-			++*count;
-		}
+	if (!s)
+		return DAIS_BAD_CAP;
+	while ((child = after(s)) && child->depth > s->depth) {
+		child->depth = ~0u; /* all that follows goes too or is no child of it */
+		empty(child);
+		++*count;
 	}
-	spin_unlock(&lock);
-	return r;
+	return DAIS_OK;
 }
 
 void cap_purge(struct object *o)
 {
-	spin_lock(&lock);
 	while (!list_empty(&o->slots))
 		empty(list_entry(o->slots.prev, struct cap_slot, of_object));
-	spin_unlock(&lock);
-}
-
-bool cap_is_last(const struct object *o)
-{
-	bool last;
-
-	spin_lock(&lock);
-	last = o->slots.next->next == &o->slots && !list_empty(&o->slots);
-	spin_unlock(&lock);
-	return last;
 }
 
 void cap_table_free(struct cap_table *t)
 {
-	spin_lock(&lock);
 	for (u64 i = 1; i <= t->size && t->used; i++)
 		if (filled_at(t, i))
 			empty(filled_at(t, i));
-	spin_unlock(&lock);
 	for (u32 i = 0; i < pages_of(t->size); i++)
 		if (t->page[i])
 			heap_pages_free(t->page[i], 1);
@@ -233,7 +205,7 @@ u64 cap_count(void)
 	return atomic_load_relaxed(&filled);
 }
 
-/* The predecessor in its object's list, or NULL when it is the first. */
+/* Not deeper than one step below its predecessor in the list. */
 static bool depth_ok(const struct cap_slot *s)
 {
 	const struct list *prev = s->of_object.prev;
@@ -245,22 +217,51 @@ static bool depth_ok(const struct cap_slot *s)
 
 u64 cap_check(struct cap_table *t)
 {
-	u64 broken = 0, n = 0;
+	u64 n = 0;
 
-	spin_lock(&lock);
-	for (u64 i = 1; i <= t->size && !broken; i++) {
+	for (u64 i = 1; i <= t->size; i++) {
 		const struct cap_slot *s = filled_at(t, i);
 
-		if (!s)
-			continue;
-		n++;
-		if (s->table != t || !s->obj->refs || s->obj->type > DAIS_T_EVENT)
-			broken = 1;
-		else if (!depth_ok(s))
-			broken = 2;
+		if (s && (s->table != t || !s->obj->refs || s->obj->type > DAIS_T_EVENT))
+			return 1;
+		if (s && !depth_ok(s))
+			return 2;
+		n += s != NULL;
 	}
-	if (!broken && n != t->used)
-		broken = 3;
-	spin_unlock(&lock);
-	return broken;
+	return n == t->used ? 0 : 3;
+}
+
+/* --- hypercalls --- */
+
+status_t call_cap_copy(struct call *c)
+{
+	struct domain *to = domain_arg(c, 1);
+
+	if (c->arg[2] & ~(u64)DAIS_R_ALL)
+		return DAIS_BAD_ARG;
+	if (atomic_load(&to->state) == DAIS_DOM_DEAD)
+		return DAIS_BAD_STATE;
+	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3],
+			  &c->out[0]);
+}
+
+status_t call_cap_drop(struct call *c)
+{
+	struct object *o = c->cap[0].obj, *last;
+	bool is_last = o->slots.next->next == &o->slots;
+	status_t s;
+
+	/* A domain never loses its last one; a pool only when nothing but that and we refer to it. */
+	if (is_last && (o->type == DAIS_T_DOMAIN ||
+			(o->type == DAIS_T_POOL && atomic_load(&o->refs) > 2)))
+		return DAIS_BUSY;
+	s = cap_drop(&c->dom->caps, c->arg[0], &last);
+	if (s == DAIS_OK && last)
+		object_orphaned(c->mgmt, last);
+	return s;
+}
+
+status_t call_cap_revoke(struct call *c)
+{
+	return cap_revoke(&c->dom->caps, c->arg[0], &c->out[0]);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Capability tables. One lock over all tables' contents: look-ups hold it for a
- * few instructions. All changes are made under mgmt_lock as well.
+ * Capability tables. All changes, and all that reads more than one slot, under
+ * mgmt_lock; one lock more for the contents of single slots, since look-ups come
+ * without mgmt_lock.
  *
  * An object's list of slots is its derivation tree in pre-order: what was derived
  * from a slot follows it, with a greater depth.
@@ -35,10 +36,9 @@ status_t cap_get(struct cap_table *t, u64 index, u32 type, u32 rights, struct ca
 status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *index) __must_check;
 /* The new one has those of `rights` that src has. badge: 0 for src's own. BAD_ARG: badge of what is no event; DENIED: bits beyond src's badge. */
 status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge, u64 *index) __must_check;
-status_t cap_drop(struct cap_table *t, u64 index, struct object **last) __must_check; /* *last: object whose last slot this was, referenced; or NULL */
+status_t cap_drop(struct cap_table *t, u64 index, struct object **last) __must_check; /* *last: object whose last slot this was, or NULL */
 status_t cap_revoke(struct cap_table *t, u64 index, u64 *count) __must_check;
 void cap_purge(struct object *o);  /* empties every slot that names o, in all tables */
-bool cap_is_last(const struct object *o); /* exactly one slot names it */
 u64 cap_count(void);               /* filled slots in all tables */
 u64 cap_check(struct cap_table *t); /* 0, or the number of a broken invariant */
 

@@ -349,7 +349,6 @@ static void drop_caps(mgmt_t m, struct domain *d)
 		if (cap_drop(&d->caps, i, &last) != DAIS_OK || !last)
 			continue;
 		object_orphaned(m, last);
-		object_put(last);
 	}
 }
 
@@ -371,7 +370,6 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 	for (u32 i = 0; i < d->max_vcpus; i++)
 		if (d->vcpu[i])
 			vcpu_destroy(d->vcpu[i]);
-	events_end(d);
 	event_bind(&d->on_trap, NULL, 0);
 	event_bind(&d->on_death, NULL, 0);
 	cap_purge(&d->obj);

@@ -31,16 +31,13 @@ struct domain {
 	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release */
 	u32 vcpus;
 
-	struct trap trap[DAIS_MAX_TRAPS]; /* sorted by kind and base; replaced as a whole under mem_lock */
+	struct trap trap[DAIS_MAX_TRAPS]; /* in no order; trap_lock */
 	u32 traps;
-	u32 trap_seq;             /* odd while trap[] changes: readers retry (see kernel/trap.c) */
+	spinlock_t trap_lock;     /* and of the console ring; never held for long */
 	struct event_binding on_trap, on_death;
 	struct dais_dom_page *page; /* DAIS_DOM_AREA_PAGES pages; NULL for the control domain */
-	spinlock_t ring_lock;
 	u64 ring_head;            /* the page's copy can be overwritten by the creator */
 	u64 reclaim_next;         /* where mem_reclaim goes on (gpa) */
-	struct event **events;     /* DAIS_MAX_EVENTS pointers by number, allocated at the first event */
-	u32 event_count;
 	u64 tsc_offset;           /* guest TSC = TSC + this */
 };
 
@@ -64,7 +61,7 @@ status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until
 /* Between these d's vCPUs stay. False: d is dead. */
 bool domain_enter(struct domain *d) __must_check;
 void domain_leave(struct domain *d);
-/* What an object whose last capability was dropped comes to. The caller holds a reference. */
+/* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */
 /* A guest's own fault, or its monitor's: state DEAD, reason text, death event, every vCPU stopped. Any context, no locks needed. First one wins. */

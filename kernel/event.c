@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
-#include "kernel/domain.h"
 #include "kernel/event.h"
 #include "kernel/heap.h"
-#include "kernel/log.h"
+#include "kernel/hypercall.h"
 #include "kernel/mem.h"
-#include "kernel/vcpu.h"
 
 /* An event to a vCPU can raise that vCPU's in turn: longer chains end before the stack does. */
-#define MAX_DEPTH 8
+#define MAX_DEPTH  8
+#define VECTOR_MIN 32 /* below are exceptions */
+#define VECTOR_MAX 255
 
-static spinlock_t number_lock; /* domains' events[] and event_count; before any event's lock */
+static u64 numbers[DAIS_MAX_EVENTS / 64]; /* atomic; bits are set only under mgmt_lock */
 static struct dais_pending *pending;
 static u64 alive;
 static u8 depth[MAX_CPUS];
@@ -25,58 +25,38 @@ static void event_free(struct object *o)
 {
 	struct event *e = container_of(o, struct event, obj);
 
-	spin_lock(&number_lock);
-	if (e->dom) {
-		e->dom->events[e->number] = NULL;
-		e->dom->event_count--;
-	}
-	spin_unlock(&number_lock);
+	if (e->number != EVENT_UNNUMBERED)
+		atomic_and(&numbers[e->number / 64], ~(1ULL << e->number % 64));
 	if (e->to_vcpu)
 		object_put(&e->to_vcpu->obj);
 	heap_free(e, sizeof(*e));
 	atomic_sub(&alive, 1);
 }
 
-static status_t take_number(struct domain *d, struct event *e)
+static u32 take_number(void)
 {
-	status_t s = DAIS_NO_SPACE;
+	u32 i = 0;
 
-	spin_lock(&number_lock);
-	for (u32 i = 0; i < DAIS_MAX_EVENTS; i++) {
-		if (d->events[i])
-			continue;
-		d->events[i] = e;
-		d->event_count++;
-		e->number = i;
-		s = DAIS_OK;
-		break;
-	}
-	spin_unlock(&number_lock);
-	return s;
+	while (i < DAIS_MAX_EVENTS && (atomic_load(&numbers[i / 64]) >> i % 64 & 1))
+		i++;
+	if (i < DAIS_MAX_EVENTS)
+		atomic_or(&numbers[i / 64], 1ULL << i % 64);
+	return i;
 }
 
 status_t event_create(struct domain *d, struct event **out)
 {
-	struct event *e;
-	status_t s;
+	struct event *e = heap_alloc(sizeof(*e));
 
-	if (!d->events) {
-		d->events = heap_alloc(DAIS_MAX_EVENTS * sizeof(*d->events));
-		if (!d->events)
-			return DAIS_NO_MEMORY;
-		atomic_add(&d->heap_bytes, DAIS_MAX_EVENTS * sizeof(*d->events));
-	}
-	e = heap_alloc(sizeof(*e));
 	if (!e)
 		return DAIS_NO_MEMORY;
-	object_init(&e->obj, DAIS_T_EVENT, event_free);
-	e->dom = d;
-	e->to = DAIS_EV_TO_NONE;
-	s = take_number(d, e);
-	if (s != DAIS_OK) {
+	e->number = d == control_domain ? take_number() : EVENT_UNNUMBERED;
+	if (d == control_domain && e->number == EVENT_UNNUMBERED) {
 		heap_free(e, sizeof(*e));
-		return s;
+		return DAIS_NO_SPACE;
 	}
+	object_init(&e->obj, DAIS_T_EVENT, event_free);
+	e->to = DAIS_EV_TO_NONE;
 	atomic_add(&alive, 1);
 	*out = e;
 	return DAIS_OK;
@@ -147,6 +127,12 @@ void event_set_target(struct event *e, u32 to, u32 value, struct vcpu *v)
 		notify(e);
 }
 
+void event_end(struct event *e)
+{
+	event_set_target(e, DAIS_EV_TO_NONE, 0, NULL);
+	object_put(&e->obj);
+}
+
 void event_bind(struct event_binding *b, struct event *e, u64 bits)
 {
 	struct event *old;
@@ -178,37 +164,6 @@ void event_raise_binding(struct event_binding *b, u64 bits)
 	}
 }
 
-void event_end(struct event *e)
-{
-	CHECK(!e->ended);
-	e->ended = true;
-	cap_purge(&e->obj);
-	event_set_target(e, DAIS_EV_TO_NONE, 0, NULL);
-	object_put(&e->obj);
-}
-
-void events_end(struct domain *d)
-{
-	for (u32 i = 0; d->events && i < DAIS_MAX_EVENTS; i++) {
-		struct event *e, *live = NULL;
-
-		/* One that ended already may be freed as soon as the lock is given back. */
-		spin_lock(&number_lock);
-		e = d->events[i];
-		if (e) {
-			e->dom = NULL;
-			d->events[i] = NULL;
-			d->event_count--;
-			live = e->ended ? NULL : e;
-		}
-		spin_unlock(&number_lock);
-		if (live)
-			event_end(live);
-	}
-	heap_free(d->events, DAIS_MAX_EVENTS * sizeof(*d->events));
-	d->events = NULL;
-}
-
 status_t events_init(u32 vectors)
 {
 	u32 pages = (u32)(ALIGN_UP(vectors * sizeof(*pending), PAGE_SIZE) / PAGE_SIZE);
@@ -223,4 +178,91 @@ status_t events_init(u32 vectors)
 hpa_t events_pending_hpa(void)
 {
 	return hva_to_hpa(pending);
+}
+
+/* --- hypercalls --- */
+
+status_t call_ev_create(struct call *c)
+{
+	struct event *e;
+	status_t s = c->arg[0] ? DAIS_BAD_ARG : event_create(c->dom, &e);
+
+	if (s != DAIS_OK)
+		return s;
+	s = cap_insert(&c->dom->caps, &e->obj, DAIS_R_ALL, &c->out[0]);
+	if (s == DAIS_OK)
+		c->out[1] = e->number;
+	else
+		event_end(e);
+	return s;
+}
+
+static status_t bind_target(struct call *c, struct event *e, u32 kind, u64 value)
+{
+	struct vcpu *v = kind == DAIS_EV_TO_VCPU ? vcpu_arg(c, 2) : NULL;
+
+	if (v ? v->dom != c->dom : kind == DAIS_EV_TO_MSIX && e->number == EVENT_UNNUMBERED)
+		return DAIS_DENIED;
+	if (v ? value < VECTOR_MIN || value > VECTOR_MAX :
+	    kind == DAIS_EV_TO_MSIX ? value >= control_msix_count() : value)
+		return DAIS_BAD_ARG;
+	event_set_target(e, kind, (u32)value, v);
+	return DAIS_OK;
+}
+
+static status_t bind_source(struct call *c, struct event *e, u32 kind, u64 value)
+{
+	struct vcpu *v = kind == DAIS_EV_FROM_VCPU ? vcpu_arg(c, 2) : NULL;
+	struct domain *d = v ? v->dom : domain_arg(c, 2);
+	struct event_binding *b = v ? &v->on_exit :
+				  kind == DAIS_EV_FROM_DOM ? &d->on_death : &d->on_trap;
+
+	if (!value != (kind == DAIS_EV_FROM_TRAP))
+		return DAIS_BAD_ARG;
+	/* What can be raised is limited by the event's capability; traps name their bits later. */
+	if ((value ? value : ~0ULL) & ~c->cap[0].badge)
+		return DAIS_DENIED;
+	if (kind != DAIS_EV_FROM_DOM && atomic_load(&d->state) == DAIS_DOM_DEAD)
+		return DAIS_BAD_STATE;
+	event_bind(b, e, value);
+	if (kind == DAIS_EV_FROM_DOM && atomic_load(&d->state) == DAIS_DOM_DEAD)
+		event_raise_binding(b, 0);
+	return DAIS_OK;
+}
+
+status_t call_ev_bind(struct call *c)
+{
+	/* By enum dais_ev_bind: the object's type, or ANY for no object. */
+	static const u32 types[] = {
+		[DAIS_EV_TO_VCPU] = DAIS_T_VCPU, [DAIS_EV_FROM_VCPU] = DAIS_T_VCPU,
+		[DAIS_EV_FROM_DOM] = DAIS_T_DOMAIN, [DAIS_EV_FROM_TRAP] = DAIS_T_DOMAIN,
+		[DAIS_EV_TO_NONE] = DAIS_T_ANY,
+	};
+	struct event *e = event_arg(c, 0);
+	struct object *o = c->cap[2].obj;
+	u64 kind = c->arg[1];
+
+	if (kind >= ARRAY_SIZE(types) || !o != !types[kind])
+		return DAIS_BAD_ARG;
+	if (o && o->type != types[kind])
+		return DAIS_BAD_TYPE;
+	if (kind == DAIS_EV_TO_MSIX || kind == DAIS_EV_TO_VCPU || kind == DAIS_EV_TO_NONE)
+		return bind_target(c, e, (u32)kind, c->arg[3]);
+	return bind_source(c, e, (u32)kind, c->arg[3]);
+}
+
+status_t call_ev_send(struct call *c)
+{
+	if (!c->arg[1])
+		return DAIS_BAD_ARG;
+	if (c->arg[1] & ~c->cap[0].badge)
+		return DAIS_DENIED;
+	event_raise(event_arg(c, 0), c->arg[1]);
+	return DAIS_OK;
+}
+
+status_t call_ev_take(struct call *c)
+{
+	c->out[0] = event_take(event_arg(c, 0), c->cap[0].badge);
+	return DAIS_OK;
 }

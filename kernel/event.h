@@ -9,16 +9,16 @@
 struct domain;
 struct vcpu;
 
+#define EVENT_UNNUMBERED DAIS_MAX_EVENTS /* of another domain than the control domain */
+
 struct event {
 	struct object obj;
 	spinlock_t lock;
 	u64 word;            /* atomic */
-	struct domain *dom;  /* whose numbering */
-	u32 number;
+	u32 number;          /* in the control domain's pending areas */
 	u32 to;              /* DAIS_EV_TO_MSIX, _TO_VCPU or _TO_NONE */
 	u32 to_value;        /* MSI-X index or vector */
 	struct vcpu *to_vcpu; /* referenced */
-	bool ended;          /* its last capability is gone; mgmt_lock */
 };
 
 /* A place that raises an event: it holds a reference. Zeroed: none. */
@@ -32,9 +32,8 @@ void event_raise(struct event *e, u64 bits);   /* any context, no run-queue lock
 u64 event_take(struct event *e, u64 mask);     /* the bits of mask that were set; clears them */
 /* ev_bind TO_*: v NULL but for TO_VCPU. Notifies at once when bits are set already. */
 void event_set_target(struct event *e, u32 to, u32 value, struct vcpu *v);
-/* Under mgmt_lock: its last capability is gone; it lives on while something is bound to raise it. */
+/* Under mgmt_lock, once: its last capability is gone; it lives on, mute, while something is bound to raise it. */
 void event_end(struct event *e);
-void events_end(struct domain *d);             /* all that d created */
 /* Pending areas of the control domain (struct dais_pending each 1 KiB), allocated and shown to it at boot: one per MSI-X vector. */
 status_t events_init(u32 vectors) __must_check;
 hpa_t events_pending_hpa(void);

@@ -15,6 +15,16 @@ struct call {
 	mgmt_t mgmt;          /* held by every call but the hot ones (see hypercall.c) */
 };
 
+/* Argument i's object, of the type that the list says. */
+static inline struct domain *domain_arg(const struct call *c, u32 i)
+{ return container_of(c->cap[i].obj, struct domain, obj); }
+static inline struct vcpu *vcpu_arg(const struct call *c, u32 i)
+{ return container_of(c->cap[i].obj, struct vcpu, obj); }
+static inline struct event *event_arg(const struct call *c, u32 i)
+{ return container_of(c->cap[i].obj, struct event, obj); }
+static inline struct pool *pool_arg(const struct call *c, u32 i)
+{ return container_of(c->cap[i].obj, struct pool, obj); }
+
 /* arg and out as in the ABI. */
 status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[6], u64 out[2]);
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Objects that capabilities name: domain, vCPU, pool, event. An object lives as
- * long as its count: one for existing (dropped by its owner's teardown), one per
- * reference a CPU holds while it works with it. Capability slots hold no count:
- * they are emptied before the object goes (cap_purge).
+ * long as its count: one for existing (dropped by its owner's teardown, or with the
+ * last capability), one per reference a CPU holds while it works with it.
+ * Capability slots hold no count: they are emptied before the object goes.
  */
 #ifndef DAIS_OBJECT_H
 #define DAIS_OBJECT_H
 
 #include "kernel/list.h"
-#include "kernel/types.h"
 
 struct object {
 	u32 type;           /* DAIS_T_* */
 	u32 refs;           /* atomic */
-	struct list slots;  /* capability slots that name it; capability lock */
+	struct list slots;  /* capability slots that name it; mgmt_lock */
 	void (*free)(struct object *o);
 };
 

@@ -22,14 +22,13 @@ enum sched_state { SCHED_DETACHED = 0, SCHED_BLOCKED, SCHED_QUEUED, SCHED_RUNNIN
 
 struct sched_ctx {
 	struct list link;        /* run queue */
-	u32 cpu;                 /* home; changes only under its run-queue lock */
+	u32 cpu;                 /* home; changes only while BLOCKED, under its run-queue lock */
 	u32 state;               /* enum sched_state; run-queue lock */
 	bool urgent;
 	u32 weight;              /* 1..10000 */
 	u64 slice;               /* TSC ticks */
 	u64 slice_end, started;  /* TSC; started: when it began to run, or to sleep */
 	u64 left;                /* of its slice, when it last stopped; 0: a new one */
-	u32 move_to;             /* CPU that becomes its home when it next waits in the queue */
 	u64 ran;                 /* TSC ticks, total */
 };
 
@@ -42,8 +41,8 @@ void sched_wake(struct sched_ctx *c);    /* BLOCKED -> QUEUED; asks its CPU to r
 bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask);
 /* Chooses what this CPU runs next; the running one goes to the tail when its slice is over, else stays. NULL: idle. */
 struct sched_ctx *sched_pick(u64 now);
-struct sched_ctx *sched_current(u32 cpu); /* of this CPU, or for reading */
-status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value) __must_check; /* BAD_ARG */
+/* BAD_ARG; BUSY: another home for one that does not sleep. */
+status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value) __must_check;
 u64 sched_idle_time(u32 cpu);             /* TSC ticks */
 
 #endif

@@ -2,76 +2,37 @@
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
 #include "kernel/lock.h"
-#include "kernel/log.h"
 #include "kernel/timer.h"
 
-/* The root of a CPU's heap is its next timer. */
 static struct timer_cpu {
 	spinlock_t lock;
-	struct timer *root;
+	struct list timers; /* ascending; zeroed until the first one */
 } __aligned(64) cpus[MAX_CPUS];
 
-/* Both are roots without siblings, or NULL. */
-static struct timer *meld(struct timer *a, struct timer *b)
+static struct timer *first(struct timer_cpu *c)
 {
-	if (!a || !b)
-		return a ? a : b;
-	if (b->deadline < a->deadline) {
-		struct timer *t = a;
-
-		a = b;
-		b = t;
-	}
-	b->next = a->child;
-	if (b->next)
-		b->next->prev = b;
-	b->prev = a; /* of a first child: its parent */
-	a->child = b;
-	return a;
+	if (!c->timers.next)
+		list_init(&c->timers);
+	return list_empty(&c->timers) ? NULL : list_entry(c->timers.next, struct timer, link);
 }
 
-/* Makes one heap of a list of siblings: melds pairs, then those from the last to the first. */
-static struct timer *meld_siblings(struct timer *t)
+static void insert(struct timer_cpu *c, struct timer *t)
 {
-	struct timer *pairs = NULL, *all = NULL;
+	struct list *after = &c->timers;
 
-	while (t) {
-		struct timer *a = t, *b = t->next, *pair;
-
-		t = b ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b)
-			b->next = b->prev = NULL;
-		pair = meld(a, b);
-		pair->next = pairs;
-		pairs = pair;
-	}
-	while (pairs) {
-		struct timer *p = pairs;
-
-		pairs = p->next;
-		p->next = NULL;
-		all = meld(all, p);
-	}
-	return all;
+	first(c);
+	/* From the end: a new one mostly comes after those that are set. */
+	do
+		after = after->prev;
+	while (after != &c->timers && list_entry(after, struct timer, link)->deadline > t->deadline);
+	list_add(after, &t->link);
+	t->queued = true;
 }
 
-static void remove(struct timer_cpu *c, struct timer *t)
+static void remove(struct timer *t)
 {
-	struct timer *rest = meld_siblings(t->child);
-
-	if (c->root == t) {
-		c->root = rest;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next)
-			t->next->prev = t->prev;
-		c->root = meld(c->root, rest);
-	}
-	t->child = t->next = t->prev = NULL;
+	if (t->queued)
+		list_del(&t->link);
 	t->queued = false;
 }
 
@@ -97,22 +58,19 @@ void timer_set(struct timer *t, u64 deadline)
 {
 	struct timer_cpu *mine = &cpus[cpu_id()], *c = lock_of(t);
 
-	if (t->queued)
-		remove(c, t);
+	remove(t);
 	if (c != mine) {
 		atomic_store(&t->cpu, cpu_id());
 		spin_unlock(&c->lock);
 		c = lock_of(t);
-		/* Set by another CPU in between: nobody can say who was first. That stands. */
-		if (t->queued || c != mine)
-			goto out;
 	}
-	t->deadline = deadline;
-	t->queued = true;
-	c->root = meld(c->root, t);
-	if (c->root == t)
-		arch_timer_set(deadline);
-out:
+	/* Set by another CPU in between: nobody can say who was first. That stands. */
+	if (c == mine && !t->queued) {
+		t->deadline = deadline;
+		insert(c, t);
+		if (first(c) == t)
+			arch_timer_set(deadline);
+	}
 	spin_unlock(&c->lock);
 }
 
@@ -121,8 +79,7 @@ void timer_cancel(struct timer *t)
 {
 	struct timer_cpu *c = lock_of(t);
 
-	if (t->queued)
-		remove(c, t);
+	remove(t);
 	spin_unlock(&c->lock);
 }
 
@@ -141,15 +98,14 @@ void timers_run(u64 now)
 	struct timer *t;
 
 	spin_lock(&c->lock);
-	while (c->root && c->root->deadline <= now) {
-		t = c->root;
-		remove(c, t);
+	while ((t = first(c)) && t->deadline <= now) {
+		remove(t);
 		atomic_add(&t->firing, 1);
 		spin_unlock(&c->lock);
 		t->fire(t);
 		atomic_sub(&t->firing, 1); /* t may be gone now: timer_retire */
 		spin_lock(&c->lock);
 	}
-	arch_timer_set(c->root ? c->root->deadline : ~0ULL);
+	arch_timer_set(t ? t->deadline : ~0ULL);
 	spin_unlock(&c->lock);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One-shot timers on the TSC: per-CPU pairing heap, O(log n) amortised, no allocation. */
+/* One-shot timers on the TSC: a sorted list per CPU, as long as vCPUs on it have timers set. No allocation. */
 #ifndef DAIS_TIMER_H
 #define DAIS_TIMER_H
 
-#include "kernel/types.h"
+#include "kernel/list.h"
 
 struct timer {
+	struct list link;                  /* in its CPU's list */
 	u64 deadline;                      /* TSC */
 	void (*fire)(struct timer *t);     /* on the CPU that set it, no locks held, interrupts off; may set it again */
 	u32 cpu;                           /* where it is queued */
 	u32 firing;                        /* atomic: CPUs that are in fire() */
 	bool queued;
-	struct timer *child, *next, *prev; /* pairing heap */
 };
 
 void timer_init(struct timer *t, void (*fire)(struct timer *t));

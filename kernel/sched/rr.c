@@ -18,14 +18,12 @@ struct run_queue {
 	spinlock_t lock;
 	struct list urgent, normal;  /* urgent: woken, and with time left in the slice */
 	struct sched_ctx *current;
-	u32 attached;                /* contexts whose home this is */
-	u32 moves;                   /* atomic: how many of those shall get another home */
+	u32 attached;                /* atomic: contexts whose home this is */
 	u64 idle, idle_since;        /* TSC; idle_since 0: not idle */
 	struct timer slice;
 };
 
 static struct run_queue *queues[MAX_CPUS];
-static spinlock_t attach_lock, move_lock; /* both before any run-queue lock */
 
 static void slice_over(struct timer *t)
 {
@@ -83,50 +81,30 @@ static u32 least_loaded(void)
 
 void sched_attach(struct sched_ctx *c, u32 cpu)
 {
-	spin_lock(&attach_lock);
 	c->cpu = cpu == SCHED_ANY_CPU ? least_loaded() : cpu;
-	c->move_to = c->cpu;
 	c->weight = WEIGHT_DEFAULT;
 	c->slice = c->left = ticks(SLICE_US);
 	c->started = time_now();
-	c->state = SCHED_BLOCKED;
 	list_init(&c->link);
-	spin_lock(&queues[c->cpu]->lock);
-	queues[c->cpu]->attached++;
-	spin_unlock(&queues[c->cpu]->lock);
-	spin_unlock(&attach_lock);
+	atomic_add(&queues[c->cpu]->attached, 1);
+	atomic_store(&c->state, SCHED_BLOCKED);
 }
 
 void sched_detach(struct sched_ctx *c)
 {
-	struct run_queue *q;
+	struct run_queue *q = lock_home(c);
 
-	spin_lock(&move_lock); /* no move of it is under way */
-	q = lock_home(c);
 	CHECK(c->state == SCHED_BLOCKED || c->state == SCHED_QUEUED);
 	list_del(&c->link);
-	if (c->move_to != c->cpu)
-		q->moves--;
 	c->state = SCHED_DETACHED;
-	q->attached--;
+	atomic_sub(&q->attached, 1);
 	spin_unlock(&q->lock);
-	spin_unlock(&move_lock);
-}
-
-/* Its CPU is told when it idles, runs something that can wait, or has no slice timer set. */
-static void enqueue(struct run_queue *q, struct sched_ctx *c)
-{
-	bool first = queue_empty(q), preempts = c->urgent && c->left;
-
-	list_add_tail(preempts ? &q->urgent : &q->normal, &c->link);
-	c->state = SCHED_QUEUED;
-	if (first || preempts)
-		cpu_request(c->cpu, CPU_RESCHED);
 }
 
 void sched_wake(struct sched_ctx *c)
 {
 	struct run_queue *q;
+	bool first, preempts;
 
 	/* Lock-free: what sleeps only after this sees what the waker wrote before (sched_block). */
 	if (atomic_load(&c->state) != SCHED_BLOCKED && atomic_load(&c->state) != SCHED_RUNNING)
@@ -134,7 +112,13 @@ void sched_wake(struct sched_ctx *c)
 	q = lock_home(c);
 	if (c->state == SCHED_BLOCKED) {
 		c->left = MIN(c->left + (time_now() - c->started), slice_of(c));
-		enqueue(q, c);
+		first = queue_empty(q);
+		preempts = c->urgent && c->left;
+		list_add_tail(preempts ? &q->urgent : &q->normal, &c->link);
+		c->state = SCHED_QUEUED;
+		/* It idles, runs something that can wait, or has no slice timer set. */
+		if (first || preempts)
+			cpu_request(c->cpu, CPU_RESCHED);
 	}
 	spin_unlock(&q->lock);
 }
@@ -164,40 +148,6 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 	return block;
 }
 
-/* Moves one queued context. q's lock and move_lock are held: only so are two queues locked. */
-static void move(struct run_queue *q, struct sched_ctx *c)
-{
-	struct run_queue *to = queues[c->move_to];
-
-	list_del(&c->link);
-	q->attached--;
-	q->moves--;
-	spin_lock(&to->lock);
-	atomic_store(&c->cpu, c->move_to);
-	to->attached++;
-	enqueue(to, c);
-	spin_unlock(&to->lock);
-}
-
-/* Those in this CPU's queue were switched away from before: their state is complete. */
-static void move_queued(struct run_queue *q)
-{
-	struct list *const lists[] = { &q->urgent, &q->normal };
-
-	spin_lock(&move_lock);
-	spin_lock(&q->lock);
-	for (u32 i = 0; i < ARRAY_SIZE(lists); i++) {
-		list_for_safe(l, next, lists[i]) {
-			struct sched_ctx *c = list_entry(l, struct sched_ctx, link);
-
-			if (c->move_to != c->cpu)
-				move(q, c);
-		}
-	}
-	spin_unlock(&q->lock);
-	spin_unlock(&move_lock);
-}
-
 /* Puts the running context back when another's turn has come. */
 static void put_back(struct run_queue *q, u64 now)
 {
@@ -205,20 +155,13 @@ static void put_back(struct run_queue *q, u64 now)
 	bool preempted = !c->urgent && !list_empty(&q->urgent);
 
 	account(c, now);
-	if (c->move_to != c->cpu) {
-		cpu_request(c->cpu, CPU_RESCHED); /* the next pick moves it */
-	} else if (queue_empty(q)) {
+	if (queue_empty(q))
 		c->slice_end = c->left ? c->slice_end : now + slice_of(c);
+	if (queue_empty(q) || (c->left && !preempted))
 		return;
-	} else if (c->left && !preempted) {
-		return;
-	}
 	q->current = NULL;
 	c->state = SCHED_QUEUED;
-	if (c->left && preempted)
-		list_add(&q->normal, &c->link);
-	else
-		list_add_tail(&q->normal, &c->link);
+	list_add_tail(c->left && preempted ? q->normal.next : &q->normal, &c->link);
 }
 
 static struct sched_ctx *take_next(struct run_queue *q, u64 now)
@@ -229,8 +172,6 @@ static struct sched_ctx *take_next(struct run_queue *q, u64 now)
 	if (list_empty(from))
 		return NULL;
 	c = list_entry(from->next, struct sched_ctx, link);
-	if (c->move_to != c->cpu)
-		return NULL; /* was put back just now */
 	list_del(&c->link);
 	c->state = SCHED_RUNNING;
 	c->started = now;
@@ -242,8 +183,6 @@ struct sched_ctx *sched_pick(u64 now)
 {
 	struct run_queue *q = queues[cpu_id()];
 
-	if (atomic_load(&q->moves))
-		move_queued(q);
 	spin_lock(&q->lock);
 	if (q->current)
 		put_back(q, now);
@@ -258,57 +197,46 @@ struct sched_ctx *sched_pick(u64 now)
 	return q->current;
 }
 
-struct sched_ctx *sched_current(u32 cpu)
-{
-	return atomic_load(&queues[cpu]->current);
-}
-
 static status_t set_home(struct sched_ctx *c, u64 cpu)
 {
 	struct run_queue *q;
+	status_t s = DAIS_BUSY;
 
 	if (cpu >= cpu_count() || !atomic_load(&queues[cpu]))
 		return DAIS_BAD_ARG;
 	q = lock_home(c);
-	if (c->state != SCHED_DETACHED) {
-		q->moves += (c->move_to == c->cpu) - (u32)(cpu == c->cpu);
-		c->move_to = (u32)cpu;
-		if (c->state != SCHED_BLOCKED)
-			cpu_request(c->cpu, CPU_RESCHED);
+	if (c->state == SCHED_BLOCKED) {
+		atomic_sub(&q->attached, 1);
+		atomic_add(&queues[cpu]->attached, 1);
+		atomic_store(&c->cpu, (u32)cpu);
+		s = DAIS_OK;
 	}
 	spin_unlock(&q->lock);
-	return DAIS_OK;
+	return s;
 }
 
 status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value)
 {
-	switch (param) {
-	case DAIS_SCHED_WEIGHT:
-		if (!value || value > WEIGHT_MAX)
-			return DAIS_BAD_ARG;
-		atomic_store_relaxed(&c->weight, (u32)value);
-		return DAIS_OK;
-	case DAIS_SCHED_CPU:
+	if (param == DAIS_SCHED_CPU)
 		return set_home(c, value);
-	case DAIS_SCHED_SLICE_US:
-		if (value < SLICE_US_MIN || value > SLICE_US_MAX)
-			return DAIS_BAD_ARG;
+	if (param == DAIS_SCHED_WEIGHT && value && value <= WEIGHT_MAX)
+		atomic_store_relaxed(&c->weight, (u32)value);
+	else if (param == DAIS_SCHED_SLICE_US && value >= SLICE_US_MIN && value <= SLICE_US_MAX)
 		atomic_store_relaxed(&c->slice, ticks(value));
-		return DAIS_OK;
-	default:
+	else
 		return DAIS_BAD_ARG;
-	}
+	return DAIS_OK;
 }
 
 u64 sched_idle_time(u32 cpu)
 {
 	struct run_queue *q = atomic_load(&queues[cpu]);
-	u64 t;
+	u64 t = 0;
 
-	if (!q)
-		return 0;
-	spin_lock(&q->lock);
-	t = q->idle + (q->idle_since ? time_now() - q->idle_since : 0);
-	spin_unlock(&q->lock);
+	if (q) {
+		spin_lock(&q->lock);
+		t = q->idle + (q->idle_since ? time_now() - q->idle_since : 0);
+		spin_unlock(&q->lock);
+	}
 	return t;
 }
