@@ -44,9 +44,11 @@ static u32 pages_of(u32 size)
 
 status_t cap_table_init(struct cap_table *t, u32 size)
 {
-	*t = (struct cap_table){ .size = size };
-	t->page = heap_alloc(pages_of(size) * sizeof(*t->page));
-	return t->page ? DAIS_OK : DAIS_NO_MEMORY;
+	*t = (struct cap_table){ .page = heap_alloc(pages_of(size) * sizeof(*t->page)) };
+	if (!t->page)
+		return DAIS_NO_MEMORY;
+	t->size = size;
+	return DAIS_OK;
 }
 
 /* The slot, or NULL: out of the table, its page never used, or empty. */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
-#include "kernel/domain.h"
 #include "kernel/heap.h"
+#include "kernel/hypercall.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
-#include "kernel/vcpu.h"
 
-#define AREA_BYTES (DAIS_DOM_AREA_PAGES * PAGE_SIZE)
+#define CAPS_DEFAULT 16
+
+#define for_vcpus(v, d) \
+	for (u32 v##_i = 0; v##_i < (d)->max_vcpus; v##_i++) \
+		for (struct vcpu *v = atomic_load(&(d)->vcpu[v##_i]); v; v = NULL)
 
 spinlock_t mgmt_lock;
 struct domain *control_domain;
@@ -39,7 +42,7 @@ u32 domain_count(void)
 	return atomic_load_relaxed(&alive);
 }
 
-/* --- life --- */
+/* --- creation --- */
 
 static void domain_free(struct object *o)
 {
@@ -50,125 +53,102 @@ static void domain_free(struct object *o)
 	atomic_sub(&alive, 1);
 }
 
-static u32 free_slot(void)
+void domain_undo(mgmt_t m, struct domain *d)
 {
-	u32 i = 0;
-
-	while (i < MAX_DOMAINS && slots[i])
-		i++;
-	return i;
+	CHECK(m.held);
+	atomic_store(&d->state, DAIS_DOM_DEAD);
+	if (d->page) {
+		mem_unshow(d->creator, d->page, DAIS_DOM_AREA_PAGES);
+		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
+		d->page = NULL;
+	}
+	nested_free(d);
+	slots[d->slot] = NULL;
+	cap_table_free(&d->caps);
+	object_put(&d->pool->obj);
+	object_put(&d->obj); /* its vCPUs may keep the struct for a while */
 }
 
 /* What every domain has: slot, number, pool, tables of vCPUs and capabilities. */
-static status_t new_domain(struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out)
+static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
+			   struct domain **out)
 {
-	u32 slot = free_slot();
 	struct domain *d;
-	status_t s;
+	u32 slot = 0;
 
+	while (slot < MAX_DOMAINS && slots[slot])
+		slot++;
 	if (slot == MAX_DOMAINS)
 		return DAIS_NO_SPACE;
 	d = arch_domain_alloc();
 	if (!d)
 		return DAIS_NO_MEMORY;
-	s = DAIS_NO_MEMORY;
-	d->vcpu = heap_alloc(max_vcpus * sizeof(*d->vcpu));
-	if (!d->vcpu)
-		goto fail;
-	s = cap_table_init(&d->caps, caps);
-	if (s != DAIS_OK)
-		goto fail_vcpus;
 	object_init(&d->obj, DAIS_T_DOMAIN, domain_free);
+	atomic_add(&alive, 1);
 	object_get(&pool->obj);
 	d->pool = pool;
 	d->max_vcpus = max_vcpus;
-	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
 	d->slot = (u16)slot;
+	d->vcpu = heap_alloc(max_vcpus * sizeof(*d->vcpu));
+	if (!d->vcpu || cap_table_init(&d->caps, caps) != DAIS_OK) {
+		domain_undo(m, d);
+		return DAIS_NO_MEMORY;
+	}
+	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
 	d->id = next_id++;
 	slots[slot] = d;
-	atomic_add(&alive, 1);
 	*out = d;
 	return DAIS_OK;
-
-fail_vcpus:
-	heap_free(d->vcpu, max_vcpus * sizeof(*d->vcpu));
-fail:
-	arch_domain_free(d);
-	return s;
-}
-
-/* The reverse; vCPUs may keep the struct itself for a while. */
-static void end_domain(struct domain *d)
-{
-	slots[d->slot] = NULL;
-	cap_table_free(&d->caps);
-	object_put(&d->pool->obj);
-	object_put(&d->obj);
 }
 
 status_t domain_create_control(u32 vcpus)
 {
+	mgmt_t m = mgmt_acquire();
 	u64 index;
-	status_t s = new_domain(pool_root(), vcpus, DAIS_MAX_CAPS, &control_domain);
+	status_t s = new_domain(m, pool_root(), vcpus, DAIS_MAX_CAPS, &control_domain);
 
-	if (s != DAIS_OK)
-		return s;
-	control_domain->state = DAIS_DOM_RUNNING;
-	s = cap_insert(&control_domain->caps, &pool_root()->obj, DAIS_R_ALL, &index);
-	CHECK(s != DAIS_OK || index == DAIS_CAP_POOL);
-	return s;
-}
-
-static status_t show_area(struct domain *d, struct domain *creator)
-{
-	status_t s;
-
-	d->page = heap_pages(DAIS_DOM_AREA_PAGES);
-	if (!d->page)
-		return DAIS_NO_MEMORY;
-	d->page->id = d->id;
-	d->page->max_vcpus = d->max_vcpus;
-	d->page->created_tsc = time_now();
-	s = mem_show(creator, d->page, DAIS_DOM_AREA_PAGES, true);
-	if (s != DAIS_OK) {
-		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
-		return s;
+	if (s == DAIS_OK) {
+		control_domain->state = DAIS_DOM_RUNNING;
+		s = cap_insert(&control_domain->caps, &pool_root()->obj, DAIS_R_ALL, &index);
+		CHECK(s != DAIS_OK || index == DAIS_CAP_POOL);
 	}
-	d->creator = creator;
-	atomic_add(&d->heap_bytes, AREA_BYTES);
-	return DAIS_OK;
+	mgmt_release(m);
+	return s;
 }
 
 status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 max_vcpus, u32 caps,
 		       struct domain **out)
 {
+	struct dais_dom_page *page;
 	struct domain *d;
-	status_t s;
+	status_t s = new_domain(m, pool, max_vcpus, caps, &d);
 
-	CHECK(m.held);
-	s = new_domain(pool, max_vcpus, caps, &d);
 	if (s != DAIS_OK)
 		return s;
-	s = show_area(d, creator);
-	if (s != DAIS_OK) {
-		nested_free(d);
-		end_domain(d);
-		return s;
-	}
+	s = DAIS_NO_MEMORY;
+	page = heap_pages(DAIS_DOM_AREA_PAGES);
+	if (!page)
+		goto fail;
+	page->id = d->id;
+	page->max_vcpus = d->max_vcpus;
+	page->created_tsc = time_now();
+	s = mem_show(creator, page, DAIS_DOM_AREA_PAGES, true);
+	if (s != DAIS_OK)
+		goto fail_page;
+	d->page = page;
+	d->creator = creator;
+	atomic_add(&d->heap_bytes, DAIS_DOM_AREA_PAGES * PAGE_SIZE);
 	*out = d;
 	return DAIS_OK;
+
+fail_page:
+	heap_pages_free(page, DAIS_DOM_AREA_PAGES);
+fail:
+	domain_undo(m, d);
+	return s;
 }
 
-void domain_undo(mgmt_t m, struct domain *d)
-{
-	CHECK(m.held);
-	atomic_store(&d->state, DAIS_DOM_DEAD);
-	mem_unshow(d->creator, d->page, DAIS_DOM_AREA_PAGES);
-	heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
-	d->page = NULL;
-	nested_free(d);
-	end_domain(d);
-}
+/* --- life --- */
 
 bool domain_enter(struct domain *d)
 {
@@ -185,31 +165,28 @@ void domain_leave(struct domain *d)
 	atomic_sub(&d->users, 1);
 }
 
-static void notify_vcpus(struct domain *d)
+/* not_still: but for those that sleep already. */
+static void notify_vcpus(struct domain *d, bool not_still)
 {
-	for (u32 i = 0; i < d->max_vcpus; i++) {
-		struct vcpu *v = atomic_load(&d->vcpu[i]);
-
-		if (v)
+	for_vcpus(v, d)
+		if (!not_still || !vcpu_is_still(v))
 			vcpu_notify(v, VP_STOP);
-	}
 }
 
 static bool is_still(struct domain *d)
 {
-	for (u32 i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && !vcpu_is_still(d->vcpu[i]))
+	for_vcpus(v, d)
+		if (!vcpu_is_still(v))
 			return false;
 	return true;
 }
 
-static bool change_state(struct domain *d, u32 from, u32 to)
+static status_t change_state(struct domain *d, u32 from, u32 to)
 {
 	if (!atomic_cas32(&d->state, from, to))
-		return false;
-	if (d->page)
-		atomic_cas32(&d->page->state, from, to); /* DEAD may have come meanwhile */
-	return true;
+		return DAIS_BAD_STATE;
+	atomic_cas32(&d->page->state, from, to); /* DEAD may have come meanwhile */
+	return DAIS_OK;
 }
 
 void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
@@ -235,92 +212,73 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 		/* Last: whoever sees it finds the reason. */
 		atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
 	}
-	notify_vcpus(d);
+	notify_vcpus(d, false);
 	event_raise_binding(&d->on_death, 0);
 out:
 	domain_leave(d);
 }
 
-/* --- dom_ctl --- */
-
 static status_t activate(struct domain *d)
 {
-	if (!d->vcpu[0] || !(d->frames || d->shared))
-		return DAIS_BAD_STATE;
-	if (!change_state(d, DAIS_DOM_CONFIG, DAIS_DOM_RUNNING))
-		return DAIS_BAD_STATE;
-	for (u32 i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vcpu_start(d->vcpu[i]);
-	return DAIS_OK;
+	status_t s = DAIS_BAD_STATE;
+
+	if (d->vcpu[0] && (d->frames || d->shared))
+		s = change_state(d, DAIS_DOM_CONFIG, DAIS_DOM_RUNNING);
+	if (s == DAIS_OK)
+		for_vcpus(v, d)
+			vcpu_start(v);
+	return s;
 }
 
 static status_t pause(struct domain *d)
 {
-	if (!change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) &&
+	if (change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) != DAIS_OK &&
 	    atomic_load(&d->state) != DAIS_DOM_PAUSED)
 		return DAIS_BAD_STATE;
-	/* not those that sleep already: woken for every AGAIN, they would never be still */
-	for (u32 i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i] && !vcpu_is_still(d->vcpu[i]))
-			vcpu_notify(d->vcpu[i], VP_STOP);
+	/* woken for every AGAIN, those that sleep would never be still */
+	notify_vcpus(d, true);
 	return is_still(d) ? DAIS_OK : DAIS_AGAIN;
-}
-
-static status_t unpause(struct domain *d)
-{
-	if (!change_state(d, DAIS_DOM_PAUSED, DAIS_DOM_RUNNING))
-		return DAIS_BAD_STATE;
-	notify_vcpus(d); /* they look at the state again */
-	return DAIS_OK;
-}
-
-static status_t control_ctl(u64 op, u64 arg)
-{
-	switch (op) {
-	case DAIS_DOM_SHUTDOWN:
-		if (arg > 1)
-			return DAIS_BAD_ARG;
-		arch_shutdown_allowed(arg);
-		return DAIS_OK;
-	case DAIS_DOM_LOG_LEVEL:
-		if (arg > LOG_DEBUG)
-			return DAIS_BAD_ARG;
-		log_set_level(arg);
-		return DAIS_OK;
-	case DAIS_DOM_TRACE:
-		if (arg > 1)
-			return DAIS_BAD_ARG;
-		atomic_store(&trace_on, arg);
-		return DAIS_OK;
-	default:
-		return op <= DAIS_DOM_TRACE ? DAIS_DENIED : DAIS_BAD_ARG;
-	}
 }
 
 status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg)
 {
+	static const u64 max_arg[] = {
+		[DAIS_DOM_ACTIVATE] = 0, [DAIS_DOM_PAUSE] = 0, [DAIS_DOM_UNPAUSE] = 0,
+		[DAIS_DOM_KILL] = DAIS_DEATH_MACHINE_CHECK, [DAIS_DOM_SHUTDOWN] = 1,
+		[DAIS_DOM_LOG_LEVEL] = LOG_DEBUG, [DAIS_DOM_TRACE] = 1,
+	};
+	status_t s = DAIS_OK;
+
 	CHECK(m.held);
-	if (d == control_domain)
-		return control_ctl(op, arg);
-	if (op == DAIS_DOM_KILL) {
-		if (arg == DAIS_DEATH_NONE || arg > DAIS_DEATH_MACHINE_CHECK)
-			return DAIS_BAD_ARG;
-		domain_kill(d, arg, "ended by hypercall");
-		return DAIS_OK;
-	}
-	if (op > DAIS_DOM_TRACE || (arg && op <= DAIS_DOM_UNPAUSE))
+	if (op >= ARRAY_SIZE(max_arg) || arg > max_arg[op] || (op == DAIS_DOM_KILL && !arg))
 		return DAIS_BAD_ARG;
+	/* The latter ones are what the control domain does to itself, and only that. */
+	if ((op >= DAIS_DOM_SHUTDOWN) != (d == control_domain))
+		return DAIS_DENIED;
 	switch (op) {
 	case DAIS_DOM_ACTIVATE:
 		return activate(d);
 	case DAIS_DOM_PAUSE:
 		return pause(d);
 	case DAIS_DOM_UNPAUSE:
-		return unpause(d);
-	default:
-		return DAIS_DENIED;
+		s = change_state(d, DAIS_DOM_PAUSED, DAIS_DOM_RUNNING);
+		if (s == DAIS_OK)
+			notify_vcpus(d, false); /* they look at the state again */
+		break;
+	case DAIS_DOM_KILL:
+		domain_kill(d, arg, "ended by hypercall");
+		break;
+	case DAIS_DOM_SHUTDOWN:
+		arch_shutdown_allowed(arg);
+		break;
+	case DAIS_DOM_LOG_LEVEL:
+		log_set_level(arg);
+		break;
+	case DAIS_DOM_TRACE:
+		atomic_store(&trace_on, arg);
+		break;
 	}
+	return s;
 }
 
 /* --- the end --- */
@@ -340,41 +298,28 @@ void object_orphaned(mgmt_t m, struct object *o)
 			 container_of(o, struct domain, obj)->id);
 }
 
-/* One by one: what nobody else names ends with them, or falls to the control domain. */
-static void drop_caps(mgmt_t m, struct domain *d)
+status_t domain_reclaim(mgmt_t m, struct domain *d)
 {
 	struct object *last;
 
-	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++) {
-		if (cap_drop(&d->caps, i, &last) != DAIS_OK || !last)
-			continue;
-		object_orphaned(m, last);
-	}
-}
-
-static void forget_creator(struct domain *creator)
-{
-	for (u32 i = 0; i < MAX_DOMAINS; i++)
-		if (slots[i] && slots[i]->creator == creator)
-			slots[i]->creator = NULL;
-}
-
-status_t domain_reclaim(mgmt_t m, struct domain *d)
-{
 	if (d == control_domain)
 		return DAIS_DENIED;
 	if (atomic_load(&d->state) != DAIS_DOM_DEAD || slots[d->slot] != d)
 		return DAIS_BAD_STATE;
 	if (atomic_load(&d->users) || !is_still(d) || !mem_reclaim_some(d))
 		return DAIS_AGAIN;
-	for (u32 i = 0; i < d->max_vcpus; i++)
-		if (d->vcpu[i])
-			vcpu_destroy(d->vcpu[i]);
+	for_vcpus(v, d)
+		vcpu_destroy(v);
 	event_bind(&d->on_trap, NULL, 0);
 	event_bind(&d->on_death, NULL, 0);
 	cap_purge(&d->obj);
-	drop_caps(m, d);
-	forget_creator(d);
+	/* One by one: what nobody else names ends with them, or falls to the control domain. */
+	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++)
+		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
+			object_orphaned(m, last);
+	for (u32 i = 0; i < MAX_DOMAINS; i++)
+		if (slots[i] && slots[i]->creator == d)
+			slots[i]->creator = NULL;
 	domain_undo(m, d);
 	return DAIS_OK;
 }
@@ -400,4 +345,49 @@ u64 domains_check(mgmt_t m)
 	if (frames != frames_count().guests)
 		return 8;
 	return caps == cap_count() ? 0 : 9;
+}
+
+/* --- hypercalls --- */
+
+status_t call_dom_create(struct call *c)
+{
+	u64 caps = c->arg[2] ? c->arg[2] : CAPS_DEFAULT;
+	struct domain *d;
+	status_t s;
+
+	if (!c->arg[1] || c->arg[1] > DAIS_MAX_VCPUS || caps > DAIS_MAX_CAPS || c->arg[3])
+		return DAIS_BAD_ARG;
+	s = domain_create(c->mgmt, c->dom, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
+	if (s != DAIS_OK)
+		return s;
+	s = cap_insert(&c->dom->caps, &d->obj, DAIS_R_ALL, &c->out[0]);
+	if (s == DAIS_OK)
+		c->out[1] = hva_to_hpa(d->page).v;
+	else
+		domain_undo(c->mgmt, d);
+	return s;
+}
+
+status_t call_dom_ctl(struct call *c)
+{
+	return domain_ctl(c->mgmt, domain_arg(c, 0), c->arg[1], c->arg[2]);
+}
+
+status_t call_mem_reclaim(struct call *c)
+{
+	return domain_reclaim(c->mgmt, domain_arg(c, 0));
+}
+
+status_t call_irq_set(struct call *c)
+{
+	struct domain *d = domain_arg(c, 0);
+	status_t s;
+
+	if (c->arg[2] >> 32)
+		return DAIS_BAD_ARG;
+	if (!domain_enter(d))
+		return DAIS_BAD_STATE;
+	s = arch_msi(d, c->arg[1], (u32)c->arg[2]);
+	domain_leave(d);
+	return s;
 }

@@ -29,7 +29,6 @@ struct domain {
 
 	u32 max_vcpus;
 	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release */
-	u32 vcpus;
 
 	struct trap trap[DAIS_MAX_TRAPS]; /* in no order; trap_lock */
 	u32 traps;

@@ -7,9 +7,8 @@
  */
 #include "boot/boot_info.h"
 #include "kernel/atomic.h"
-#include "kernel/frame.h"
 #include "kernel/heap.h"
-#include "kernel/lock.h"
+#include "kernel/hypercall.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
@@ -245,6 +244,19 @@ u64 pool_free_frames(struct pool *p)
 u64 pool_count(void)
 {
 	return db.pools;
+}
+
+status_t call_mem_split(struct call *c)
+{
+	struct pool *p;
+	status_t s = pool_split(pool_arg(c, 0), c->arg[1], &p);
+
+	if (s != DAIS_OK)
+		return s;
+	s = cap_insert(&c->dom->caps, &p->obj, DAIS_R_ALL, &c->out[0]);
+	if (s != DAIS_OK)
+		object_put(&p->obj);
+	return s;
 }
 
 /* --- allocation --- */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* The information page and the counters. */
 #include "kernel/arch.h"
-#include "kernel/domain.h"
-#include "kernel/event.h"
 #include "kernel/heap.h"
+#include "kernel/hypercall.h"
 #include "kernel/info.h"
 #include "kernel/mem.h"
-#include "kernel/sched.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
-#include "kernel/vcpu.h"
 
-#define INFO_PAGES ((u32)(ALIGN_UP(sizeof(struct dais_info), PAGE_SIZE) / PAGE_SIZE))
+#define INFO_PAGES    ((u32)(ALIGN_UP(sizeof(struct dais_info), PAGE_SIZE) / PAGE_SIZE))
+#define CHECK_HEAP    16 /* what DAIS_STAT_CHECK adds to a broken invariant's number: whose it is */
+#define CHECK_DOMAINS 32
 
 static struct dais_info *info;
 
@@ -22,28 +22,23 @@ status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u
 		return DAIS_NO_MEMORY;
 	info->abi = DAIS_ABI_VERSION;
 	info->size = sizeof(*info);
-	format(info->version, sizeof(info->version), "%s", DAIS_VERSION);
+	memcpy(info->version, DAIS_VERSION, sizeof(DAIS_VERSION));
 	info->mem_total = mem_total;
 	info->mem_control = mem_control;
 	info->mem_dais_image = image_bytes;
 	info->log_hpa = log.v;
 	info->log_size = log_size;
 	info->flags = flags;
+	info->cpus = cpu_count();
+	info->tsc_hz = time_hz();
 	info->control_vcpus = control_domain->max_vcpus;
 	return mem_show(control_domain, info, INFO_PAGES, false);
 }
 
-u64 info_image_frames(void)
-{
-	return ALIGN_UP(info->mem_dais_image, PAGE_SIZE) / PAGE_SIZE;
-}
-
-hpa_t info_refresh(void)
+static hpa_t info_refresh(void)
 {
 	struct frame_counts f = frames_count();
 
-	info->cpus = cpu_count();
-	info->tsc_hz = time_hz();
 	info->mem_pool_total = frames_pool_total() * PAGE_SIZE;
 	info->mem_pool_free = f.free * PAGE_SIZE;
 	info->mem_guests = f.guests * PAGE_SIZE;
@@ -57,8 +52,105 @@ hpa_t info_refresh(void)
 	info->trace_cpu_size = trace_cpu_size();
 	info->pending_hpa = events_pending_hpa().v;
 	info->pending_count = control_msix_count();
-	for (u32 i = 0; i < MIN(cpu_count(), ARRAY_SIZE(info->cpu_idle_tsc)); i++)
+	for (u32 i = 0; i < cpu_count(); i++)
 		info->cpu_idle_tsc[i] = sched_idle_time(i);
 	arch_info(info);
 	return hva_to_hpa(info);
+}
+
+static u64 check_all(mgmt_t m)
+{
+	u64 broken = frames_check();
+
+	if (broken)
+		return broken;
+	broken = heap_check();
+	if (broken)
+		return CHECK_HEAP + broken;
+	broken = domains_check(m);
+	return broken ? CHECK_DOMAINS + broken : 0;
+}
+
+static u64 idle_total(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < cpu_count(); i++)
+		sum += sched_idle_time(i);
+	return sum;
+}
+
+static status_t stat_global(mgmt_t m, u64 what, u64 *value)
+{
+	struct frame_counts f = frames_count();
+	u64 image = ALIGN_UP(info->mem_dais_image, PAGE_SIZE) / PAGE_SIZE;
+	const u64 counters[] = {
+		[DAIS_STAT_FRAMES_TOTAL] = frames_pool_total(),
+		[DAIS_STAT_FRAMES_FREE] = f.free,
+		[DAIS_STAT_FRAMES_GUEST] = f.guests,
+		[DAIS_STAT_FRAMES_DAIS] = f.dais - image,
+		[DAIS_STAT_HEAP_USED] = heap_used(),
+		[DAIS_STAT_DOMAINS] = domain_count(),
+		[DAIS_STAT_VCPUS] = vcpu_count(),
+		[DAIS_STAT_CAPS] = cap_count(),
+		[DAIS_STAT_EVENTS] = event_count(),
+		[DAIS_STAT_POOLS] = pool_count(),
+		[DAIS_STAT_CHECK] = what == DAIS_STAT_CHECK ? check_all(m) : 0,
+		[DAIS_STAT_CPU_IDLE_TSC] = what == DAIS_STAT_CPU_IDLE_TSC ? idle_total() : 0,
+	};
+
+	if (what >= ARRAY_SIZE(counters))
+		return DAIS_BAD_ARG;
+	*value = counters[what];
+	return DAIS_OK;
+}
+
+#define FIELD(t, w, s, m) { DAIS_T_##t, DAIS_STAT_##w, sizeof(((struct s *)NULL)->m), \
+			    offsetof(struct s, m) - offsetof(struct s, obj) }
+static const struct { u32 type, what; u64 size, offset; } fields[] = {
+	FIELD(DOMAIN, DOM_FRAMES, domain, frames),
+	FIELD(DOMAIN, DOM_STATE, domain, state),
+	FIELD(DOMAIN, DOM_HEAP, domain, heap_bytes),
+	FIELD(VCPU, VCPU_TSC, vcpu, guest_tsc),
+	FIELD(VCPU, VCPU_EXITS, vcpu, exits),
+	FIELD(VCPU, VCPU_ACTIVITY, vcpu, activity),
+	FIELD(VCPU, VCPU_CPU, vcpu, last_cpu),
+};
+
+static status_t stat_object(struct object *o, u64 what, u64 *value)
+{
+	if (o->type == DAIS_T_EVENT)
+		return DAIS_BAD_TYPE;
+	if (o->type == DAIS_T_POOL && what == DAIS_STAT_POOL_FREE) {
+		*value = pool_free_frames(container_of(o, struct pool, obj));
+		return DAIS_OK;
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (fields[i].type != o->type || fields[i].what != what)
+			continue;
+		memcpy(value, (char *)o + fields[i].offset, fields[i].size);
+		return DAIS_OK;
+	}
+	return DAIS_BAD_ARG;
+}
+
+/* --- hypercalls --- */
+
+/* The counters of the whole machine are the control domain's; others would learn of each other. */
+status_t call_stat(struct call *c)
+{
+	if (c->cap[0].obj)
+		return stat_object(c->cap[0].obj, c->arg[1], &c->out[0]);
+	return c->dom == control_domain ? stat_global(c->mgmt, c->arg[1], &c->out[0]) : DAIS_DENIED;
+}
+
+status_t call_info(struct call *c)
+{
+	if (c->arg[0] > DAIS_INFO_TSC_HZ)
+		return DAIS_BAD_ARG;
+	if (c->arg[0] == DAIS_INFO_PAGE && c->dom != control_domain)
+		return DAIS_DENIED;
+	c->out[0] = c->arg[0] == DAIS_INFO_PAGE ? info_refresh().v :
+		    c->arg[0] == DAIS_INFO_TSC_HZ ? time_hz() : DAIS_ABI_VERSION;
+	return DAIS_OK;
 }

@@ -6,7 +6,5 @@
 #include "kernel/types.h"
 
 status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u64 log_size, u32 flags) __must_check; /* allocates and shows it to the control domain */
-hpa_t info_refresh(void);   /* under mgmt_lock */
-u64 info_image_frames(void); /* of Dais's frames, those that the image takes */
 
 #endif

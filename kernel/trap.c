@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/atomic.h"
+#include "kernel/hypercall.h"
 #include "kernel/mem.h"
 #include "kernel/trap.h"
-#include "kernel/vcpu.h"
 
 #define PORTS 0x10000ULL
 
@@ -61,6 +61,11 @@ status_t trap_set(struct domain *d, u64 kind, u64 base, u64 length, u64 action, 
 	s = set_locked(d, &t);
 	spin_unlock(&d->trap_lock);
 	return s;
+}
+
+status_t call_trap_set(struct call *c)
+{
+	return trap_set(domain_arg(c, 0), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
 }
 
 /* To the console ring; trap_lock is held. */

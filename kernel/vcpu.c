@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vCPUs' life, wake-ups, and the loan of time to hosted ones. */
-
 #include "kernel/vcpu.h"
 #include "kernel/arch.h"
-#include "kernel/domain.h"
-#include "kernel/event.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
 #include "kernel/log.h"
@@ -28,49 +25,38 @@ static void vcpu_free(struct object *o)
 	object_put(&d->obj);
 }
 
-static struct vcpu *vcpu_new(struct domain *d, u32 index)
-{
-	struct vcpu *v = arch_vcpu_alloc(d, index);
-
-	if (!v)
-		return NULL;
-	object_init(&v->obj, DAIS_T_VCPU, vcpu_free);
-	object_get(&d->obj);
-	v->dom = d;
-	v->index = index;
-	v->activity = DAIS_ACT_WAIT_SIPI;
-	atomic_add(&vcpus_alive, 1);
-	return v;
-}
-
-status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags,
+status_t vcpu_create(struct domain *d, struct domain *creator, u64 index, u64 flags,
 		     struct vcpu **out)
 {
 	struct vcpu *v;
-	status_t s;
+	status_t s = DAIS_NO_MEMORY;
 
 	if (index >= d->max_vcpus || (flags & ~DAIS_VCPU_AUTONOMOUS))
 		return DAIS_BAD_ARG;
 	if (d->vcpu[index])
 		return DAIS_EXISTS;
-	v = vcpu_new(d, index);
+	v = arch_vcpu_alloc(d, (u32)index);
 	if (!v)
-		return DAIS_NO_MEMORY;
+		return s;
+	object_init(&v->obj, DAIS_T_VCPU, vcpu_free);
+	object_get(&d->obj);
+	v->dom = d;
+	v->index = (u32)index;
+	v->activity = DAIS_ACT_WAIT_SIPI;
+	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
+	atomic_add(&vcpus_alive, 1);
 	if (creator) {
-		s = DAIS_NO_MEMORY;
 		v->page = heap_pages(1);
 		if (!v->page)
 			goto fail;
-		v->page->index = index;
+		v->page->index = v->index;
 		s = mem_show(creator, v->page, 1, true);
 		if (s != DAIS_OK)
 			goto fail_page;
 	}
-	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
 	if (v->autonomous)
 		sched_attach(&v->sc, SCHED_ANY_CPU);
 	atomic_store(&d->vcpu[index], v);
-	d->vcpus++;
 	*out = v;
 	return DAIS_OK;
 
@@ -96,7 +82,6 @@ void vcpu_destroy(struct vcpu *v)
 		v->page = NULL;
 	}
 	d->vcpu[v->index] = NULL;
-	d->vcpus--;
 	object_put(&v->obj);
 }
 
@@ -187,7 +172,7 @@ void vcpu_leave(struct vcpu *v)
 
 status_t call_vcpu_create(struct call *c)
 {
-	struct domain *d = (struct domain *)c->cap[0].obj;
+	struct domain *d = domain_arg(c, 0);
 	struct vcpu *v;
 	status_t s;
 
@@ -195,9 +180,7 @@ status_t call_vcpu_create(struct call *c)
 		return DAIS_BAD_STATE;
 	if (c->dom != d->creator) /* who sees the domain's pages is one domain alone */
 		return DAIS_DENIED;
-	if (c->arg[1] >= d->max_vcpus)
-		return DAIS_BAD_ARG;
-	s = vcpu_create(d, c->dom, (u32)c->arg[1], c->arg[2], &v);
+	s = vcpu_create(d, c->dom, c->arg[1], c->arg[2], &v);
 	if (s != DAIS_OK)
 		return s;
 	s = cap_insert(&c->dom->caps, &v->obj, DAIS_R_ALL, &c->out[0]);
@@ -237,7 +220,7 @@ static status_t lend(struct vcpu *self, struct vcpu *v, u64 *reason)
 
 status_t call_vcpu_run(struct call *c)
 {
-	struct vcpu *v = (struct vcpu *)c->cap[0].obj, *self = c->self;
+	struct vcpu *v = vcpu_arg(c, 0), *self = c->self;
 	status_t s;
 
 	if (!arch_vcpu_irqs_off(self))
@@ -255,7 +238,7 @@ status_t call_vcpu_run(struct call *c)
 
 status_t call_vcpu_resume(struct call *c)
 {
-	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+	struct vcpu *v = vcpu_arg(c, 0);
 
 	if (!v->autonomous || v->dom->slot == 0 || atomic_load(&v->activity) != DAIS_ACT_PARKED ||
 	    (atomic_load(&v->pending) & VP_RESUMED))
@@ -266,7 +249,7 @@ status_t call_vcpu_resume(struct call *c)
 
 status_t call_vcpu_kick(struct call *c)
 {
-	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+	struct vcpu *v = vcpu_arg(c, 0);
 
 	if (v->autonomous)
 		return DAIS_BAD_STATE;
@@ -274,9 +257,16 @@ status_t call_vcpu_kick(struct call *c)
 	return DAIS_OK;
 }
 
+status_t call_sched_set(struct call *c)
+{
+	struct vcpu *v = vcpu_arg(c, 0);
+
+	return v->autonomous ? sched_set_param(&v->sc, c->arg[1], c->arg[2]) : DAIS_BAD_STATE;
+}
+
 status_t call_vcpu_state(struct call *c)
 {
-	struct vcpu *v = (struct vcpu *)c->cap[0].obj;
+	struct vcpu *v = vcpu_arg(c, 0);
 	u8 copy[sizeof(v->page->data)]; /* the creator could change its page meanwhile */
 	status_t s;
 

@@ -60,7 +60,7 @@ void vcpu_leave(struct vcpu *v);
 /* True when no CPU works for it and none will start before the caller releases mgmt_lock (domain paused or dead, or never run). */
 bool vcpu_is_still(struct vcpu *v);
 /* Creation and end, under mgmt_lock (kernel/vcpu.c). */
-status_t vcpu_create(struct domain *d, struct domain *creator, u32 index, u64 flags, struct vcpu **out) __must_check;
+status_t vcpu_create(struct domain *d, struct domain *creator, u64 index, u64 flags, struct vcpu **out) __must_check;
 void vcpu_destroy(struct vcpu *v);   /* still, domain dead */
 void vcpu_start(struct vcpu *v);     /* at activation: index 0 runnable, others WAIT_SIPI */
 u64 vcpu_count(void);
