@@ -182,7 +182,7 @@ run-files:
 		$(if $(filter native,$(PLATFORM)),$(OUT)/initrd.img,all) >&2
 
 run: run-files
-	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS),\
+	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS) BUILD,\
 		$(if $(TEST_FAULT),DAIS_ELF=$(FAULT_ELF))))
 
 # --- Tests ----------------------------------------------------------------------
