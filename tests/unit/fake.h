@@ -17,6 +17,7 @@
 #include "kernel/domain.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/vcpu.h"
 
 #define FAKE_RAM    (256ULL << 20) /* host-physical 0.. */

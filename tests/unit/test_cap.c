@@ -16,7 +16,7 @@ static int setup(void **state)
 {
 	(void)state;
 	fake_boot();
-	at_start = heap_used();
+	at_start = counters.heap;
 	assert_int_equal(cap_table_init(&a, 8), DAIS_OK);
 	assert_int_equal(cap_table_init(&b, 400), DAIS_OK);
 	object_init(&o, DAIS_T_VCPU, never);
@@ -29,8 +29,8 @@ static int teardown(void **state)
 	(void)state;
 	cap_table_free(&a);
 	cap_table_free(&b);
-	assert_int_equal(cap_count(), 0);
-	assert_int_equal(heap_used(), at_start);
+	assert_int_equal(counters.caps, 0);
+	assert_int_equal(counters.heap, at_start);
 	assert_int_equal(o.refs, 1);
 	assert_int_equal(p.refs, 1);
 	assert_true(list_empty(&o.slots) && list_empty(&p.slots));
@@ -41,7 +41,7 @@ static void check(void)
 {
 	assert_int_equal(cap_check(&a), 0);
 	assert_int_equal(cap_check(&b), 0);
-	assert_int_equal(cap_count(), a.used + b.used);
+	assert_int_equal(counters.caps, a.used + b.used);
 }
 
 static void test_get(void **state)

@@ -12,12 +12,12 @@ static struct { struct frame_counts f; u64 heap, caps, vcpus, events, leaves; u3
 static void remember(void)
 {
 	before.f = frames_count();
-	before.heap = heap_used();
-	before.caps = cap_count();
-	before.vcpus = vcpu_count();
-	before.events = event_count();
+	before.heap = counters.heap;
+	before.caps = counters.caps;
+	before.vcpus = counters.vcpus;
+	before.events = counters.events;
 	before.leaves = fake_mapped(control_domain);
-	before.domains = domain_count();
+	before.domains = counters.domains;
 }
 
 static void assert_as_before(void)
@@ -25,12 +25,12 @@ static void assert_as_before(void)
 	struct frame_counts f = frames_count();
 
 	assert_memory_equal(&f, &before.f, sizeof(f));
-	assert_int_equal(heap_used(), before.heap);
-	assert_int_equal(cap_count(), before.caps);
-	assert_int_equal(vcpu_count(), before.vcpus);
-	assert_int_equal(event_count(), before.events);
+	assert_int_equal(counters.heap, before.heap);
+	assert_int_equal(counters.caps, before.caps);
+	assert_int_equal(counters.vcpus, before.vcpus);
+	assert_int_equal(counters.events, before.events);
 	assert_int_equal(fake_mapped(control_domain), before.leaves);
-	assert_int_equal(domain_count(), before.domains);
+	assert_int_equal(counters.domains, before.domains);
 	assert_int_equal(frames_check(), 0);
 	assert_int_equal(heap_check(), 0);
 	assert_int_equal(domains_check(m), 0);
@@ -200,9 +200,9 @@ static void test_creator_dies(void **state)
 	}
 	assert_true(adopted);
 	/* its pool lives as long as it does */
-	assert_int_equal(pool_count(), 2);
+	assert_int_equal(counters.pools, 2);
 	reclaim(child);
-	assert_int_equal(pool_count(), 1);
+	assert_int_equal(counters.pools, 1);
 	assert_int_equal(cap_drop(&control_domain->caps, adopted, &last), DAIS_BAD_CAP);
 }
 
@@ -257,12 +257,12 @@ static void test_no_heap(void **state)
 		list = p;
 	}
 	do {
-		u64 used = heap_used();
+		u64 used = counters.heap;
 
 		s = domain_create(m, control_domain, pool_root(), 512, 16, &x);
 		assert_true(s == DAIS_OK || s == DAIS_NO_MEMORY);
 		if (s != DAIS_OK)
-			assert_int_equal(heap_used(), used);
+			assert_int_equal(counters.heap, used);
 		p = list;
 		list = *(void **)p;
 		heap_pages_free(p, 1);

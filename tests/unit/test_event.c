@@ -11,8 +11,8 @@ static int setup(void **state)
 	(void)state;
 	fake_boot_control();
 	m = mgmt_acquire();
-	events = event_count();
-	heap = heap_used();
+	events = counters.events;
+	heap = counters.heap;
 	memset(fake_msix, 0, sizeof(fake_msix));
 	fake_interrupts = 0;
 	fake_on_interrupt = NULL;
@@ -23,8 +23,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	mgmt_release(m);
-	assert_int_equal(event_count(), events);
-	assert_int_equal(heap_used(), heap);
+	assert_int_equal(counters.events, events);
+	assert_int_equal(counters.heap, heap);
 	assert_int_equal(heap_check(), 0);
 	return 0;
 }
@@ -45,7 +45,7 @@ static void test_word(void **state)
 
 static void test_msix(void **state)
 {
-	struct dais_pending *p = (struct dais_pending *)fake_ram(events_pending_hpa().v) + 2;
+	struct dais_pending *p = events_pending + 2;
 	struct event *e[70];
 
 	(void)state;

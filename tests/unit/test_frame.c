@@ -36,7 +36,7 @@ static void test_boot(void **state)
 static void test_alloc_free(void **state)
 {
 	struct frame_counts c, before = frames_count();
-	u64 heap = heap_used();
+	u64 heap = counters.heap;
 	hpa_t big, small, small2;
 
 	(void)state;
@@ -58,7 +58,7 @@ static void test_alloc_free(void **state)
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
-	assert_int_equal(heap_used(), heap);
+	assert_int_equal(counters.heap, heap);
 }
 
 static void test_exhaustion(void **state)
@@ -71,13 +71,13 @@ static void test_exhaustion(void **state)
 	assert_int_equal(pool_split(pool_root(), 0, &p), DAIS_BAD_ARG);
 	assert_int_equal(pool_split(pool_root(), ~0ULL, &p), DAIS_NO_MEMORY);
 	assert_int_equal(pool_split(pool_root(), 513, &p), DAIS_OK);
-	assert_int_equal(pool_count(), 2);
-	assert_int_equal(pool_free_frames(p), 513);
+	assert_int_equal(counters.pools, 2);
+	assert_int_equal(p->limit - p->used, 513);
 	assert_int_equal(frame_alloc(p, ORDER_2M, 1, &a), DAIS_OK);
 	assert_int_equal(frame_alloc(p, ORDER_2M, 1, &first), DAIS_NO_MEMORY);
 	frame_free(p, a, ORDER_2M);
 	object_put(&p->obj);
-	assert_int_equal(pool_count(), 1);
+	assert_int_equal(counters.pools, 1);
 	check();
 	while (frame_alloc(pool_root(), ORDER_4K, 1, &a) == DAIS_OK) {
 		if (!n++)
@@ -96,7 +96,7 @@ static void test_exhaustion(void **state)
 static void test_share(void **state)
 {
 	struct frame_counts before = frames_count(), c;
-	u64 heap = heap_used();
+	u64 heap = counters.heap;
 	hpa_t a;
 
 	(void)state;
@@ -114,7 +114,7 @@ static void test_share(void **state)
 	frame_unshare(hpa(0x200000));
 	check();
 	/* merged again */
-	assert_int_equal(heap_used(), heap);
+	assert_int_equal(counters.heap, heap);
 	assert_int_equal(frame_alloc(pool_root(), ORDER_2M, 5, &a), DAIS_OK);
 	frame_set_viewed(a, ORDER_2M, true);
 	assert_int_equal(frame_get(a).viewed, 1);
@@ -137,7 +137,7 @@ static void test_share(void **state)
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
-	assert_int_equal(heap_used(), heap);
+	assert_int_equal(counters.heap, heap);
 }
 
 static void test_far_ranges(void **state)
@@ -156,7 +156,7 @@ static void test_far_ranges(void **state)
 	frames_init(map, ARRAY_SIZE(map), store);
 	check();
 	assert_int_equal(frames_count().total, 0x9e + 2 + 0x200 + 0x7ff);
-	assert_int_equal(frames_pool_total(), 0x202);
+	assert_int_equal(frames_count().pool, 0x202);
 	assert_int_equal(frame_get(hpa(0)).state, FRAME_NONE);
 	assert_int_equal(frame_get(hpa(0x1000)).state, FRAME_OWNED);
 	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7fe000)).state, FRAME_OWNED);
@@ -193,7 +193,7 @@ static void test_random(void **state)
 	enum { MAX = 3000 };
 	static struct { hpa_t a; u32 order; } held[MAX];
 	struct frame_counts before = frames_count(), c;
-	u64 heap = heap_used();
+	u64 heap = counters.heap;
 	u32 n = 0;
 
 	(void)state;
@@ -219,7 +219,7 @@ static void test_random(void **state)
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
-	assert_int_equal(heap_used(), heap);
+	assert_int_equal(counters.heap, heap);
 }
 
 int main(void)

@@ -8,7 +8,7 @@ static int setup(void **state)
 {
 	(void)state;
 	fake_boot();
-	at_boot = heap_used();
+	at_boot = counters.heap;
 	return 0;
 }
 
@@ -37,7 +37,7 @@ static void test_sizes(void **state)
 		heap_free(b, size);
 	}
 	heap_free(NULL, 5);
-	assert_int_equal(heap_used(), at_boot);
+	assert_int_equal(counters.heap, at_boot);
 	assert_int_equal(heap_check(), 0);
 }
 
@@ -48,7 +48,7 @@ static void test_pages(void **state)
 	(void)state;
 	assert_non_null(a);
 	assert_non_null(b);
-	assert_int_equal(heap_used(), at_boot + 456 * PAGE_SIZE);
+	assert_int_equal(counters.heap, at_boot + 456 * PAGE_SIZE);
 	/* a second chunk */
 	c = heap_pages(100);
 	assert_non_null(c);
@@ -61,7 +61,7 @@ static void test_pages(void **state)
 	heap_pages_free(a, 256);
 	heap_pages_free(b, 200);
 	heap_pages_free(c, 100);
-	assert_int_equal(heap_used(), at_boot);
+	assert_int_equal(counters.heap, at_boot);
 	assert_int_equal(heap_check(), 0);
 	assert_int_equal(frames_check(), 0);
 }
@@ -92,7 +92,7 @@ static void test_exhaustion(void **state)
 		list = *(void **)p;
 		heap_pages_free(p, 1);
 	}
-	assert_int_equal(heap_used(), at_boot);
+	assert_int_equal(counters.heap, at_boot);
 	assert_int_equal(heap_check(), 0);
 }
 
@@ -127,7 +127,7 @@ static void test_random(void **state)
 	}
 	while (n--)
 		heap_free(held[n].p, held[n].size);
-	assert_int_equal(heap_used(), at_boot);
+	assert_int_equal(counters.heap, at_boot);
 	assert_int_equal(heap_check(), 0);
 }
 

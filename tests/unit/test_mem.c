@@ -25,7 +25,7 @@ static int setup(void **state)
 	fake_boot_control();
 	m = mgmt_acquire();
 	before = frames_count();
-	heap_before = heap_used();
+	heap_before = counters.heap;
 	control_leaves = fake_mapped(control_domain);
 	assert_int_equal(domain_create(m, control_domain, pool_root(), 2, 16, &d), DAIS_OK);
 	return 0;
@@ -46,7 +46,7 @@ static int teardown(void **state)
 	assert_int_equal(s, DAIS_OK);
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
-	assert_int_equal(heap_used(), heap_before);
+	assert_int_equal(counters.heap, heap_before);
 	assert_int_equal(fake_mapped(control_domain), control_leaves);
 	mgmt_release(m);
 	return 0;
