@@ -10,8 +10,7 @@
 #include "kernel/frame.h"
 #include "kernel/log.h"
 
-#define PCI_PORTS       0xcf8u
-#define PCI_PORTS_END   0xd00u
+#define PCI_PORTS_END   (CFC + 4)
 #define LAPIC_FIRST     0xfee00000ULL /* where local APICs and MSI addresses lie */
 #define LAPIC_LAST      0xfeefffffULL
 #define NESTED_END      (1ULL << 48)  /* what four levels of nested tables reach */
@@ -43,94 +42,75 @@ static struct trap *find(u64 gpa, u64 size)
 	return NULL;
 }
 
-/* In whole pages, since an access to any part of one traps. */
-static struct trap *find_in_pages(u64 gpa, u64 size)
-{
-	u64 first = gpa & PAGE_MASK;
-
-	return find(first, ALIGN_UP(gpa + size, PAGE_SIZE) - first);
-}
-
 bool control_mmio_traps(u64 gpa, u64 size)
 {
 	bool yes;
 
 	spin_lock(&trap_lock);
-	yes = find_in_pages(gpa, size);
+	yes = find(gpa, size);
 	spin_unlock(&trap_lock);
 	return yes;
 }
 
 /*
  * Accesses to a trapped page may be handed through: never to memory of Dais or
- * of a guest, nor to the host's local APIC, wherever a BAR was put. Only tables
+ * of a guest, nor to the host's local APIC, wherever a BAR was put. Only ranges
  * of one kind may share a page.
  */
-static bool allowed(const struct trap *t, u64 base)
+static bool allowed(const struct trap *t, u64 page)
 {
-	const struct trap *other = find_in_pages(base, t->size);
+	const struct trap *other = find(page, PAGE_SIZE);
+	struct frame f = frame_get(hpa(page));
 
-	if (base >= NESTED_END || (base <= LAPIC_LAST && base + t->size > LAPIC_FIRST) ||
-	    (other && other->access != t->access))
-		return false;
-	for (u64 page = base & PAGE_MASK; page < base + t->size; page += PAGE_SIZE) {
-		struct frame f = frame_get(hpa(page));
-
-		if (f.state != FRAME_NONE && (f.state != FRAME_OWNED || f.owner != 0))
-			return false;
-	}
-	return true;
+	return (page < LAPIC_FIRST || page > LAPIC_LAST) &&
+	       (!other || other->access == t->access) &&
+	       (f.state == FRAME_NONE || (f.state == FRAME_OWNED && f.owner == 0));
 }
 
 void trap_reserve(devlock_t l, struct trap *t, u64 base)
 {
 	(void)l;
 	spin_lock(&trap_lock);
+	if (t->base)
+		list_del(&t->link);
 	t->base = base;
-	list_add_tail(&traps, &t->link);
+	if (base)
+		list_add_tail(&traps, &t->link);
 	spin_unlock(&trap_lock);
-}
-
-/* The list first: a fault between the two must find the page trapped. */
-static bool add(devlock_t l, struct trap *t, u64 base)
-{
-	status_t s = DAIS_OK;
-
-	trap_reserve(l, t, base);
-	for (u64 page = base & PAGE_MASK; page < base + t->size && s == DAIS_OK; page += PAGE_SIZE)
-		s = control_trap_page(page);
-	return s == DAIS_OK;
 }
 
 bool trap_place(devlock_t l, struct trap *t, u64 base)
 {
+	u64 first = base & PAGE_MASK, end = base + t->size;
+	bool ok = base && base < NESTED_END;
+
 	if (t->base == base)
 		return base;
-	spin_lock(&trap_lock);
-	if (t->base)
-		list_del(&t->link);
-	t->base = 0;
-	spin_unlock(&trap_lock);
-	if (!base)
-		return false;
-	if (allowed(t, base) && add(l, t, base))
-		return true;
+	for (u64 page = first; ok && page < end; page += PAGE_SIZE)
+		ok = allowed(t, page);
+	/* The list first: a fault between the two must find the page trapped. */
+	trap_reserve(l, t, ok ? base : 0);
+	for (u64 page = first; ok && page < end; page += PAGE_SIZE)
+		ok = control_trap_page(page) == DAIS_OK;
+	if (!ok)
+		trap_reserve(l, t, 0);
 	/* While BARs are sized and moved, one may lie over RAM, which the device then is not. */
-	log_warn("devices: registers at 0x%lx, over memory or others, are not followed", base);
-	return trap_place(l, t, 0);
+	if (!ok && base)
+		log_warn("devices: registers at 0x%lx, over memory or others: not followed", base);
+	return ok;
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
 {
-	u32 v = *value & reg_mask(0, size);
+	u32 mask = ~0u >> (32 - 8 * size), v = *value & mask;
 
 	if ((port & 3) + size > 4) /* part of it might reach the hardware's PCI ports */
 		return false;
-	if (port >= PCI_PORTS && port < PCI_PORTS_END)
+	if (port >= CF8 && port < PCI_PORTS_END)
 		pci_port_access(port, size, write, &v);
 	else
 		pm_port_access(port, size, write, &v);
-	*value = v;
+	*value = v & mask;
 	return true;
 }
 
@@ -141,7 +121,7 @@ bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value)
 	bool done;
 
 	if (!t)
-		t = find_in_pages(gpa, 1);
+		t = find(gpa & PAGE_MASK, PAGE_SIZE);
 	if (!write)
 		*value = 0;
 	/* Misaligned accesses are undefined for devices too; so none leaves its register. */
@@ -155,16 +135,15 @@ status_t devices_init(const struct boot_info *b)
 	devlock_t l = devices_lock();
 	status_t s;
 
-	for (u32 port = PCI_PORTS; port < PCI_PORTS_END; port++)
+	for (u32 port = CF8; port < PCI_PORTS_END; port++)
 		control_trap_port(port, true);
 	pm_init(b);
 	s = pci_init(l, b);
 	if (s == DAIS_OK)
 		s = ioapics_init(l, b);
-	if (s == DAIS_OK)
-		s = vpci_init(b->control_vcpus);
+	vpci_init(b->control_vcpus);
 	if (s != DAIS_OK)
-		log_error("devices: no memory, or an IO-APIC over other memory (status %d)", s);
+		log_error("devices: no memory, or an IO-APIC over other memory (status %u)", s);
 	devices_unlock(l);
 	return s;
 }

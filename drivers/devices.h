@@ -16,7 +16,7 @@ u8 port_in8(u16 port); u16 port_in16(u16 port); u32 port_in32(u16 port);
 void port_out8(u16 port, u8 v); void port_out16(u16 port, u16 v); void port_out32(u16 port, u32 v);
 u32 cpu_apic_id(u32 cpu);              /* physical APIC ID for MSI and IO-APIC destinations */
 /* The control domain's access to a GPA page traps from now on. Takes
- * the domain's mem lock, flushes. */
+ * the domain's mem lock, flushes. BAD_ARG: no such address; NO_MEMORY. */
 status_t control_trap_page(u64 gpa_page) __must_check;
 /* Control domain's port in its I/O bitmap. At boot only. */
 void control_trap_port(u16 port, bool on);
@@ -45,7 +45,8 @@ status_t devices_init(const struct boot_info *b) __must_check;
 /* True: handled; false: nothing here (ports: all ones; memory: a hole). size 1, 2, 4, memory 8. */
 bool control_port_access(u32 port, u32 size, bool write, u64 *value);
 bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value);
-bool control_mmio_traps(u64 gpa, u64 size);    /* does the range contain a trapped page? */
+/* Do whole pages contain one that traps? */
+bool control_mmio_traps(u64 gpa, u64 size);
 
 /* --- pci.c --- raw configuration space; bdf = bus << 8 | device << 3 | function */
 u32 pci_read(u16 seg, u16 bdf, u32 reg, u32 size);

@@ -14,6 +14,7 @@
 #include "drivers/devices.h"
 #include "kernel/list.h"
 #include "kernel/lock.h"
+#include "kernel/string.h"
 
 /* --- control.c --- */
 typedef struct { int held; } devlock_t; /* only devices_lock returns it */
@@ -30,34 +31,26 @@ struct trap {
 	u64 base, size;         /* base 0: it lies nowhere now */
 	bool (*access)(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
 };
-/* At boot, before anything of it can be mapped. */
-void trap_reserve(devlock_t l, struct trap *t, u64 base);
 /*
  * Moves it to base, 0 = nowhere. False, and it lies nowhere: over memory, the
  * host's local APIC or another device's range, or there is no memory to trap it.
  */
 bool trap_place(devlock_t l, struct trap *t, u64 base);
+/* The same unchecked, while nothing of it is mapped. */
+void trap_reserve(devlock_t l, struct trap *t, u64 base);
 
 /* --- mmio.c: a register of a device at its physical address; size 1, 2, 4, 8, within a page --- */
 u64 mmio_read(u64 address, u32 size);
 void mmio_write(u64 address, u32 size, u64 value);
 
-/* Parts of a 32-bit register: `reg` is the byte address of an access of `size` within it. */
-static inline u32 reg_mask(u32 reg, u32 size)
+/* `size` bytes of a 32-bit register; `reg` is their byte address. */
+static inline void reg_access(u32 *dword, u32 reg, u32 size, bool write, u32 *value)
 {
-	return (size >= 4 ? ~0u : (1u << size * 8) - 1) << (reg & 3) * 8;
-}
+	u8 *at = (u8 *)dword + (reg & 3);
 
-static inline u32 reg_part(u32 dword, u32 reg, u32 size)
-{
-	return (dword & reg_mask(reg, size)) >> (reg & 3) * 8;
-}
-
-static inline u32 reg_merge(u32 old, u32 reg, u32 size, u32 value)
-{
-	u32 mask = reg_mask(reg, size);
-
-	return (old & ~mask) | (value << (reg & 3) * 8 & mask);
+	if (!write)
+		*value = 0;
+	memcpy(write ? (void *)at : value, write ? (void *)value : at, size);
 }
 
 /* --- irq.c --- */
@@ -72,23 +65,22 @@ struct ioapic_pin;
 struct irq_route {
 	u64 message;               /* atomic: address | data << 32 of the guest's; 0 = unused */
 	struct ioapic_pin *pin;    /* whose it is, NULL = a message of PCI */
-	u64 count;                 /* interrupts that arrived; its CPU alone writes it */
 	u32 cpu;
 	u32 address, vector;       /* of the host: the real message (APM vol. 2 §16.11.1) */
 };
 
 #define MSI_ADDRESS 0xfee00000u
-#define MSI_LEVEL   0xc000u    /* in the data: level-triggered, asserted */
+#define MSI_LEVEL   0x8000u    /* in the data, and in an IO-APIC's entry */
 /*
  * Makes *r lead to this message of the guest. A new route (*r is NULL) is taken
  * on the CPU where the message's destination runs now, and stays there: only
- * the message changes later. False, logged, nothing changed: the message is
- * refused, or no vector is left.
+ * the message changes later. False, nothing changed: the message is refused, or
+ * no vector is left.
  */
 bool irq_point(devlock_t l, struct irq_route **r, struct ioapic_pin *pin, u64 address,
 	       u32 data) __must_check;
-/* Its source is off. NULL is ignored. */
-void irq_free(devlock_t l, struct irq_route *r);
+/* Its source is off. */
+void irq_free(devlock_t l, struct irq_route **r);
 
 /* --- ioapic.c --- */
 status_t ioapics_init(devlock_t l, const struct boot_info *b) __must_check;
@@ -101,14 +93,17 @@ struct pci_ecam {
 	u16 seg, bdf;                  /* of the range's first page */
 };
 status_t pci_init(devlock_t l, const struct boot_info *b) __must_check;
-u64 pci_bar(u16 seg, u16 bdf, u32 bar);             /* address of a memory BAR, 0 = none */
 
 #define PCI_COMMAND     0x04
 #define PCI_COMMAND_MEM 0x0002u
-#define PCI_BAR0        0x10
-#define PCI_BARS_END    0x28
+#define PCI_BAR0        0x10u
+#define PCI_BARS_END    0x28u
 #define PCI_CAP_MSI     0x05u
 #define PCI_CAP_MSIX    0x11u
+#define PCI_NOTHING     0xffffffffu /* what a register of no function reads */
+#define CF8 0xcf8u
+#define CFC 0xcfcu
+#define CF8_ENABLE 0x80000000u
 
 /* --- pci_filter.c --- */
 struct pci_fn {                 /* a function whose capabilities were looked at */
@@ -119,22 +114,21 @@ struct pci_fn {                 /* a function whose capabilities were looked at 
 	u16 msi_control;        /* as the hardware had it: what it can do */
 	u32 msi_word[4];        /* the MSI capability's dwords as the guest sees them, from 1 on */
 	struct irq_route *msi_route;  /* while enabled */
-	struct msix *x;               /* while enabled */
+	struct msix *x;
 };
 bool pci_ecam_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
 void pci_port_access(u16 port, u32 size, bool write, u32 *value);
 
-/* --- msi.c, msix.c --- */
-bool msi_covers(const struct pci_fn *f, u32 reg);
-void msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value);
-/* Writes the control word of the capability. */
-void msi_control(devlock_t l, struct pci_fn *f, u16 control);
-void msix_control(devlock_t l, struct pci_fn *f, u16 control);
+/* --- msi.c --- */
+#define MSIX_ENTRY_MASKED 1u    /* in an entry's fourth word */
+/* False: the register has nothing to do with interrupts. */
+bool msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value);
 void msix_update(devlock_t l, struct pci_fn *f);    /* a BAR or the command register changed */
-void msix_off(devlock_t l, struct pci_fn *f);       /* in the device already */
+void msi_found(devlock_t l, struct pci_fn *f);      /* its capabilities are known */
+void msi_gone(devlock_t l, struct pci_fn *f);
 
 /* --- vpci.c --- */
-status_t vpci_init(u32 vectors) __must_check;
+void vpci_init(u32 vectors);
 bool vpci_is(u16 seg, u16 bdf);
 void vpci_config(devlock_t l, u32 reg, u32 size, bool write, u32 *value);
 

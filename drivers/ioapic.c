@@ -7,7 +7,7 @@
  * guest's EOI, since the host ends it at once.
  *
  * Entries are changed under the device lock; hw_lock is a leaf that covers the
- * hardware and what the interrupt path uses of a pin.
+ * hardware and what the interrupt path changes of a pin.
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
@@ -19,31 +19,31 @@
 #define REG_INDEX  0x00u
 #define REG_DATA   0x10u
 #define REG_EOI    0x40u      /* from version 0x20 on; harmless before */
-#define IOAPIC_ID  0x00u
 #define IOAPIC_VERSION 0x01u
 #define IOAPIC_ENTRY 0x10u
 
-#define RTE_VECTOR    0x000000ffULL
-#define RTE_MODE      0x00000700ULL
-#define RTE_LOGICAL   (1ULL << 11)
-#define RTE_POLARITY  (1ULL << 13)
-#define RTE_REMOTE_IRR (1ULL << 14) /* read-only */
-#define RTE_LEVEL     (1ULL << 15)
-#define RTE_MASKED    (1ULL << 16)
-#define RTE_WRITABLE  0xfffe00000001afffULL
-#define RTE_DEST_SHIFT 24          /* in the high dword */
+/* Redirection entries, low half */
+#define RTE_VECTOR    0x000000ffu
+#define RTE_MODE      0x00000700u
+#define RTE_LOGICAL   (1u << 11)
+#define RTE_POLARITY  (1u << 13)
+#define RTE_REMOTE_IRR (1u << 14) /* read-only */
+#define RTE_LEVEL     (1u << 15)
+#define RTE_MASKED    (1u << 16)
+#define RTE_WRITABLE  0x0001afffu
+#define RTE_DEST_SHIFT 24         /* high half */
 #define MSI_LOGICAL   (1u << 2)
 
 struct ioapic_pin {
 	struct ioapic *io;
 	struct irq_route *route; /* of what the guest unmasked first */
-	u64 guest;               /* entry as the control domain wrote it */
+	u32 guest[2];            /* entry as the control domain wrote it */
 	bool wanted;             /* unmasked by the guest, and routed */
 	u32 serving;             /* atomic: the guest's vector while in service, else 0 */
 };
 
 struct ioapic {
-	struct trap trap;        
+	struct trap trap;
 	struct list link;
 	u32 index;               /* the control domain's */
 	u32 pins;
@@ -65,14 +65,17 @@ static void hw_write(u64 base, u32 reg, u32 value)
 	mmio_write(base + REG_DATA, 4, value);
 }
 
-/* The low half of the real entry; hw_lock is held. A masked one keeps its vector for the EOI. */
+/* Hw_lock is held. The address never changes; a masked entry keeps its vector for the EOI. */
 static void hw_update(const struct ioapic_pin *p)
 {
-	u32 entry = (p->route ? p->route->vector : 0) | (p->guest & (RTE_POLARITY | RTE_LEVEL));
+	u32 reg = IOAPIC_ENTRY + 2 * (p - p->io->pin);
+	u32 entry = p->guest[0] & (RTE_POLARITY | RTE_LEVEL);
 
 	if (!p->wanted || p->serving)
 		entry |= RTE_MASKED;
-	hw_write(p->io->trap.base, IOAPIC_ENTRY + 2 * (p - p->io->pin), entry);
+	if (p->route)
+		entry |= p->route->vector;
+	hw_write(p->io->trap.base, reg, entry);
 }
 
 static void end_vector(struct ioapic *io, u32 vector)
@@ -106,65 +109,56 @@ void ioapic_level(struct ioapic_pin *p, u64 message)
 }
 
 /* The entry as a message; bits 55..49 are destination bits 14..8 (KVM's extended IDs). */
-static bool route(devlock_t l, struct ioapic_pin *p, u64 entry)
+static bool route(devlock_t l, struct ioapic_pin *p)
 {
-	u32 address = MSI_ADDRESS | (entry >> 56) << 12 | (entry >> 49 & 0x7f) << 5;
-	u32 data = entry & (RTE_VECTOR | RTE_MODE);
+	u32 low = p->guest[0], high = p->guest[1];
+	u32 address = MSI_ADDRESS | (high >> 24) << 12 | (high >> 17 & 0x7f) << 5;
 
-	if (entry & RTE_LOGICAL)
+	if (low & RTE_LOGICAL)
 		address |= MSI_LOGICAL;
-	if (entry & RTE_LEVEL)
-		data |= MSI_LEVEL;
-	if (irq_point(l, &p->route, p, address, data))
+	if (irq_point(l, &p->route, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL)))
 		return true;
-	log_warn("ioapic at 0x%lx: pin %lu stays masked", p->io->trap.base, p - p->io->pin);
+	log_warn("ioapic at 0x%lx: pin %lu stays masked: entry %08x %08x refused, or no vector",
+		 p->io->trap.base, p - p->io->pin, high, low);
 	return false;
 }
 
-static void entry_write(devlock_t l, struct ioapic_pin *p, u64 entry)
+static void entry_changed(devlock_t l, struct ioapic_pin *p)
 {
-	bool wanted = !(entry & RTE_MASKED) && route(l, p, entry);
+	bool wanted = !(p->guest[0] & RTE_MASKED) && route(l, p);
+	u32 reg = IOAPIC_ENTRY + 2 * (p - p->io->pin) + 1;
 
 	spin_lock(&hw_lock);
-	p->guest = entry;
 	p->wanted = wanted;
-	if (!(entry & RTE_LEVEL)) /* how Linux clears the remote IRR of old IO-APICs */
+	if (!(p->guest[0] & RTE_LEVEL)) /* how Linux clears the remote IRR of old IO-APICs */
 		atomic_store(&p->serving, 0);
 	if (wanted)
-		hw_write(p->io->trap.base, IOAPIC_ENTRY + 2 * (p - p->io->pin) + 1,
-			 cpu_apic_id(p->route->cpu) << RTE_DEST_SHIFT);
+		hw_write(p->io->trap.base, reg, cpu_apic_id(p->route->cpu) << RTE_DEST_SHIFT);
 	hw_update(p);
 	spin_unlock(&hw_lock);
 }
 
-static void entry_access(devlock_t l, struct ioapic *io, bool write, u64 *value)
-{
-	u32 i = io->index - IOAPIC_ENTRY, shift = (i & 1) * 32;
-	struct ioapic_pin *p = &io->pin[i / 2];
-	u64 entry;
-
-	if (i / 2 >= io->pins)
-		return;
-	entry = p->guest;
-	if (write)
-		entry_write(l, p, ((entry & ~(0xffffffffULL << shift)) | (u64)(u32)*value << shift) &
-			    RTE_WRITABLE);
-	else
-		*value = (u32)((entry | (atomic_load(&p->serving) ? RTE_REMOTE_IRR : 0)) >> shift);
-}
-
+/* All but the entries is the hardware's own. */
 static void data_access(devlock_t l, struct ioapic *io, bool write, u64 *value)
 {
-	if (io->index >= IOAPIC_ENTRY) {
-		entry_access(l, io, write, value);
-		return;
+	u32 i = io->index - IOAPIC_ENTRY;
+	struct ioapic_pin *p = &io->pin[i / 2];
+
+	if (io->index < IOAPIC_ENTRY) {
+		spin_lock(&hw_lock);
+		if (write)
+			hw_write(io->trap.base, io->index, *value);
+		else
+			*value = hw_read(io->trap.base, io->index);
+		spin_unlock(&hw_lock);
+	} else if (i / 2 < io->pins && write) {
+		p->guest[i & 1] = i & 1 ? *value : *value & RTE_WRITABLE;
+		entry_changed(l, p);
+	} else if (i / 2 < io->pins) {
+		*value = p->guest[i & 1];
+		if (!(i & 1) && atomic_load(&p->serving))
+			*value |= RTE_REMOTE_IRR;
 	}
-	spin_lock(&hw_lock);
-	if (!write)
-		*value = hw_read(io->trap.base, io->index);
-	else if (io->index == IOAPIC_ID)
-		hw_write(io->trap.base, IOAPIC_ID, *value);
-	spin_unlock(&hw_lock);
 }
 
 /* Registers are 32 bits wide (Linux also writes the index as a byte). */
@@ -186,30 +180,26 @@ static bool ioapic_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool w
 	return true;
 }
 
-static status_t ioapic_add(devlock_t l, const struct boot_ioapic *b)
+static status_t ioapic_add(devlock_t l, u64 base)
 {
-	u32 version = hw_read(b->base, IOAPIC_VERSION), pins = (version >> 16 & 0xff) + 1;
+	u32 version = hw_read(base, IOAPIC_VERSION), pins = (version >> 16 & 0xff) + 1;
 	struct ioapic *io;
 
-	if (version == ~0u) {
-		log_warn("ioapic at 0x%lx, as the MADT says: nothing is there", b->base);
+	log_info("ioapic at 0x%lx: version 0x%x, %u pins", base, version & 0xff, pins);
+	if (version == ~0u) /* nothing is there, whatever the MADT says */
 		return DAIS_OK;
-	}
 	io = heap_alloc(sizeof(*io) + pins * sizeof(io->pin[0]));
 	if (!io)
 		return DAIS_NO_MEMORY;
-	io->trap.size = REG_EOI + 4;
-	io->trap.access = ioapic_access;
 	io->pins = pins;
-	if (!trap_place(l, &io->trap, b->base))
+	io->trap = (struct trap){ .size = REG_EOI + 4, .access = ioapic_access };
+	if (!trap_place(l, &io->trap, base))
 		return DAIS_DENIED;
 	for (u32 i = 0; i < pins; i++) {
-		io->pin[i] = (struct ioapic_pin){ .io = io, .guest = RTE_MASKED };
+		io->pin[i] = (struct ioapic_pin){ .io = io, .guest = { RTE_MASKED } };
 		hw_update(&io->pin[i]);
 	}
 	list_add_tail(&ioapics, &io->link);
-	log_info("ioapic at 0x%lx: version 0x%x, interrupts %u to %u", b->base, version & 0xff,
-		 b->gsi_base, b->gsi_base + pins - 1);
 	return DAIS_OK;
 }
 
@@ -220,6 +210,6 @@ status_t ioapics_init(devlock_t l, const struct boot_info *b)
 	status_t s = DAIS_OK;
 
 	for (u32 i = 0; i < b->ioapic_count && s == DAIS_OK; i++)
-		s = ioapic_add(l, &t[i]);
+		s = ioapic_add(l, t[i].base);
 	return s;
 }

@@ -4,7 +4,6 @@
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
-#include "kernel/log.h"
 
 #define VECTORS (IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
 #define DEST_MAX 254u         /* 8-bit destinations; 255 is the broadcast (SDM vol. 3 §10.6.2.1) */
@@ -54,30 +53,23 @@ bool irq_point(devlock_t l, struct irq_route **r, struct ioapic_pin *pin, u64 ad
 	(void)l;
 	/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
 	if ((address & ~ADDRESS_DEST) != MSI_ADDRESS || DATA_MODE(data) > MODE_LOWEST ||
-	    (data & 0xff) < VECTOR_MIN) {
-		log_warn("irq: message to 0x%lx with data 0x%x refused", address, data);
+	    (data & 0xff) < VECTOR_MIN)
 		return false;
-	}
 	for (u32 i = 0; !*r && i < cpus; i++)
 		*r = alloc_on((home + i) % cpus);
-	if (!*r) {
-		log_error("irq: no host vector is free");
+	if (!*r)
 		return false;
-	}
 	(*r)->pin = pin;
 	atomic_store(&(*r)->message, address | (u64)data << 32);
 	return true;
 }
 
-void irq_free(devlock_t l, struct irq_route *r)
+void irq_free(devlock_t l, struct irq_route **r)
 {
 	(void)l;
-	if (!r)
-		return;
-	log_debug("irq: vector 0x%x of CPU %u freed after %lu interrupts", r->vector, r->cpu,
-		  r->count);
-	r->count = 0;
-	atomic_store(&r->message, 0);
+	if (*r)
+		atomic_store(&(*r)->message, 0);
+	*r = NULL;
 }
 
 bool irq_handle(u32 cpu, u32 vector)
@@ -91,7 +83,6 @@ bool irq_handle(u32 cpu, u32 vector)
 	message = atomic_load(&r->message);
 	if (!message)
 		return false;
-	r->count++;
 	if (r->pin && message >> 32 & MSI_LEVEL)
 		ioapic_level(r->pin, message);
 	else

@@ -13,14 +13,10 @@ static volatile u8 *open(u64 address)
 u64 mmio_read(u64 address, u32 size)
 {
 	volatile u8 *p = open(address);
-	u64 v;
+	u64 v = size == 1 ? *p :
+		size == 2 ? *(volatile u16 *)p :
+		size == 4 ? *(volatile u32 *)p : *(volatile u64 *)p;
 
-	switch (size) {
-	case 1: v = *p; break;
-	case 2: v = *(volatile u16 *)p; break;
-	case 4: v = *(volatile u32 *)p; break;
-	default: v = *(volatile u64 *)p; break;
-	}
 	window_close(WIN_DEVICE);
 	return v;
 }

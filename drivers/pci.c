@@ -5,14 +5,8 @@
 #include "kernel/arch.h"
 #include "kernel/heap.h"
 
-#define CF8 0xcf8
-#define CFC 0xcfc
-#define CF8_ENABLE 0x80000000u
 #define CONFIG_SIZE_CF8 256u
 #define BUS_SHIFT 20
-#define BAR_IO    1u
-#define BAR_TYPE  6u
-#define BAR_64    4u
 
 static struct pci_ecam *ecams;
 static u32 ecam_count;
@@ -57,7 +51,7 @@ static void access(u16 seg, u16 bdf, u32 reg, u32 size, bool write, u32 *value)
 	} else if (address) {
 		*value = mmio_read(address, size);
 	} else if (seg || reg >= CONFIG_SIZE_CF8) {
-		*value = reg_mask(0, size);
+		*value = PCI_NOTHING;
 	} else {
 		spin_lock(&cf8_lock);
 		port_out32(CF8, CF8_ENABLE | (u32)bdf << 8 | (reg & ~3u));
@@ -77,18 +71,4 @@ u32 pci_read(u16 seg, u16 bdf, u32 reg, u32 size)
 void pci_write(u16 seg, u16 bdf, u32 reg, u32 size, u32 value)
 {
 	access(seg, bdf, reg, size, true, &value);
-}
-
-/* PCI local bus spec. 3.0 §6.2.5.1 */
-u64 pci_bar(u16 seg, u16 bdf, u32 bar)
-{
-	u32 reg = PCI_BAR0 + 4 * bar;
-	u32 low = reg < PCI_BARS_END ? pci_read(seg, bdf, reg, 4) : BAR_IO;
-	u64 high = 0;
-
-	if (low & BAR_IO)
-		return 0;
-	if ((low & BAR_TYPE) == BAR_64 && reg + 4 < PCI_BARS_END)
-		high = pci_read(seg, bdf, reg + 4, 4);
-	return high << 32 | (low & ~0xfu);
 }

@@ -4,16 +4,12 @@
  * ECAM. All goes to the hardware but what makes interrupts: MSI and MSI-X
  * capabilities show the guest's values and hold the host's. A function is
  * looked at when it is first touched, so that hot-plugged ones need nothing of
- * their own. SR-IOV's virtual functions, which have no IDs, get no interrupts.
+ * their own. Where none is known, as SR-IOV's virtual functions, which have no
+ * IDs, nothing can be written that makes interrupts.
  */
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 #include "kernel/heap.h"
-#include "kernel/log.h"
-
-#define CF8 0xcf8u
-#define CFC 0xcfcu
-#define CF8_ENABLE 0x80000000u
 
 #define PCI_ID          0x00u
 #define PCI_STATUS_CAPS (1u << 20) /* in the dword with the command register */
@@ -23,7 +19,6 @@
 #define PCI_CONFIG_SIZE 0x100u
 #define CAPS_MAX        48u        /* of 4 bytes or more in 192 */
 #define HEADER_CARDBUS  2u
-#define NOTHING         0xffffffffu
 
 static struct list functions = { &functions, &functions }; /* device lock */
 static u32 cf8;                    /* the control domain's; it serializes the pair itself */
@@ -32,6 +27,7 @@ static void find_capabilities(struct pci_fn *f)
 {
 	u32 at;
 
+	f->msi = f->msix = 0;
 	if (!(pci_read(f->seg, f->bdf, PCI_COMMAND, 4) & PCI_STATUS_CAPS) ||
 	    (pci_read(f->seg, f->bdf, PCI_HEADER_TYPE, 1) & 0x7f) == HEADER_CARDBUS)
 		return;
@@ -49,69 +45,36 @@ static void find_capabilities(struct pci_fn *f)
 	}
 }
 
-/* Switches off what would arrive at vectors that Dais uses for others. */
-static void quiesce(devlock_t l, struct pci_fn *f)
-{
-	if (f->msi)
-		msi_control(l, f, 0);
-	if (f->msix)
-		msix_control(l, f, 0);
-}
-
-/* What is known of a function; that ends when it is gone, or another is in its place. */
-static struct pci_fn *find(devlock_t l, u16 seg, u16 bdf, u32 ids)
+static struct pci_fn *find(u16 seg, u16 bdf)
 {
 	list_for(p, &functions) {
 		struct pci_fn *f = list_entry(p, struct pci_fn, link);
 
-		if (f->seg != seg || f->bdf != bdf)
-			continue;
-		if (f->ids == ids)
+		if (f->seg == seg && f->bdf == bdf)
 			return f;
-		irq_free(l, f->msi_route);
-		msix_off(l, f);
-		list_del(&f->link);
-		heap_free(f, sizeof(*f));
-		return NULL;
 	}
 	return NULL;
 }
 
-/* NULL: no such function, or no memory. */
+/* NULL: no such function, or no memory to follow its interrupts. */
 static struct pci_fn *get(devlock_t l, u16 seg, u16 bdf)
 {
 	u32 ids = pci_read(seg, bdf, PCI_ID, 4);
-	struct pci_fn *f = find(l, seg, bdf, ids);
+	struct pci_fn *f = find(seg, bdf);
 
-	if (f || ids == NOTHING)
-		return f;
-	f = heap_alloc(sizeof(*f));
-	if (!f) {
-		log_error("pci %04x:%04x: no memory to follow its interrupts: they stay off",
-			  seg, bdf);
-		return NULL;
+	if (!f && ids != PCI_NOTHING)
+		f = heap_alloc(sizeof(*f));
+	if (f && !f->link.next) {
+		*f = (struct pci_fn){ .seg = seg, .bdf = bdf, .ids = PCI_NOTHING };
+		list_add(&functions, &f->link);
 	}
-	f->seg = seg;
-	f->bdf = bdf;
-	f->ids = ids;
-	find_capabilities(f);
-	list_add(&functions, &f->link);
-	quiesce(l, f);
-	return f;
-}
-
-static void config_write(devlock_t l, struct pci_fn *f, u32 reg, u32 size, u32 value)
-{
-	u32 dword = reg & ~3u;
-
-	if (f->msix && dword == f->msix) {
-		value = reg_merge(pci_read(f->seg, f->bdf, dword, 4), reg, size, value);
-		msix_control(l, f, value >> 16);
-		return;
+	if (f && f->ids != ids) { /* it appears, or another in its place */
+		msi_gone(l, f);
+		f->ids = ids;
+		find_capabilities(f);
+		msi_found(l, f);
 	}
-	pci_write(f->seg, f->bdf, reg, size, value);
-	if (f->x && reg < PCI_BARS_END)
-		msix_update(l, f);
+	return ids == PCI_NOTHING ? NULL : f;
 }
 
 static void config_access(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size, bool write, u32 *value)
@@ -120,14 +83,14 @@ static void config_access(devlock_t l, u16 seg, u16 bdf, u32 reg, u32 size, bool
 
 	if (vpci_is(seg, bdf))
 		vpci_config(l, reg, size, write, value);
-	else if (f && msi_covers(f, reg))
-		msi_access(l, f, reg, size, write, value);
+	else if (f && msi_access(l, f, reg, size, write, value))
+		return;
 	else if (!write)
 		*value = pci_read(seg, bdf, reg, size);
-	else if (f)
-		config_write(l, f, reg, size, *value);
-	else if (reg < PCI_CAPS_FIRST || reg >= PCI_CONFIG_SIZE)
+	else if (f || reg < PCI_CAPS_FIRST || reg >= PCI_CONFIG_SIZE)
 		pci_write(seg, bdf, reg, size, *value);
+	if (f && write && reg < PCI_BARS_END)
+		msix_update(l, f);
 }
 
 bool pci_ecam_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value)
@@ -151,7 +114,7 @@ void pci_port_access(u16 port, u32 size, bool write, u32 *value)
 	if (port >= CFC && cf8 & CF8_ENABLE)
 		config_access(l, 0, cf8 >> 8, (cf8 & 0xfc) + port - CFC, size, write, value);
 	else if (port >= CFC)
-		*value = reg_mask(0, size);
+		*value = PCI_NOTHING;
 	else if (port != CF8 || size != 4)
 		port_pass(port, size, write, value);
 	else if (write)

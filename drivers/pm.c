@@ -10,11 +10,10 @@
 #include "kernel/atomic.h"
 #include "kernel/log.h"
 
-#define PM1_SIZE     2u
 #define SLP_EN       (1u << 5) /* in the upper byte, as the type */
 #define SLP_TYPE(v)  ((v) >> 2 & 7)
 
-static u16 pm1[2];
+static u16 pm1[2]; /* ports of the upper bytes; of none: 1, which does not trap */
 static bool allowed; /* atomic */
 
 void arch_shutdown_allowed(bool yes)
@@ -52,7 +51,7 @@ static bool sleep_refused(u16 upper, u16 port, u32 size, u32 value)
 void pm_port_access(u16 port, u32 size, bool write, u32 *value)
 {
 	for (u32 i = 0; write && i < ARRAY_SIZE(pm1); i++) {
-		if (pm1[i] && sleep_refused(pm1[i] + 1, port, size, *value))
+		if (sleep_refused(pm1[i], port, size, *value))
 			return;
 	}
 	port_pass(port, size, write, value);
@@ -60,10 +59,11 @@ void pm_port_access(u16 port, u32 size, bool write, u32 *value)
 
 void pm_init(const struct boot_info *b)
 {
-	pm1[0] = b->pm1a_cnt_port;
-	pm1[1] = b->pm1b_cnt_port;
-	for (u32 i = 0; i < ARRAY_SIZE(pm1) * PM1_SIZE; i++) {
-		if (pm1[i / PM1_SIZE])
-			control_trap_port(pm1[i / PM1_SIZE] + i % PM1_SIZE, true);
+	const u32 ports[] = { b->pm1a_cnt_port, b->pm1b_cnt_port };
+
+	for (u32 i = 0; i < ARRAY_SIZE(pm1); i++) {
+		pm1[i] = ports[i] + 1;
+		if (ports[i])
+			control_trap_port(pm1[i], true);
 	}
 }

@@ -118,6 +118,8 @@ status_t control_trap_page(u64 page)
 	mem_locked_t m;
 	status_t s;
 
+	if (page >> host.phys_bits)
+		return DAIS_BAD_ARG;
 	m = mem_lock(control_domain);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
 	if (s == DAIS_OK) {
