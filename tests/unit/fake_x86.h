@@ -4,7 +4,7 @@
 #define FAKE_X86_H
 
 #include "arch/x86/cpu.h"
-#include "arch/x86/virt/emulate.h"
+#include "arch/x86/virt/guest.h"
 #include "arch/x86/virt/lapic_regs.h"
 #include "arch/x86/x86.h"
 

@@ -50,16 +50,16 @@ static void publish(struct xvcpu *x, u64 gpa, void *body, u32 size, u32 version)
 {
 	u32 *in_body = (u32 *)((u8 *)body + version), v;
 
-	if (!guest_phys_read(x, gpa + version, &v, sizeof(v)))
+	if (!guest_ram_read(x, gpa + version, &v, sizeof(v)))
 		return;
 	v |= 1;
 	*in_body = v;
-	if (!guest_phys_write(x, gpa + version, &v, sizeof(v)))
+	if (!guest_ram_write(x, gpa + version, &v, sizeof(v)))
 		return;
-	if (!guest_phys_write(x, gpa, body, size))
+	if (!guest_ram_write(x, gpa, body, size))
 		return;
 	v++;
-	(void)guest_phys_write(x, gpa + version, &v, sizeof(v)); /* the same page as just now */
+	(void)guest_ram_write(x, gpa + version, &v, sizeof(v)); /* the same page as just now */
 }
 
 /* ns = ((ticks << shift) * mul) >> 32, with mul's top bit set or nearly */
@@ -148,7 +148,7 @@ void pv_enter(struct xvcpu *x)
 	struct pv_steal s;
 
 	x->pv_steal_tsc = 0;
-	if (!(x->pv_steal & PV_ENABLED) || !since || !guest_phys_read(x, gpa, &s, sizeof(s)))
+	if (!(x->pv_steal & PV_ENABLED) || !since || !guest_ram_read(x, gpa, &s, sizeof(s)))
 		return;
 	s.ns += to_ns(time_now() - since);
 	publish(x, gpa, &s, sizeof(s), offsetof(struct pv_steal, version));

@@ -7,6 +7,7 @@
 #include "../rt.h"
 
 #define VECTOR 0x41
+#define PERIODIC 0x20000
 #define RET 0xc3
 #define MSR_APIC_BASE 0x1b
 #define KVM_UNKNOWN 9999	/* no such hypercall of KVM's */
@@ -75,12 +76,12 @@ static u64 first_value(const struct insn *in)
 	return 0;
 }
 
-/* A one-shot timer in the near future ends HLT. */
+/* A timer ends HLT: periodic, since the first interrupt may come before HLT is reached. */
 static void arm_wake(void)
 {
 	apic_write(APIC_DIVIDE, 0xb);
-	apic_write(APIC_LVT_TIMER, VECTOR);
-	apic_write(APIC_INITIAL, 20000);
+	apic_write(APIC_LVT_TIMER, VECTOR | PERIODIC);
+	apic_write(APIC_INITIAL, 500000);
 }
 
 static int run(const struct insn *in, u8 *code, struct run *r)
@@ -99,6 +100,7 @@ static int run(const struct insn *in, u8 *code, struct run *r)
 	}
 	vector = guard_call(&g, do_run, r);
 	cli();
+	apic_write(APIC_INITIAL, 0);
 	return vector;
 }
 
