@@ -59,6 +59,7 @@ static void exec_monitor(const char *config, int status, int console, unsigned i
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(null, 2);
+	close(null);
 	fcntl(status, F_SETFD, 0);
 	execvp(path, (char **)argv);
 	dprintf(status, "error " MONITOR ": %s; is it installed beside this command?\n",
