@@ -2,12 +2,12 @@
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 
 #define SLOTS_PER_PAGE ((u32)(PAGE_SIZE / sizeof(struct cap_slot)))
 
 static spinlock_t lock;
-static u64 filled;
 
 /* --- objects --- */
 
@@ -86,7 +86,7 @@ static status_t fill(struct cap_table *t, struct cap_slot *from, struct list *af
 	spin_unlock(&lock);
 	list_add(after, &s->of_object);
 	t->used++;
-	filled++;
+	counters.caps++;
 	*index = t->hint + 1;
 	return DAIS_OK;
 }
@@ -109,7 +109,7 @@ static void empty(struct cap_slot *s)
 	spin_unlock(&lock);
 	s->table->used--;
 	s->table->hint = 0; /* low slots first: fewer pages */
-	filled--;
+	counters.caps--;
 }
 
 status_t cap_get(struct cap_table *t, u64 index, u32 type, u32 rights, struct cap *out)
@@ -200,11 +200,6 @@ void cap_table_free(struct cap_table *t)
 			heap_pages_free(t->page[i], 1);
 	heap_free(t->page, pages_of(t->size) * sizeof(*t->page));
 	*t = (struct cap_table){ 0 };
-}
-
-u64 cap_count(void)
-{
-	return atomic_load_relaxed(&filled);
 }
 
 /* Not deeper than one step below its predecessor in the list. */

@@ -39,7 +39,6 @@ status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rig
 status_t cap_drop(struct cap_table *t, u64 index, struct object **last) __must_check; /* *last: object whose last slot this was, or NULL */
 status_t cap_revoke(struct cap_table *t, u64 index, u64 *count) __must_check;
 void cap_purge(struct object *o);  /* empties every slot that names o, in all tables */
-u64 cap_count(void);               /* filled slots in all tables */
 u64 cap_check(struct cap_table *t); /* 0, or the number of a broken invariant */
 
 #endif

@@ -3,6 +3,7 @@
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
 #include "kernel/string.h"
@@ -18,7 +19,7 @@ spinlock_t mgmt_lock;
 struct domain *control_domain;
 
 static struct domain *slots[MAX_DOMAINS];
-static u32 next_id, alive;
+static u32 next_id;
 
 mgmt_t mgmt_acquire(void)
 {
@@ -37,11 +38,6 @@ struct domain *domain_by_slot(u32 slot)
 	return slot < MAX_DOMAINS ? slots[slot] : NULL;
 }
 
-u32 domain_count(void)
-{
-	return atomic_load_relaxed(&alive);
-}
-
 /* --- creation --- */
 
 static void domain_free(struct object *o)
@@ -50,7 +46,7 @@ static void domain_free(struct object *o)
 
 	heap_free(d->vcpu, d->max_vcpus * sizeof(*d->vcpu));
 	arch_domain_free(d);
-	atomic_sub(&alive, 1);
+	atomic_sub(&counters.domains, 1);
 }
 
 void domain_undo(mgmt_t m, struct domain *d)
@@ -84,7 +80,7 @@ static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
 	if (!d)
 		return DAIS_NO_MEMORY;
 	object_init(&d->obj, DAIS_T_DOMAIN, domain_free);
-	atomic_add(&alive, 1);
+	atomic_add(&counters.domains, 1);
 	object_get(&pool->obj);
 	d->pool = pool;
 	d->max_vcpus = max_vcpus;
@@ -344,7 +340,7 @@ u64 domains_check(mgmt_t m)
 	}
 	if (frames != frames_count().guests)
 		return 8;
-	return caps == cap_count() ? 0 : 9;
+	return caps == counters.caps ? 0 : 9;
 }
 
 /* --- hypercalls --- */

@@ -4,6 +4,7 @@
 #include "kernel/event.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/info.h"
 #include "kernel/mem.h"
 
 /* An event to a vCPU can raise that vCPU's in turn: longer chains end before the stack does. */
@@ -12,14 +13,8 @@
 #define VECTOR_MAX 255
 
 static u64 numbers[DAIS_MAX_EVENTS / 64]; /* atomic; bits are set only under mgmt_lock */
-static struct dais_pending *pending;
-static u64 alive;
 static u8 depth[MAX_CPUS];
-
-u64 event_count(void)
-{
-	return atomic_load_relaxed(&alive);
-}
+struct dais_pending *events_pending;
 
 static void event_free(struct object *o)
 {
@@ -30,7 +25,7 @@ static void event_free(struct object *o)
 	if (e->to_vcpu)
 		object_put(&e->to_vcpu->obj);
 	heap_free(e, sizeof(*e));
-	atomic_sub(&alive, 1);
+	atomic_sub(&counters.events, 1);
 }
 
 static u32 take_number(void)
@@ -57,7 +52,7 @@ status_t event_create(struct domain *d, struct event **out)
 	}
 	object_init(&e->obj, DAIS_T_EVENT, event_free);
 	e->to = DAIS_EV_TO_NONE;
-	atomic_add(&alive, 1);
+	atomic_add(&counters.events, 1);
 	*out = e;
 	return DAIS_OK;
 }
@@ -66,9 +61,9 @@ static void notify_msix(u32 index, u32 number)
 {
 	u64 word = number / 64, bit = 1ULL << word;
 
-	atomic_or(&pending[index].word[word], 1ULL << number % 64);
+	atomic_or(&events_pending[index].word[word], 1ULL << number % 64);
 	/* The receiver clears select, then reads the words: a set bit means that it comes. */
-	if (!(atomic_or(&pending[index].select, bit) & bit))
+	if (!(atomic_or(&events_pending[index].select, bit) & bit))
 		control_msix_raise(index);
 }
 
@@ -166,18 +161,13 @@ void event_raise_binding(struct event_binding *b, u64 bits)
 
 status_t events_init(u32 vectors)
 {
-	u32 pages = (u32)(ALIGN_UP(vectors * sizeof(*pending), PAGE_SIZE) / PAGE_SIZE);
+	u32 pages = (u32)(ALIGN_UP(vectors * sizeof(*events_pending), PAGE_SIZE) / PAGE_SIZE);
 
 	_Static_assert(sizeof(struct dais_pending) == 1024, "the ABI says so");
-	pending = heap_pages(pages);
-	if (!pending)
+	events_pending = heap_pages(pages);
+	if (!events_pending)
 		return DAIS_NO_MEMORY;
-	return mem_show(control_domain, pending, pages, true);
-}
-
-hpa_t events_pending_hpa(void)
-{
-	return hva_to_hpa(pending);
+	return mem_show(control_domain, events_pending, pages, true);
 }
 
 /* --- hypercalls --- */

@@ -36,7 +36,6 @@ void event_set_target(struct event *e, u32 to, u32 value, struct vcpu *v);
 void event_end(struct event *e);
 /* Pending areas of the control domain (struct dais_pending each 1 KiB), allocated and shown to it at boot: one per MSI-X vector. */
 status_t events_init(u32 vectors) __must_check;
-hpa_t events_pending_hpa(void);
-u64 event_count(void);
+extern struct dais_pending *events_pending;
 
 #endif

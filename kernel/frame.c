@@ -9,6 +9,7 @@
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
@@ -34,9 +35,7 @@ static struct {
 	u64 whole_free;         /* blocks */
 	u64 whole_at, split_at; /* where the search for a free one goes on: addresses */
 	struct frame_counts count;
-	u64 pool_frames;        /* free at boot */
 	struct pool root;
-	u64 pools;
 } db;
 
 static const struct frame entry_free = { .state = FRAME_FREE };
@@ -174,8 +173,8 @@ void frames_init(const struct boot_mem *mem, u32 count, void *store)
 	for (u32 i = 0; i < count; i++)
 		enter(&mem[i], &tables);
 	object_init(&db.root.obj, DAIS_T_POOL, NULL);
-	db.root.limit = db.pool_frames = db.count.free;
-	db.pools = 1;
+	db.root.limit = db.count.pool = db.count.free;
+	counters.pools = 1;
 }
 
 /* --- pools --- */
@@ -195,7 +194,7 @@ static void pool_free(struct object *o)
 		parent = p->parent;
 		spin_lock(&db.lock);
 		parent->limit += p->limit;
-		db.pools--;
+		counters.pools--;
 		spin_unlock(&db.lock);
 		heap_free(p, sizeof(*p));
 		p = parent;
@@ -217,7 +216,7 @@ status_t pool_split(struct pool *p, u64 frames, struct pool **out)
 	fits = p->limit - p->used >= frames;
 	if (fits) {
 		p->limit -= frames;
-		db.pools++;
+		counters.pools++;
 	}
 	spin_unlock(&db.lock);
 	if (!fits) {
@@ -229,21 +228,6 @@ status_t pool_split(struct pool *p, u64 frames, struct pool **out)
 	new->parent = p;
 	*out = new;
 	return DAIS_OK;
-}
-
-u64 pool_free_frames(struct pool *p)
-{
-	u64 n;
-
-	spin_lock(&db.lock);
-	n = p->limit - p->used;
-	spin_unlock(&db.lock);
-	return n;
-}
-
-u64 pool_count(void)
-{
-	return db.pools;
 }
 
 status_t call_mem_split(struct call *c)
@@ -276,9 +260,10 @@ static struct block *seek(u64 *at, bool split)
 }
 
 /* *table: NULL, or one for a split; NULL again when it was used. AGAIN: a table is missing. */
-static status_t alloc_locked(struct pool *p, u32 order, struct frame e, struct frame **table,
-			     hpa_t *out)
+static status_t try_alloc(struct pool *p, u32 order, struct frame e, struct frame **table,
+			  hpa_t *out)
 {
+	spin_guard(&db.lock);
 	u64 n = 1ULL << order;
 	struct frame *f;
 
@@ -314,12 +299,7 @@ status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 	CHECK(order == ORDER_4K || order == ORDER_2M);
 	if (owner != FRAME_FOR_DAIS)
 		e = (struct frame){ .state = FRAME_OWNED, .owner = owner };
-	for (;;) {
-		spin_lock(&db.lock);
-		s = alloc_locked(p, order, e, &table, out);
-		spin_unlock(&db.lock);
-		if (s != DAIS_AGAIN)
-			break;
+	while ((s = try_alloc(p, order, e, &table, out)) == DAIS_AGAIN) {
 		/* Unlocked: the heap may come back here for 2 MiB. */
 		table = heap_alloc(TABLE_SIZE);
 		if (!table)
@@ -360,12 +340,9 @@ static struct frame get_locked(hpa_t a)
 
 struct frame frame_get(hpa_t a)
 {
-	struct frame f;
+	spin_guard(&db.lock);
 
-	spin_lock(&db.lock);
-	f = get_locked(a);
-	spin_unlock(&db.lock);
-	return f;
+	return get_locked(a);
 }
 
 status_t frame_split(hpa_t a)
@@ -387,18 +364,17 @@ status_t frame_split(hpa_t a)
 
 void frame_set_viewed(hpa_t a, u32 order, bool viewed)
 {
-	struct frame f;
+	spin_guard(&db.lock);
+	struct frame f = get_locked(a);
 
-	spin_lock(&db.lock);
-	f = get_locked(a);
 	CHECK(f.state == FRAME_OWNED && f.owner);
 	f.viewed = viewed;
 	set(a, order, f);
-	spin_unlock(&db.lock);
 }
 
-static status_t share_locked(hpa_t a, u16 owner)
+static status_t try_share(hpa_t a, u16 owner)
 {
+	spin_guard(&db.lock);
 	struct frame f = get_locked(a);
 
 	if (f.state != FRAME_OWNED || f.owner != owner || f.viewed || f.firmware)
@@ -416,11 +392,9 @@ status_t frame_share(hpa_t a, u16 owner)
 {
 	status_t s;
 
-	do {
-		spin_lock(&db.lock);
-		s = share_locked(a, owner);
-		spin_unlock(&db.lock);
-	} while (s == DAIS_AGAIN && (s = frame_split(a)) == DAIS_OK);
+	do
+		s = try_share(a, owner);
+	while (s == DAIS_AGAIN && (s = frame_split(a)) == DAIS_OK);
 	return s;
 }
 
@@ -441,17 +415,9 @@ void frame_unshare(hpa_t a)
 
 struct frame_counts frames_count(void)
 {
-	struct frame_counts c;
+	spin_guard(&db.lock);
 
-	spin_lock(&db.lock);
-	c = db.count;
-	spin_unlock(&db.lock);
-	return c;
-}
-
-u64 frames_pool_total(void)
-{
-	return db.pool_frames;
+	return db.count;
 }
 
 /* Counts a block's frames anew; false: its own count or an entry is wrong. */
@@ -472,9 +438,10 @@ static bool recount(struct block *b, struct frame_counts *c)
 	return same == b->same && (same < BLOCK_FRAMES || b->fixed);
 }
 
-static u64 check_locked(void)
+u64 frames_check(void)
 {
-	struct frame_counts c = { 0 };
+	spin_guard(&db.lock);
+	struct frame_counts c = { .pool = db.count.pool };
 	u64 whole_free = 0;
 
 	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M) {
@@ -487,14 +454,4 @@ static u64 check_locked(void)
 	if (memcmp(&c, &db.count, sizeof(c)))
 		return 2;
 	return whole_free == db.whole_free ? 0 : 3;
-}
-
-u64 frames_check(void)
-{
-	u64 broken;
-
-	spin_lock(&db.lock);
-	broken = check_locked();
-	spin_unlock(&db.lock);
-	return broken;
 }

@@ -47,8 +47,6 @@ u64 frames_cost(const struct boot_mem *mem, u32 count);
 void frames_init(const struct boot_mem *mem, u32 count, void *store);
 struct pool *pool_root(void);
 status_t pool_split(struct pool *p, u64 frames, struct pool **out) __must_check; /* BAD_ARG for 0, NO_MEMORY */
-u64 pool_free_frames(struct pool *p);
-u64 pool_count(void);
 
 /* Takes 2^order frames (ORDER_4K or ORDER_2M), OWNED by slot `owner` or DAIS when owner is FRAME_FOR_DAIS. Not scrubbed here. NO_MEMORY. */
 #define FRAME_FOR_DAIS 0xffff
@@ -60,9 +58,8 @@ status_t frame_split(hpa_t a) __must_check;
 void frame_set_viewed(hpa_t a, u32 order, bool viewed);
 status_t frame_share(hpa_t a, u16 owner) __must_check; /* shares++; DENIED unless RAM OWNED by owner and not viewed; NO_MEMORY; NO_SPACE: shared too often */
 void frame_unshare(hpa_t a);
-struct frame_counts { u64 total, free, dais, control, guests; };
+struct frame_counts { u64 total, free, dais, control, guests, pool /* free at boot */; };
 struct frame_counts frames_count(void);
-u64 frames_pool_total(void);                           /* frames of the root pool at boot */
 u64 frames_check(void);                                /* walks all: 0, or the number of a broken invariant */
 
 #endif

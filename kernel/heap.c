@@ -9,6 +9,7 @@
 #include "kernel/atomic.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
@@ -25,7 +26,7 @@ struct chunk { struct chunk *next; u64 free; u8 taken[CHUNK_PAGES]; };
 static spinlock_t lock;
 static struct chunk *chunks;
 static void *objects[CLASSES]; /* free ones; each begins with the next's address */
-static u64 used, idle;         /* bytes given out; bytes in objects[] */
+static u64 idle;               /* bytes in objects[] */
 
 static struct chunk *chunk_of(const void *p)
 {
@@ -43,7 +44,7 @@ static void add_chunk(struct chunk *c)
 
 void heap_init(void *chunk)
 {
-	used = idle = 0;
+	counters.heap = idle = 0;
 	chunks = NULL;
 	memset(objects, 0, sizeof(objects));
 	add_chunk(chunk);
@@ -129,7 +130,7 @@ void *heap_alloc(size_t size)
 	do {
 		spin_lock(&lock);
 		p = size > HEAP_SMALL ? take_pages(bytes / PAGE_SIZE) : take_object(class_of(size));
-		used += p ? bytes : 0;
+		counters.heap += p ? bytes : 0;
 		spin_unlock(&lock);
 	} while (!p && grow());
 	return p ? memset(p, 0, bytes) : NULL;
@@ -143,7 +144,7 @@ void heap_free(void *p, size_t size)
 	if (!p)
 		return;
 	spin_lock(&lock);
-	CHECK(first && first + n <= CHUNK_PAGES && used >= bytes);
+	CHECK(first && first + n <= CHUNK_PAGES && counters.heap >= bytes);
 	if (!n)
 		put_object(p, class_of(size));
 	for (u64 i = first; i < first + n; i++) {
@@ -151,7 +152,7 @@ void heap_free(void *p, size_t size)
 		c->taken[i] = 0;
 	}
 	c->free += n;
-	used -= bytes;
+	counters.heap -= bytes;
 	spin_unlock(&lock);
 }
 
@@ -165,13 +166,9 @@ void heap_pages_free(void *p, u32 n)
 	heap_free(p, n * PAGE_SIZE);
 }
 
-u64 heap_used(void)
+u64 heap_check(void)
 {
-	return atomic_load_relaxed(&used);
-}
-
-static u64 check_locked(void)
-{
+	spin_guard(&lock);
 	u64 pages = 0, bytes = 0;
 
 	for (struct chunk *c = chunks; c; c = c->next) {
@@ -186,15 +183,5 @@ static u64 check_locked(void)
 	for (u32 class = 0; class < CLASSES; class++)
 		for (void **p = objects[class]; p && bytes <= idle; p = *p)
 			bytes += SMALLEST << class;
-	return bytes != idle ? 2 : pages * PAGE_SIZE != used + idle ? 3 : 0;
-}
-
-u64 heap_check(void)
-{
-	u64 broken;
-
-	spin_lock(&lock);
-	broken = check_locked();
-	spin_unlock(&lock);
-	return broken;
+	return bytes != idle ? 2 : pages * PAGE_SIZE != counters.heap + idle ? 3 : 0;
 }

@@ -6,14 +6,13 @@
 #include "kernel/types.h"
 
 void heap_init(void *chunk);                 /* the first chunk: 2 MiB, aligned, mapped, frames already DAIS */
-/* n contiguous pages within a chunk (1..256), zeroed; NULL: none left. */
-void *heap_pages(u32 n) __must_check;
-void heap_pages_free(void *p, u32 n);
 /* 1..HEAP_SMALL bytes: zeroed, aligned to the next power of 2 (at least 16). Above: whole pages, up to 1 MiB. */
 #define HEAP_SMALL 2048
 void *heap_alloc(size_t size) __must_check;
 void heap_free(void *p, size_t size);        /* NULL is ignored */
-u64 heap_used(void);                         /* bytes in use, rounded as allocated */
+/* n contiguous pages within a chunk (1..256), zeroed; NULL: none left. */
+void *heap_pages(u32 n) __must_check;
+void heap_pages_free(void *p, u32 n);
 u64 heap_check(void);                        /* 0, or the number of a broken invariant */
 
 #endif

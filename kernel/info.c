@@ -12,6 +12,8 @@
 #define CHECK_HEAP    16 /* what DAIS_STAT_CHECK adds to a broken invariant's number: whose it is */
 #define CHECK_DOMAINS 32
 
+struct counters counters;
+
 static struct dais_info *info;
 
 status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u64 log_size,
@@ -39,18 +41,18 @@ static hpa_t info_refresh(void)
 {
 	struct frame_counts f = frames_count();
 
-	info->mem_pool_total = frames_pool_total() * PAGE_SIZE;
+	info->mem_pool_total = f.pool * PAGE_SIZE;
 	info->mem_pool_free = f.free * PAGE_SIZE;
 	info->mem_guests = f.guests * PAGE_SIZE;
 	info->mem_dais = f.dais * PAGE_SIZE;
-	info->heap_used = heap_used();
-	info->domains = domain_count();
-	info->vcpus = (u32)vcpu_count();
-	info->caps = (u32)cap_count();
-	info->events = (u32)event_count();
-	info->trace_hpa = trace_hpa().v;
-	info->trace_cpu_size = trace_cpu_size();
-	info->pending_hpa = events_pending_hpa().v;
+	info->heap_used = counters.heap;
+	info->domains = (u32)counters.domains;
+	info->vcpus = (u32)counters.vcpus;
+	info->caps = (u32)counters.caps;
+	info->events = (u32)counters.events;
+	info->trace_hpa = hva_to_hpa(trace_rings).v;
+	info->trace_cpu_size = trace_ring_bytes;
+	info->pending_hpa = hva_to_hpa(events_pending).v;
 	info->pending_count = control_msix_count();
 	for (u32 i = 0; i < cpu_count(); i++)
 		info->cpu_idle_tsc[i] = sched_idle_time(i);
@@ -84,24 +86,24 @@ static status_t stat_global(mgmt_t m, u64 what, u64 *value)
 {
 	struct frame_counts f = frames_count();
 	u64 image = ALIGN_UP(info->mem_dais_image, PAGE_SIZE) / PAGE_SIZE;
-	const u64 counters[] = {
-		[DAIS_STAT_FRAMES_TOTAL] = frames_pool_total(),
+	const u64 values[] = {
+		[DAIS_STAT_FRAMES_TOTAL] = f.pool,
 		[DAIS_STAT_FRAMES_FREE] = f.free,
 		[DAIS_STAT_FRAMES_GUEST] = f.guests,
 		[DAIS_STAT_FRAMES_DAIS] = f.dais - image,
-		[DAIS_STAT_HEAP_USED] = heap_used(),
-		[DAIS_STAT_DOMAINS] = domain_count(),
-		[DAIS_STAT_VCPUS] = vcpu_count(),
-		[DAIS_STAT_CAPS] = cap_count(),
-		[DAIS_STAT_EVENTS] = event_count(),
-		[DAIS_STAT_POOLS] = pool_count(),
+		[DAIS_STAT_HEAP_USED] = counters.heap,
+		[DAIS_STAT_DOMAINS] = counters.domains,
+		[DAIS_STAT_VCPUS] = counters.vcpus,
+		[DAIS_STAT_CAPS] = counters.caps,
+		[DAIS_STAT_EVENTS] = counters.events,
+		[DAIS_STAT_POOLS] = counters.pools,
 		[DAIS_STAT_CHECK] = what == DAIS_STAT_CHECK ? check_all(m) : 0,
 		[DAIS_STAT_CPU_IDLE_TSC] = what == DAIS_STAT_CPU_IDLE_TSC ? idle_total() : 0,
 	};
 
-	if (what >= ARRAY_SIZE(counters))
+	if (what >= ARRAY_SIZE(values))
 		return DAIS_BAD_ARG;
-	*value = counters[what];
+	*value = values[what];
 	return DAIS_OK;
 }
 
@@ -119,10 +121,12 @@ static const struct { u32 type, what; u64 size, offset; } fields[] = {
 
 static status_t stat_object(struct object *o, u64 what, u64 *value)
 {
+	const struct pool *p = container_of(o, struct pool, obj);
+
 	if (o->type == DAIS_T_EVENT)
 		return DAIS_BAD_TYPE;
 	if (o->type == DAIS_T_POOL && what == DAIS_STAT_POOL_FREE) {
-		*value = pool_free_frames(container_of(o, struct pool, obj));
+		*value = p->limit - p->used;
 		return DAIS_OK;
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {

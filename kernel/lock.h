@@ -36,4 +36,9 @@ static inline void spin_unlock(spinlock_t *l)
 	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
+static inline spinlock_t *guard_begin(spinlock_t *l) { spin_lock(l); return l; }
+static inline void guard_end(spinlock_t **l) { spin_unlock(*l); }
+/* Among the declarations of a block: holds the lock to its end. */
+#define spin_guard(l) __attribute__((cleanup(guard_end))) spinlock_t *guard_ = guard_begin(l)
+
 #endif

@@ -27,6 +27,6 @@ void log_line(enum log_level level, const char *fmt, ...) __printf(2, 3);
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 
 /* For what only a bug of Dais can make false; never for what a guest, a table or a hypercall says. */
-#define CHECK(x) do { if (unlikely(!(x))) panic("%s:%d: CHECK(%s) failed", __FILE__, __LINE__, #x); } while (0)
+#define CHECK(x) do { if (unlikely(!(x))) panic("%s:%u: CHECK(%s) failed", __FILE__, __LINE__, #x); } while (0)
 
 #endif

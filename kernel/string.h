@@ -12,7 +12,7 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
-/* Bounded formatting, always terminated: %s %c %d %u %x %lx %lu %ld %llx %llu %p %%, with width and 0. Returns the
+/* Bounded formatting, always terminated: %s %u %x %lu %lx %llu %llx %%, with width and 0. Returns the
  * length written, without the NUL. */
 size_t vformat(char *buf, size_t size, const char *fmt, va_list ap);
 size_t format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);

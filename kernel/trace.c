@@ -11,12 +11,12 @@
 
 bool trace_on;
 
-static struct dais_trace *rings;
-static u64 ring_bytes;
+struct dais_trace *trace_rings;
+u64 trace_ring_bytes;
 
 static struct dais_trace *ring_of(u32 cpu)
 {
-	return (struct dais_trace *)((char *)rings + cpu * ring_bytes);
+	return (struct dais_trace *)((char *)trace_rings + cpu * trace_ring_bytes);
 }
 
 status_t trace_init(u32 cpus)
@@ -27,8 +27,8 @@ status_t trace_init(u32 cpus)
 
 	if (!at)
 		return DAIS_NO_MEMORY;
-	ring_bytes = each;
-	rings = at;
+	trace_ring_bytes = each;
+	trace_rings = at;
 	for (u32 i = 0; i < cpus; i++)
 		ring_of(i)->count = (each - sizeof(*at)) / sizeof(at->entry[0]);
 	return mem_show(control_domain, at, pages, false);
@@ -40,28 +40,18 @@ void trace_write(u16 kind, u32 vcpu, u64 a, u64 b)
 	u32 cpu = cpu_id();
 	struct dais_trace *r = ring_of(cpu);
 
-	if (!rings)
+	if (!trace_rings)
 		return;
 	r->entry[r->head % r->count] =
 		(struct dais_trace_entry){ time_now(), kind, (u16)cpu, vcpu, a, b };
 	atomic_store(&r->head, r->head + 1);
 }
 
-hpa_t trace_hpa(void)
-{
-	return hva_to_hpa(rings);
-}
-
-u64 trace_cpu_size(void)
-{
-	return ring_bytes;
-}
-
 void trace_dump(u32 n, void (*line)(const struct dais_trace_entry *e))
 {
 	struct dais_trace *r = ring_of(cpu_id());
 
-	if (!rings)
+	if (!trace_rings)
 		return;
 	for (u64 i = 1; i <= n && i <= r->count && i <= r->head; i++)
 		line(&r->entry[(r->head - i) % r->count]);

@@ -8,8 +8,8 @@
 extern bool trace_on;
 status_t trace_init(u32 cpus) __must_check;   /* one page-sized ring or more per CPU, consecutive, from the heap */
 void trace_write(u16 kind, u32 vcpu, u64 a, u64 b);
-hpa_t trace_hpa(void);
-u64 trace_cpu_size(void);
+extern struct dais_trace *trace_rings;
+extern u64 trace_ring_bytes;          /* of each */
 /* For a panic: the newest n entries of this CPU, newest first, to `line`. */
 void trace_dump(u32 n, void (*line)(const struct dais_trace_entry *e));
 

@@ -4,16 +4,10 @@
 #include "kernel/arch.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
 #include "kernel/string.h"
-
-static u64 vcpus_alive;
-
-u64 vcpu_count(void)
-{
-	return atomic_load(&vcpus_alive);
-}
 
 static void vcpu_free(struct object *o)
 {
@@ -21,7 +15,7 @@ static void vcpu_free(struct object *o)
 	struct domain *d = v->dom;
 
 	arch_vcpu_free(v);
-	atomic_sub(&vcpus_alive, 1);
+	atomic_sub(&counters.vcpus, 1);
 	object_put(&d->obj);
 }
 
@@ -44,7 +38,7 @@ status_t vcpu_create(struct domain *d, struct domain *creator, u64 index, u64 fl
 	v->index = (u32)index;
 	v->activity = DAIS_ACT_WAIT_SIPI;
 	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
-	atomic_add(&vcpus_alive, 1);
+	atomic_add(&counters.vcpus, 1);
 	if (creator) {
 		v->page = heap_pages(1);
 		if (!v->page)
@@ -191,16 +185,10 @@ status_t call_vcpu_create(struct call *c)
 	return s;
 }
 
-/* Exclusive use of a vCPU that no CPU works for; `lent` is the flag of both uses. */
-static bool vcpu_take(struct vcpu *v)
-{
-	return atomic_cas32(&v->lent, 0, 1);
-}
-
 /* The loan, or why there is none; v's domain stays meanwhile. */
 static status_t lend(struct vcpu *self, struct vcpu *v, u64 *reason)
 {
-	if (!vcpu_take(v))
+	if (!atomic_cas32(&v->lent, 0, 1))
 		return DAIS_BUSY;
 	if (v->dom->state != DAIS_DOM_RUNNING || arch_vcpu_has_work(self)) {
 		*reason = v->dom->state == DAIS_DOM_RUNNING ? DAIS_EXIT_INTR :
@@ -276,7 +264,7 @@ status_t call_vcpu_state(struct call *c)
 		return DAIS_BAD_ARG;
 	/* an autonomous vCPU that could start by itself is not still enough */
 	if ((v->autonomous && v->dom->state == DAIS_DOM_RUNNING) || !vcpu_is_still(v) ||
-	    !vcpu_take(v))
+	    !atomic_cas32(&v->lent, 0, 1))
 		return DAIS_BUSY;
 	memcpy(copy, v->page->data, c->arg[3]);
 	s = arch_vcpu_state(v, c->arg[1], (u32)c->arg[2], (u32)c->arg[3], copy);

@@ -63,6 +63,5 @@ bool vcpu_is_still(struct vcpu *v);
 status_t vcpu_create(struct domain *d, struct domain *creator, u64 index, u64 flags, struct vcpu **out) __must_check;
 void vcpu_destroy(struct vcpu *v);   /* still, domain dead */
 void vcpu_start(struct vcpu *v);     /* at activation: index 0 runnable, others WAIT_SIPI */
-u64 vcpu_count(void);
 
 #endif

@@ -134,18 +134,15 @@ static void account(struct sched_ctx *c, u64 now)
 bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 {
 	struct run_queue *q = queues[cpu_id()];
-	bool block;
+	spin_guard(&q->lock);
 
-	spin_lock(&q->lock);
 	CHECK(q->current == c);
-	block = !(atomic_load(word) & mask);
-	if (block) {
-		account(c, time_now());
-		c->state = SCHED_BLOCKED;
-		q->current = NULL;
-	}
-	spin_unlock(&q->lock);
-	return block;
+	if (atomic_load(word) & mask)
+		return false;
+	account(c, time_now());
+	c->state = SCHED_BLOCKED;
+	q->current = NULL;
+	return true;
 }
 
 /* Puts the running context back when another's turn has come. */
@@ -182,8 +179,8 @@ static struct sched_ctx *take_next(struct run_queue *q, u64 now)
 struct sched_ctx *sched_pick(u64 now)
 {
 	struct run_queue *q = queues[cpu_id()];
+	spin_guard(&q->lock);
 
-	spin_lock(&q->lock);
 	if (q->current)
 		put_back(q, now);
 	else if (q->idle_since)
@@ -193,7 +190,6 @@ struct sched_ctx *sched_pick(u64 now)
 	q->idle_since = q->current ? 0 : now;
 	if (q->current && !queue_empty(q))
 		timer_set(&q->slice, q->current->slice_end);
-	spin_unlock(&q->lock);
 	return q->current;
 }
 
