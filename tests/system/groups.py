@@ -9,19 +9,21 @@ DEVICES = ("-device ahci,id=sata -drive if=none,id=d0,format=raw,file={disk0} -d
 PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive=d0,bus=ide.0 "
               "-netdev user,id=n1,net=10.0.3.0/24 -device e1000,netdev=n1,romfile=")
 
-# name: (settings of `make run`, arguments of the script, arguments with --long, seconds, only with --long)
+# name: (settings of `make run`, arguments of the script, arguments with --long, seconds, only with --long);
+# the longest first
 GROUPS = {
-    "basic":    ({"CPUS": "4"}, "", "", 400, False),
-    "badinput": ({"CPUS": "2"}, "", "", 150, False),
-    "good":     ({"CPUS": "2"}, "", "", 400, False),
-    "one":      ({"CPUS": "1"}, "1", "1", 200, False),
-    "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
+    "hostile":  ({"CPUS": "2"}, "", "long", 600, False),
+    "basic":    ({"CPUS": "4"}, "", "", 500, False),
+    "good":     ({"CPUS": "2"}, "", "", 500, False),
+    "life":     ({"CPUS": "2"}, "15", "100", 300, False),
+    "selftest": ({"CPUS": "2"}, "5", "50", 300, False),
+    "one":      ({"CPUS": "1"}, "1", "1", 250, False),
     "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 250, False),
-    "hostile":  ({"CPUS": "2"}, "", "", 600, False),
-    "life":     ({"CPUS": "2"}, "15", "100", 200, False),
-    "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 200, False),
-    "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 150, False),
-    "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 150, False),
+    "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 250, False),
+    "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 250, False),
+    "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 250, False),
+    "badinput": ({"CPUS": "2"}, "", "", 250, False),
+    "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
 }
 # The script of a group, where it is not the group's own name.
 SCRIPTS = {"one": "small", "many": "small"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Hostile guests; after each a second guest and the control domain are alive.
+# Hostile guests; with an argument more of them as autonomous ones. After each a second guest and the control domain are alive.
 . /extra/control/lib.sh
 
 start_witness
@@ -8,11 +8,11 @@ for p in ports msrs prefix system strio memory die storm; do
 	payload $p ""
 	witness_alive "$p"
 done
-for target in lapic ioapic hole; do
+for target in lapic hole ${1:+ioapic}; do
 	payload mmio "target=$target"
 	witness_alive "mmio $target"
 done
-for p in die storm system; do
+for p in storm ${1:+die} ${1:+system} ${1:+strio} ${1:+prefix}; do
 	payload $p "ms=200" --autonomous
 	witness_alive "$p, autonomous"
 done
