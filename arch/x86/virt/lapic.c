@@ -121,6 +121,13 @@ void lapic_accept(struct lapic *l, u32 vector)
 		atomic_or(&l->summary, 1u << n);
 }
 
+void lapic_take_back(struct lapic *l, u32 vector)
+{
+	l->isr[vector / 32] &= ~(1u << vector % 32);
+	atomic_or(&l->irr[vector / 32], 1u << vector % 32);
+	atomic_or(&l->summary, 1u << vector / 32);
+}
+
 static void end_of_interrupt(struct xvcpu *x)
 {
 	struct lapic *l = &x->lapic;

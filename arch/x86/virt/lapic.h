@@ -63,7 +63,9 @@ void lapic_set_tpr(struct xvcpu *x, u32 tpr);
 bool lapic_post(struct lapic *l, u32 vector, bool level);
 /* Highest IRR vector above PPR, or -1; ignores RFLAGS.IF */
 int lapic_deliverable(const struct lapic *l);
-void lapic_accept(struct lapic *l, u32 vector);    /* delivered to the CPU: IRR -> ISR */
+/* IRR -> ISR, before the entry that offers it: the same vector sent while its handler runs is another interrupt. */
+void lapic_accept(struct lapic *l, u32 vector);
+void lapic_take_back(struct lapic *l, u32 vector);  /* it was not delivered */
 u32 lapic_ppr(const struct lapic *l);
 /* vcpu_state's LAPIC group */
 void lapic_save(struct xvcpu *x, u32 regs[256]);

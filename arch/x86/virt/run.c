@@ -171,6 +171,8 @@ static void enter(struct xvcpu *x)
 	if (x->sregs_dirty)
 		virt->write_sregs(x, &x->sregs);
 	x->sregs_cached = x->sregs_dirty = false;
+	if (irq >= 0)
+		lapic_accept(&x->lapic, irq);
 	begin = rdtsc();
 	virt->enter(x, irq, &taken);
 	v->guest_tsc += rdtsc() - begin;
@@ -178,8 +180,8 @@ static void enter(struct xvcpu *x)
 	x->exit_count[x->exit.kind]++;
 	if (x->nmi_iret && x->rip != x->iret_rip)
 		x->nmi_masked = x->nmi_iret = false;
-	if (taken)
-		lapic_accept(&x->lapic, irq);
+	if (irq >= 0 && !taken)
+		lapic_take_back(&x->lapic, irq);
 	x->inject = x->exit.vectoring;
 	if (x->inject.type == EVENT_SOFT)
 		x->inject.type = EVENT_NONE;
