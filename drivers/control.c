@@ -11,8 +11,6 @@
 #include "kernel/log.h"
 
 #define PCI_PORTS_END   (CFC + 4)
-#define LAPIC_FIRST     0xfee00000ULL /* where local APICs and MSI addresses lie */
-#define LAPIC_LAST      0xfeefffffULL
 #define NESTED_END      (1ULL << 48)  /* what four levels of nested tables reach */
 
 static spinlock_t device_lock, trap_lock;
@@ -44,12 +42,9 @@ static struct trap *find(u64 gpa, u64 size)
 
 bool control_mmio_traps(u64 gpa, u64 size)
 {
-	bool yes;
+	spin_guard(&trap_lock);
 
-	spin_lock(&trap_lock);
-	yes = find(gpa, size);
-	spin_unlock(&trap_lock);
-	return yes;
+	return find(gpa, size);
 }
 
 /*
@@ -62,21 +57,21 @@ static bool allowed(const struct trap *t, u64 page)
 	const struct trap *other = find(page, PAGE_SIZE);
 	struct frame f = frame_get(hpa(page));
 
-	return (page < LAPIC_FIRST || page > LAPIC_LAST) &&
+	return (page & MSI_ADDRESS_MASK) != MSI_ADDRESS &&
 	       (!other || other->access == t->access) &&
 	       (f.state == FRAME_NONE || (f.state == FRAME_OWNED && f.owner == 0));
 }
 
 void trap_reserve(devlock_t l, struct trap *t, u64 base)
 {
+	spin_guard(&trap_lock);
+
 	(void)l;
-	spin_lock(&trap_lock);
 	if (t->base)
 		list_del(&t->link);
 	t->base = base;
 	if (base)
 		list_add_tail(&traps, &t->link);
-	spin_unlock(&trap_lock);
 }
 
 bool trap_place(devlock_t l, struct trap *t, u64 base)

@@ -3,7 +3,8 @@
  * What the drivers share among themselves.
  *
  * Locks: the device lock (between 1 and 2 of kernel/lock.h) covers everything
- * that the control domain configures, and is held while pages are trapped. The
+ * that the control domain configures, and is held while pages are trapped and the
+ * virtual function's messages are delivered (run queues come after it). The
  * interrupt path must not wait for that, so it takes only leaf locks, under
  * which nothing is mapped, allocated or delivered: of the IO-APICs (ioapic.c),
  * the virtual function (vpci.c), the trapped ranges (control.c), port 0xCF8 (pci.c).
@@ -69,7 +70,8 @@ struct irq_route {
 	u32 address, vector;       /* of the host: the real message (APM vol. 2 §16.11.1) */
 };
 
-#define MSI_ADDRESS 0xfee00000u
+#define MSI_ADDRESS 0xfee00000u /* with the local APICs, in the 1 MiB of this mask */
+#define MSI_ADDRESS_MASK (~0xfffffULL)
 #define MSI_LEVEL   0x8000u    /* in the data, and in an IO-APIC's entry */
 /*
  * Makes *r lead to this message of the guest. A new route (*r is NULL) is taken

@@ -78,16 +78,20 @@ static void hw_update(const struct ioapic_pin *p)
 	hw_write(p->io->trap.base, reg, entry);
 }
 
+static void set_serving(struct ioapic_pin *p, u32 vector)
+{
+	spin_guard(&hw_lock);
+
+	atomic_store(&p->serving, vector);
+	hw_update(p);
+}
+
 static void end_vector(struct ioapic *io, u32 vector)
 {
 	for (struct ioapic_pin *p = io->pin; p < io->pin + io->pins; p++) {
 		/* Lock-free: it was set before the delivery, so the EOI of that sees it. */
-		if (atomic_load(&p->serving) != vector)
-			continue;
-		spin_lock(&hw_lock);
-		p->serving = 0;
-		hw_update(p);
-		spin_unlock(&hw_lock);
+		if (atomic_load(&p->serving) == vector)
+			set_serving(p, 0);
 	}
 }
 
@@ -99,10 +103,7 @@ void irq_eoi(u32 guest_vector)
 
 void ioapic_level(struct ioapic_pin *p, u64 message)
 {
-	spin_lock(&hw_lock);
-	atomic_store(&p->serving, message >> 32 & RTE_VECTOR);
-	hw_update(p);
-	spin_unlock(&hw_lock);
+	set_serving(p, message >> 32 & RTE_VECTOR);
 	/* If nobody takes it, the pin stays masked until its entry is written again. */
 	if (control_deliver((u32)message, message >> 32) != DAIS_OK)
 		atomic_store(&p->serving, 0);
@@ -145,12 +146,12 @@ static void data_access(devlock_t l, struct ioapic *io, bool write, u64 *value)
 	struct ioapic_pin *p = &io->pin[i / 2];
 
 	if (io->index < IOAPIC_ENTRY) {
-		spin_lock(&hw_lock);
+		spin_guard(&hw_lock);
+
 		if (write)
 			hw_write(io->trap.base, io->index, *value);
 		else
 			*value = hw_read(io->trap.base, io->index);
-		spin_unlock(&hw_lock);
 	} else if (i / 2 < io->pins && write) {
 		p->guest[i & 1] = i & 1 ? *value : *value & RTE_WRITABLE;
 		entry_changed(l, p);

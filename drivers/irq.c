@@ -8,7 +8,6 @@
 #define VECTORS (IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
 #define DEST_MAX 254u         /* 8-bit destinations; 255 is the broadcast (SDM vol. 3 §10.6.2.1) */
 #define ADDRESS_DEST_SHIFT 12
-#define ADDRESS_DEST       0xfffffULL /* and its modes */
 #define DATA_MODE(data)    ((data) >> 8 & 7)
 #define MODE_LOWEST 1u
 #define VECTOR_MIN 16u
@@ -52,7 +51,7 @@ bool irq_point(devlock_t l, struct irq_route **r, struct ioapic_pin *pin, u64 ad
 
 	(void)l;
 	/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
-	if ((address & ~ADDRESS_DEST) != MSI_ADDRESS || DATA_MODE(data) > MODE_LOWEST ||
+	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS || DATA_MODE(data) > MODE_LOWEST ||
 	    (data & 0xff) < VECTOR_MIN)
 		return false;
 	for (u32 i = 0; !*r && i < cpus; i++)

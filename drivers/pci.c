@@ -53,10 +53,10 @@ static void access(u16 seg, u16 bdf, u32 reg, u32 size, bool write, u32 *value)
 	} else if (seg || reg >= CONFIG_SIZE_CF8) {
 		*value = PCI_NOTHING;
 	} else {
-		spin_lock(&cf8_lock);
+		spin_guard(&cf8_lock);
+
 		port_out32(CF8, CF8_ENABLE | (u32)bdf << 8 | (reg & ~3u));
 		port_pass(CFC + (reg & 3), size, write, value);
-		spin_unlock(&cf8_lock);
 	}
 }
 
