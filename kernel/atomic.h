@@ -16,14 +16,9 @@
 #define atomic_sub(p, v)        __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST) /* returns the new value */
 #define atomic_fence()          __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-static inline bool atomic_cas64(u64 *p, u64 old, u64 new)
-{
-	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-static inline bool atomic_cas32(u32 *p, u32 old, u32 new)
-{
-	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
+#define atomic_cas_(type, p, old, new) ({ type old_ = (old); \
+	__atomic_compare_exchange_n((p), &old_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); })
+#define atomic_cas32(p, old, new) atomic_cas_(u32, p, old, new)
+#define atomic_cas64(p, old, new) atomic_cas_(u64, p, old, new)
 
 #endif

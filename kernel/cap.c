@@ -202,28 +202,21 @@ void cap_table_free(struct cap_table *t)
 	*t = (struct cap_table){ 0 };
 }
 
-/* Not deeper than one step below its predecessor in the list. */
-static bool depth_ok(const struct cap_slot *s)
-{
-	const struct list *prev = s->of_object.prev;
-
-	if (prev == &s->obj->slots)
-		return s->depth == 0;
-	return s->depth <= list_entry(prev, struct cap_slot, of_object)->depth + 1;
-}
-
 u64 cap_check(struct cap_table *t)
 {
 	u64 n = 0;
 
 	for (u64 i = 1; i <= t->size; i++) {
-		const struct cap_slot *s = filled_at(t, i);
+		const struct cap_slot *s = filled_at(t, i), *next = s ? after(s) : NULL;
 
-		if (s && (s->table != t || !s->obj->refs || s->obj->type > DAIS_T_EVENT))
+		if (!s)
+			continue;
+		if (s->table != t || !s->obj->refs || s->obj->type > DAIS_T_EVENT)
 			return 1;
-		if (s && !depth_ok(s))
+		if ((next && next->depth > s->depth + 1) ||
+		    (s->of_object.prev == &s->obj->slots && s->depth))
 			return 2;
-		n += s != NULL;
+		n++;
 	}
 	return n == t->used ? 0 : 3;
 }
@@ -248,7 +241,7 @@ status_t call_cap_drop(struct call *c)
 	bool is_last = o->slots.next->next == &o->slots;
 	status_t s;
 
-	/* A domain never loses its last one; a pool only when nothing but that and we refer to it. */
+	/* A domain never loses its last one; a pool only when nobody else refers to it. */
 	if (is_last && (o->type == DAIS_T_DOMAIN ||
 			(o->type == DAIS_T_POOL && atomic_load(&o->refs) > 2)))
 		return DAIS_BUSY;

@@ -18,7 +18,8 @@
 spinlock_t mgmt_lock;
 struct domain *control_domain;
 
-static struct domain *slots[MAX_DOMAINS];
+struct domain *domains[MAX_DOMAINS];
+
 static u32 next_id;
 
 mgmt_t mgmt_acquire(void)
@@ -31,11 +32,6 @@ void mgmt_release(mgmt_t m)
 {
 	CHECK(m.held);
 	spin_unlock(&mgmt_lock);
-}
-
-struct domain *domain_by_slot(u32 slot)
-{
-	return slot < MAX_DOMAINS ? slots[slot] : NULL;
 }
 
 /* --- creation --- */
@@ -59,7 +55,7 @@ void domain_undo(mgmt_t m, struct domain *d)
 		d->page = NULL;
 	}
 	nested_free(d);
-	slots[d->slot] = NULL;
+	domains[d->slot] = NULL;
 	cap_table_free(&d->caps);
 	object_put(&d->pool->obj);
 	object_put(&d->obj); /* its vCPUs may keep the struct for a while */
@@ -72,7 +68,7 @@ static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
 	struct domain *d;
 	u32 slot = 0;
 
-	while (slot < MAX_DOMAINS && slots[slot])
+	while (slot < MAX_DOMAINS && domains[slot])
 		slot++;
 	if (slot == MAX_DOMAINS)
 		return DAIS_NO_SPACE;
@@ -92,7 +88,7 @@ static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
 	}
 	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
 	d->id = next_id++;
-	slots[slot] = d;
+	domains[slot] = d;
 	*out = d;
 	return DAIS_OK;
 }
@@ -300,7 +296,7 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 
 	if (d == control_domain)
 		return DAIS_DENIED;
-	if (atomic_load(&d->state) != DAIS_DOM_DEAD || slots[d->slot] != d)
+	if (atomic_load(&d->state) != DAIS_DOM_DEAD || domains[d->slot] != d)
 		return DAIS_BAD_STATE;
 	if (atomic_load(&d->users) || !is_still(d) || !mem_reclaim_some(d))
 		return DAIS_AGAIN;
@@ -314,8 +310,8 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
 			object_orphaned(m, last);
 	for (u32 i = 0; i < MAX_DOMAINS; i++)
-		if (slots[i] && slots[i]->creator == d)
-			slots[i]->creator = NULL;
+		if (domains[i] && domains[i]->creator == d)
+			domains[i]->creator = NULL;
 	domain_undo(m, d);
 	return DAIS_OK;
 }
@@ -326,7 +322,7 @@ u64 domains_check(mgmt_t m)
 
 	CHECK(m.held);
 	for (u32 i = 0; i < MAX_DOMAINS; i++) {
-		struct domain *d = slots[i];
+		struct domain *d = domains[i];
 
 		if (!d)
 			continue;

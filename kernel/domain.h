@@ -47,7 +47,7 @@ mgmt_t mgmt_acquire(void);
 void mgmt_release(mgmt_t m);
 
 extern struct domain *control_domain;
-struct domain *domain_by_slot(u32 slot);      /* or NULL; only under mgmt_lock or for an own slot */
+extern struct domain *domains[MAX_DOMAINS]; /* by slot, or NULL; under mgmt_lock */
 
 /* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
 status_t domain_create_control(u32 vcpus) __must_check;

@@ -259,9 +259,31 @@ static struct block *seek(u64 *at, bool split)
 	}
 }
 
-/* *table: NULL, or one for a split; NULL again when it was used. AGAIN: a table is missing. */
-static status_t try_alloc(struct pool *p, u32 order, struct frame e, struct frame **table,
-			  hpa_t *out)
+/* Splits the block of a, unless it is split or, if so asked, not free. The heap comes back for 2 MiB. */
+static status_t split(hpa_t a, bool if_free)
+{
+	struct block *b = block_of(a);
+	struct frame *table = heap_alloc(TABLE_SIZE);
+
+	if (!table)
+		return DAIS_NO_MEMORY;
+	spin_lock(&db.lock);
+	if (!b->table && (!if_free || b->e.raw == entry_free.raw)) {
+		split_with(b, table);
+		table = NULL;
+	}
+	spin_unlock(&db.lock);
+	heap_free(table, TABLE_SIZE);
+	return DAIS_OK;
+}
+
+status_t frame_split(hpa_t a)
+{
+	return split(a, false);
+}
+
+/* AGAIN: the block of *out must be split first. */
+static status_t try_alloc(struct pool *p, u32 order, struct frame e, hpa_t *out)
 {
 	spin_guard(&db.lock);
 	u64 n = 1ULL << order;
@@ -270,17 +292,12 @@ static status_t try_alloc(struct pool *p, u32 order, struct frame e, struct fram
 	/* The pools' budgets together are what is free. */
 	if (p->limit - p->used < n || (order == ORDER_2M && !db.whole_free))
 		return DAIS_NO_MEMORY;
-	if (order == ORDER_2M) {
+	if (order == ORDER_2M || db.count.free == db.whole_free * BLOCK_FRAMES) {
 		seek(&db.whole_at, false);
 		*out = hpa(db.whole_at);
+		if (order == ORDER_4K)
+			return DAIS_AGAIN;
 	} else {
-		if (db.count.free == db.whole_free * BLOCK_FRAMES) {
-			if (!*table)
-				return DAIS_AGAIN;
-			split_with(seek(&db.whole_at, false), *table);
-			*table = NULL;
-			db.split_at = db.whole_at;
-		}
 		f = seek(&db.split_at, true)->table;
 		*out = hpa(db.split_at);
 		for (; f->raw != entry_free.raw; f++)
@@ -293,19 +310,15 @@ static status_t try_alloc(struct pool *p, u32 order, struct frame e, struct fram
 
 status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 {
-	struct frame e = { .state = FRAME_DAIS }, *table = NULL;
+	struct frame e = { .state = FRAME_DAIS };
 	status_t s;
 
 	CHECK(order == ORDER_4K || order == ORDER_2M);
 	if (owner != FRAME_FOR_DAIS)
 		e = (struct frame){ .state = FRAME_OWNED, .owner = owner };
-	while ((s = try_alloc(p, order, e, &table, out)) == DAIS_AGAIN) {
-		/* Unlocked: the heap may come back here for 2 MiB. */
-		table = heap_alloc(TABLE_SIZE);
-		if (!table)
-			return DAIS_NO_MEMORY;
-	}
-	heap_free(table, TABLE_SIZE);
+	do
+		s = try_alloc(p, order, e, out);
+	while (s == DAIS_AGAIN && (s = split(*out, true)) == DAIS_OK);
 	return s;
 }
 
@@ -343,23 +356,6 @@ struct frame frame_get(hpa_t a)
 	spin_guard(&db.lock);
 
 	return get_locked(a);
-}
-
-status_t frame_split(hpa_t a)
-{
-	struct block *b = block_of(a);
-	struct frame *table = heap_alloc(TABLE_SIZE);
-
-	if (!table)
-		return DAIS_NO_MEMORY;
-	spin_lock(&db.lock);
-	if (!b->table) {
-		split_with(b, table);
-		table = NULL;
-	}
-	spin_unlock(&db.lock);
-	heap_free(table, TABLE_SIZE);
-	return DAIS_OK;
 }
 
 void frame_set_viewed(hpa_t a, u32 order, bool viewed)

@@ -139,7 +139,8 @@ void *heap_alloc(size_t size)
 void heap_free(void *p, size_t size)
 {
 	struct chunk *c = chunk_of(p);
-	u64 bytes = rounded(size), n = bytes / PAGE_SIZE, first = (uintptr_t)p % SIZE_2M / PAGE_SIZE;
+	u64 first = (uintptr_t)p % SIZE_2M / PAGE_SIZE, bytes = rounded(size);
+	u64 n = bytes / PAGE_SIZE;
 
 	if (!p)
 		return;

@@ -62,15 +62,9 @@ static hpa_t info_refresh(void)
 
 static u64 check_all(mgmt_t m)
 {
-	u64 broken = frames_check();
+	u64 frames = frames_check(), heap = heap_check(), domains = domains_check(m);
 
-	if (broken)
-		return broken;
-	broken = heap_check();
-	if (broken)
-		return CHECK_HEAP + broken;
-	broken = domains_check(m);
-	return broken ? CHECK_DOMAINS + broken : 0;
+	return frames ? frames : heap ? CHECK_HEAP + heap : domains ? CHECK_DOMAINS + domains : 0;
 }
 
 static u64 idle_total(void)

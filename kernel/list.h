@@ -27,7 +27,5 @@ static inline void list_del(struct list *n)
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
-/* p may be removed inside the loop */
-#define list_for_safe(p, n, head) for (struct list *p = (head)->next, *n = p->next; p != (head); p = n, n = p->next)
 
 #endif

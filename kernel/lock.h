@@ -9,13 +9,12 @@
  *   2. domain's mem lock one guest's, then the control domain's (kernel/mem.h)
  *   3. frames lock       (kernel/frame.c)
  *   4. heap lock         (kernel/heap.c)
- *   5. capability lock   one for all tables' contents (kernel/cap.c)
- *   6. events: numbers of a domain, one event, one binding, a console ring (kernel/event.c, trap.c)
- *   7. run queues: attach_lock, move_lock, then one CPU's; two of them only under move_lock (kernel/sched/)
+ *   5. capability lock   one for the contents of all slots (kernel/cap.c)
+ *   6. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)
+ *   7. run queue of one CPU, never two (kernel/sched/)
  *   8. timer lock        of one CPU (kernel/timer.c)
  *   9. log lock          (kernel/log.c)
- * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap,
- * and delivers no interrupt.
+ * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap.
  */
 #ifndef DAIS_LOCK_H
 #define DAIS_LOCK_H

@@ -42,27 +42,18 @@ static void append(const char *text, size_t len)
 	atomic_store(&ring->head, ring->head + len);
 }
 
-static size_t stamp(char *buf, size_t size)
-{
-	u64 hz = time_hz(), now = time_now();
-
-	if (!hz)
-		return 0;
-	return format(buf, size, "[%5llu.%06llu] ", (unsigned long long)(now / hz),
-		      (unsigned long long)(now % hz * 1000000 / hz));
-}
-
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	static const char *const prefix[] = { "error: ", "warning: ", "", "" };
+	u64 hz = time_hz(), now = hz ? time_now() : 0; /* the clock is set up after the log */
 	char line[LINE_MAX + 1];
 	size_t n;
 	va_list ap;
 
 	if (level > atomic_load(&max_level))
 		return;
-	n = stamp(line, sizeof(line));
-	n += format(line + n, sizeof(line) - n, "%s", prefix[level]);
+	n = format(line, sizeof(line), "[%5lu.%06lu] %s", hz ? now / hz : 0,
+		   hz ? now % hz * 1000000 / hz : 0, prefix[level]);
 	va_start(ap, fmt);
 	n += vformat(line + n, sizeof(line) - n, fmt, ap);
 	va_end(ap);

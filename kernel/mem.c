@@ -87,7 +87,7 @@ static status_t open_list(struct domain *caller, const struct mem_map_args *a, u
 	return DAIS_OK;
 }
 
-/* Makes tables for the control domain's view of a guest's frame, at GPA = HPA; with prot, sets it. */
+/* Makes tables for the control domain's view of a guest's frame, GPA = HPA; with prot, sets it. */
 static status_t view(hpa_t at, u32 order, u64 prot)
 {
 	mem_locked_t m = mem_lock(control_domain);
@@ -181,7 +181,8 @@ static status_t map_own(struct domain *d, const struct mem_map_args *a, const u6
 
 	for (; *done < a->frames; ++*done) {
 		/* The caller's CPUs may write there now: each entry is read once. */
-		s = own_frame(control_domain, atomic_load_relaxed(&list[*done]), a->flags & RW, &at);
+		s = own_frame(control_domain, atomic_load_relaxed(&list[*done]), a->flags & RW,
+			      &at);
 		if (s == DAIS_OK)
 			s = map_shared(d, gpa(a->gpa + *done * PAGE_SIZE), at,
 				       a->flags & DAIS_MAP_RWX);

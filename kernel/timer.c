@@ -18,14 +18,12 @@ static struct timer *first(struct timer_cpu *c)
 
 static void insert(struct timer_cpu *c, struct timer *t)
 {
-	struct list *after = &c->timers;
+	struct list *l = first(c) ? c->timers.prev : &c->timers;
 
-	first(c);
 	/* From the end: a new one mostly comes after those that are set. */
-	do
-		after = after->prev;
-	while (after != &c->timers && list_entry(after, struct timer, link)->deadline > t->deadline);
-	list_add(after, &t->link);
+	while (l != &c->timers && list_entry(l, struct timer, link)->deadline > t->deadline)
+		l = l->prev;
+	list_add(l, &t->link);
 	t->queued = true;
 }
 

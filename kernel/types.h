@@ -9,12 +9,11 @@
 #include <dais/abi.h>
 
 typedef uint8_t u8; typedef uint16_t u16; typedef uint32_t u32; typedef uint64_t u64;
-typedef int32_t s32; typedef int64_t s64;
+typedef int64_t s64;
 
 /* Addresses as types: none can be taken for another. */
 typedef struct { u64 v; } hpa_t; /* host physical */
 typedef struct { u64 v; } gpa_t; /* guest physical */
-typedef struct { u64 v; } hva_t; /* host virtual, when it is a number and not a pointer */
 static inline hpa_t hpa(u64 v) { return (hpa_t){ v }; }
 static inline gpa_t gpa(u64 v) { return (gpa_t){ v }; }
 

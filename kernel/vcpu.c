@@ -120,15 +120,10 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 
 /* --- loans --- */
 
-static bool parks(enum dais_exit reason)
-{
-	return reason == DAIS_EXIT_IO || reason == DAIS_EXIT_MMIO || reason == DAIS_EXIT_EOI;
-}
-
 void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason)
 {
 	v->leaving = reason;
-	if (parks(reason))
+	if (reason == DAIS_EXIT_IO || reason == DAIS_EXIT_MMIO || reason == DAIS_EXIT_EOI)
 		atomic_store(&v->activity, DAIS_ACT_PARKED);
 }
 

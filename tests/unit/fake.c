@@ -288,8 +288,8 @@ struct vcpu *fake_control_vcpu(void) { return control_domain->vcpu[0]; }
 static void free_tables(void)
 {
 	for (u32 i = 0; i < MAX_DOMAINS; i++)
-		if (domain_by_slot(i))
-			free(fake(domain_by_slot(i))->leaf); /* out of the leak checker's sight */
+		if (domains[i])
+			free(fake(domains[i])->leaf); /* out of the leak checker's sight */
 }
 
 void fake_boot_control(void)
@@ -320,7 +320,7 @@ void fake_boot_control(void)
 void fake_settle(void)
 {
 	for (u32 i = 1; i < MAX_DOMAINS; i++) {
-		struct domain *d = domain_by_slot(i);
+		struct domain *d = domains[i];
 
 		for (u32 k = 0; d && k < d->max_vcpus; k++) {
 			struct vcpu *v = d->vcpu[k];
