@@ -13,7 +13,7 @@ struct trap { u64 base, length, value; u8 kind, action; };
 
 struct domain {
 	struct object obj;
-	u16 slot;                 /* in domain_by_slot: owner in the frame database; 0 = control domain */
+	u16 slot;                 /* in domains[]: owner in the frame database; 0 = control domain */
 	u32 id;                   /* never reused; 0 = control domain */
 	u32 state;                /* enum dais_dom_state; written under mgmt_lock, read anywhere */
 	struct pool *pool;        /* referenced */

@@ -5,7 +5,7 @@
 
 #include "kernel/types.h"
 
-/* Atomic. heap: bytes of Dais's heap in use, rounded as allocated. */
+/* heap: bytes of Dais's heap in use, rounded as allocated (heap lock). caps: under mgmt_lock. The others: atomic. */
 extern struct counters { u64 domains, vcpus, caps, events, pools, heap; } counters;
 
 status_t info_init(u64 mem_total, u64 mem_control, u64 image_bytes, hpa_t log, u64 log_size, u32 flags) __must_check; /* allocates and shows it to the control domain */
