@@ -147,9 +147,9 @@ mgmt: $(KERNEL)/version
 
 INITRD_FILES := scripts/mkinitrd $(wildcard mgmt/initrd/*)
 
-$(OUT)/guest.img: $(INITRD_FILES) | $(OUT)/setup.stamp
+$(OUT)/guest.img: $(INITRD_FILES) $(KERNEL)/version | $(OUT)/setup.stamp
 	@echo "  CPIO  $@"
-	@scripts/mkinitrd guest $@
+	@scripts/mkinitrd guest $@ $(KERNEL)
 
 # mgmt is a phony goal of its own Makefile: what it made decides by its dates.
 $(OUT)/initrd.img: $(OUT)/guest.img $(INITRD_FILES) $(KERNEL)/version mgmt FORCE
