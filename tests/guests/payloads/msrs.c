@@ -11,7 +11,6 @@
 #define MSR_PAT		0x277
 #define MSR_X2APIC	0x800
 #define MSR_EFER	0xc0000080
-#define MSR_FS_BASE	0xc0000100
 #define MSR_GS_BASE	0xc0000101
 #define MSR_VM_CR	0xc0010114
 #define MSR_HSAVE_PA	0xc0010117
@@ -91,7 +90,6 @@ static void architecture(void)
 	EXPECT(!(rdmsr(MSR_EFER) & EFER_SVME) || native(), "EFER.SVME could be set");
 	EXPECT(native() || rdmsr_safe(0x2000, &v) == V_GP, "an unknown MSR could be read");
 	EXPECT(native() || wrmsr_safe(0xbfffffff, 0) == V_GP, "an unknown MSR could be written");
-	refused(MSR_FS_BASE, 0x0000800000000000, "FS base not canonical");
 	refused(MSR_PAT, 0x0202020202020202, "PAT with a reserved type");
 	refused(MSR_APIC_BASE, 0xfee00000UL | 0x400 | 0x100, "x2APIC without enable");
 	EXPECT(wrmsr_safe(MSR_EFER, efer) == NO_FAULT, "EFER as it was");
