@@ -151,8 +151,7 @@ int dais_vcpu_fd(const struct dais_vcpu *vcpu);
 struct dais_vcpu_page *dais_vcpu_page(struct dais_vcpu *vcpu);
 
 /* A register group, whole or from its start: len bytes at buf. Windows and
- * offsets are handled inside. DAIS_STATE_MSRS: an array of struct dais_msr,
- * indices filled in for both directions. -EBUSY while the vCPU runs. */
+ * offsets are handled inside. -EBUSY while the vCPU runs. */
 int dais_vcpu_get(struct dais_vcpu *vcpu, enum dais_state_group group, void *buf, size_t len);
 int dais_vcpu_set(struct dais_vcpu *vcpu, enum dais_state_group group, const void *buf, size_t len);
 

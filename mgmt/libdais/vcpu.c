@@ -77,8 +77,7 @@ struct dais_vcpu_page *dais_vcpu_page(struct dais_vcpu *vcpu)
 	return vcpu->page;
 }
 
-/* The page's window holds WINDOW bytes: larger groups go in steps. Every step
- * of the MSR array is an array of its own, so its offset stays zero. */
+/* The page's window holds WINDOW bytes: larger groups go in steps. */
 static int state(struct dais_vcpu *vcpu, uint64_t op, enum dais_state_group group,
 		 unsigned char *buf, size_t len)
 {
@@ -88,7 +87,7 @@ static int state(struct dais_vcpu *vcpu, uint64_t op, enum dais_state_group grou
 	for (done = 0; done < len; done += step) {
 		struct dais_ioc_state arg = {
 			.op = (uint32_t)(op | group),
-			.offset = group == DAIS_STATE_MSRS ? 0 : (uint32_t)done,
+			.offset = (uint32_t)done,
 			.addr = (uintptr_t)(buf + done),
 		};
 

@@ -5,26 +5,19 @@
 #include <linux/uaccess.h>
 #include "dais.h"
 
-#define STATE_OP_MASK 0xffu
-
-static bool copies_in(const struct dais_ioc_state *arg)
-{
-	/* Which MSRs to read is said in the array itself. */
-	return arg->op & DAIS_STATE_SET || (arg->op & STATE_OP_MASK) == DAIS_STATE_MSRS;
-}
-
 /* vcpu->lock is held: the window in the page is ours, and the page is there. */
 static long state_locked(struct vcpu *vcpu, const struct dais_ioc_state *arg)
 {
 	void __user *user = u64_to_user_ptr(arg->addr);
+	bool set = arg->op & DAIS_STATE_SET;
 	struct hc_ret r;
 	int ret;
 
-	if (copies_in(arg) && copy_from_user(vcpu->page->data, user, arg->length))
+	if (set && copy_from_user(vcpu->page->data, user, arg->length))
 		return -EFAULT;
 	ret = hc(vcpu_state, &r, .vcpu = vcpu->cap, .op = arg->op, .offset = arg->offset,
 		 .length = arg->length);
-	if (ret || arg->op & DAIS_STATE_SET)
+	if (ret || set)
 		return ret;
 	return copy_to_user(user, vcpu->page->data, arg->length) ? -EFAULT : 0;
 }

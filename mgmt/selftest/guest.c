@@ -54,25 +54,19 @@ static int vcpu_set_up(struct dais_vcpu *vcpu, enum program program)
 {
 	struct dais_gprs gprs;
 	struct dais_sregs sregs;
-	struct dais_events events;
 	int ret = dais_vcpu_get(vcpu, DAIS_STATE_GPRS, &gprs, sizeof(gprs));
 
 	if (!ret)
 		ret = dais_vcpu_get(vcpu, DAIS_STATE_SREGS, &sregs, sizeof(sregs));
-	if (!ret)
-		ret = dais_vcpu_get(vcpu, DAIS_STATE_EVENTS, &events, sizeof(events));
 	if (ret)
 		return ret;
 	gprs.rip = PROGRAM_AT + program * PROGRAM_SIZE;
 	gprs.rax = 0;
 	sregs.cs.base = 0;
 	sregs.cs.selector = 0;
-	events.activity = DAIS_ACT_RUNNABLE;
 	ret = dais_vcpu_set(vcpu, DAIS_STATE_SREGS, &sregs, sizeof(sregs));
 	if (!ret)
 		ret = dais_vcpu_set(vcpu, DAIS_STATE_GPRS, &gprs, sizeof(gprs));
-	if (!ret)
-		ret = dais_vcpu_set(vcpu, DAIS_STATE_EVENTS, &events, sizeof(events));
 	return ret;
 }
 

@@ -141,9 +141,6 @@ static void fill_vcpu_create(struct fuzz *f, struct fuzz_call *c)
 
 static const uint16_t group_sizes[] = {
 	[DAIS_STATE_GPRS] = sizeof(struct dais_gprs), [DAIS_STATE_SREGS] = sizeof(struct dais_sregs),
-	[DAIS_STATE_MSRS] = 3 * sizeof(struct dais_msr), [DAIS_STATE_LAPIC] = 1024,
-	[DAIS_STATE_DEBUG] = sizeof(struct dais_debug), [DAIS_STATE_XSAVE] = 576,
-	[DAIS_STATE_EVENTS] = sizeof(struct dais_events),
 };
 
 static void fill_vcpu_state(struct fuzz *f, struct fuzz_call *c)

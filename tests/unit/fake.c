@@ -219,7 +219,7 @@ void arch_vcpu_free(struct vcpu *v) { heap_free(v, sizeof(*v)); }
 status_t arch_vcpu_state(struct vcpu *v, u64 op, u32 offset, u32 length, void *buf)
 {
 	(void)v;
-	if (op & ~(DAIS_STATE_SET | 7ULL) || (op & 7) > DAIS_STATE_EVENTS || offset + length > 1024)
+	if (op & ~(DAIS_STATE_SET | 7ULL) || (op & 7) > DAIS_STATE_SREGS || offset + length > 1024)
 		return DAIS_BAD_ARG;
 	if (!(op & DAIS_STATE_SET))
 		memset(buf, 0x5a, length);

@@ -323,7 +323,7 @@ void fake_start(u32 count)
 	fake_domain->d.slot = 1;
 	fake_domain->d.max_vcpus = count;
 	fake_domain->d.vcpu = vcpus;
-	assert_int_equal(nested_init(&fake_domain->nt, &nested_npt), DAIS_OK);
+	assert_int_equal(nested_init(&fake_domain->d, &nested_npt), DAIS_OK);
 	map_ram();
 	for (u32 n = 0; n < count; n++)
 		start_vcpu(n);

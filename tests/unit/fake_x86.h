@@ -5,7 +5,6 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/virt/guest.h"
-#include "arch/x86/virt/lapic_regs.h"
 #include "arch/x86/x86.h"
 
 #define FAKE_RAM   0x400000ULL     /* guest RAM: GPA 0 .. this, in 4 KiB pages */

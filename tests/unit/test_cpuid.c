@@ -63,7 +63,7 @@ static void hypervisor_leaves(void **state)
 	assert_int_equal(r[EAX], 0x40000001);
 	assert_memory_equal(&r[EBX], "KVMKVMKVM\0\0\0", 12);
 	leaf(0x40000001, 0);
-	assert_int_equal(r[EAX] & (1 << 3 | 1 << 24 | 1 << 15), 1 << 3 | 1 << 24 | 1 << 15);
+	assert_int_equal(r[EAX], 1 << 0 | 1 << 1 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 15 | 1 << 24);
 	leaf(DAIS_CPUID_LEAF, 0);
 	assert_memory_equal(&r[EBX], DAIS_CPUID_SIGNATURE, 12);
 	leaf(DAIS_CPUID_LEAF + 1, 0);
@@ -100,6 +100,8 @@ static void topology(void **state)
 	assert_int_equal(r[EAX], 3);
 	leaf(0x8000001d, 0);
 	assert_int_equal(r[EAX], 0x3fff);
+	leaf(0x80000001, 0);
+	assert_true(r[ECX] & 2);
 	host.amd = false;
 	host.intel = true;
 	leaf(4, 0);
@@ -125,6 +127,10 @@ static void xsave(void **state)
 	leaf(0xd, 2);
 	assert_int_equal(r[EAX], 256);
 	assert_int_equal(r[EBX], 576);
+	leaf(7, 1);
+	assert_int_equal(r[EAX], 0x1c30);
+	leaf(7, 2);
+	assert_int_equal(r[EAX] | r[EBX] | r[ECX] | r[EDX], 0);
 	leaf(0xd, 9);
 	assert_int_equal(r[EAX] | r[EBX], 0);
 	leaf(0xd, 40);

@@ -82,7 +82,7 @@ static void build(struct made *m, const struct form *f)
 	u8 base = pick(bases, rex ? 6 : 3), index = pick(indexes, rex ? 3 : 1), reg = pick(data, rex ? 4 : 2);
 	u8 mod = base == R13 || rand() % 2 ? 1 + rand() % 2 : 0;
 	u32 z = f->imm == 4 && half && !wide ? 2 : f->imm;
-	s32 disp = rand() % 128 - 64;
+	int disp = rand() % 128 - 64;
 
 	*m = (struct made){ .base = base, .index = 0xff };
 	sib |= base == R12;

@@ -12,14 +12,16 @@
 #define HOST   0x200000000ULL
 
 static struct { u64 to, prot; } model[PAGES];
+static struct xdomain other;
+static struct domain *d = &other.d;
 
-static void check(const struct nested *n)
+static void check(void)
 {
 	for (u32 p = 0; p < PAGES; p++) {
 		hpa_t to;
 		u32 order;
 		u64 prot;
-		bool there = nested_table_get(n, BASE + p * PAGE_SIZE, &to, &order, &prot);
+		bool there = nested_get(d, gpa(BASE + p * PAGE_SIZE), &to, &order, &prot);
 
 		assert_int_equal(there, model[p].prot != 0);
 		if (there) {
@@ -43,39 +45,16 @@ static void set_model(u32 first, u32 count, u64 to, u64 prot)
 	}
 }
 
-static u32 mapped(u32 first, u32 count)
-{
-	u32 n = 0;
-
-	for (u32 k = 0; k < count; k++)
-		n += model[first + k].prot != 0;
-	return n;
-}
-
-static bool one_leaf(const struct nested *n, u32 first)
-{
-	hpa_t to;
-	u32 order;
-	u64 prot;
-
-	return nested_table_get(n, BASE + first * PAGE_SIZE, &to, &order, &prot) && order == ORDER_2M;
-}
-
-static void step(struct nested *n)
+static void step(void)
 {
 	static const u64 prots[] = { 0, 1, 3, 5, 7 };
 	u32 order = rand() % 3 ? ORDER_4K : ORDER_2M, count = 1u << order;
 	u32 p = (u32)rand() % PAGES & ~(count - 1);
 	u64 prot = prots[rand() % 5], to = HOST + ((u64)rand() % 64) * SIZE_2M + (order ? 0 : (p % 512) * PAGE_SIZE);
-	status_t s = nested_table_prepare(n, BASE + p * PAGE_SIZE, order);
+	status_t s = nested_prepare(d, gpa(BASE + p * PAGE_SIZE), order);
 
-	if (order == ORDER_2M && mapped(p, count) && !one_leaf(n, p)) {
-		assert_int_equal(s, DAIS_EXISTS);
-		return;
-	}
 	assert_int_equal(s, DAIS_OK);
-	nested_table_release(n);
-	nested_table_set(n, BASE + p * PAGE_SIZE, hpa(to), order, prot);
+	nested_set(d, gpa(BASE + p * PAGE_SIZE), hpa(to), order, prot);
 	set_model(p, count, to, prot);
 }
 
@@ -85,82 +64,78 @@ static void random_both(void **state)
 
 	(void)state;
 	for (u32 f = 0; f < 2; f++) {
-		struct nested n;
 		u32 before = fake.heap_used;
 
 		srand(7);
 		set_model(0, PAGES, 0, 0);
-		assert_int_equal(nested_init(&n, formats[f]), DAIS_OK);
+		assert_int_equal(nested_init(d, formats[f]), DAIS_OK);
 		for (u32 k = 0; k < 6000; k++) {
-			step(&n);
+			step();
 			if (k % 50 == 0)
-				check(&n);
+				check();
 		}
-		check(&n);
-		assert_int_equal(fake.heap_used - before, n.tables);
-		nested_table_free(&n);
-		assert_int_equal(n.tables, 0);
+		check();
+		assert_int_equal((fake.heap_used - before) * PAGE_SIZE, other.d.heap_bytes);
+		nested_free(d);
+		assert_int_equal(other.d.heap_bytes, 0);
 		assert_int_equal(fake.heap_used, before);
 	}
 }
 
 static void huge_pages_split(void **state)
 {
-	struct nested n;
 	hpa_t to;
 	u32 order;
 	u64 prot;
 
 	(void)state;
-	assert_int_equal(nested_init(&n, &nested_ept), DAIS_OK);
-	assert_int_equal(nested_table_prepare(&n, SIZE_1G, ORDER_1G), DAIS_OK);
-	nested_table_set(&n, SIZE_1G, hpa(0x80000000), ORDER_1G, DAIS_MAP_RWX | NESTED_UC);
-	assert_true(nested_table_get(&n, SIZE_1G + 0x12345678, &to, &order, &prot));
+	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
+	assert_int_equal(nested_prepare(d, gpa(SIZE_1G), ORDER_1G), DAIS_OK);
+	nested_set(d, gpa(SIZE_1G), hpa(0x80000000), ORDER_1G, DAIS_MAP_RWX | NESTED_UC);
+	assert_true(nested_get(d, gpa(SIZE_1G + 0x12345678), &to, &order, &prot));
 	assert_int_equal(to.v, 0x80000000 + 0x12345000);
 	assert_int_equal(order, ORDER_1G);
 	assert_int_equal(prot, DAIS_MAP_RWX | NESTED_UC);
-	assert_int_equal(nested_table_prepare(&n, SIZE_1G + 0x5000, ORDER_4K), DAIS_OK);
-	nested_table_set(&n, SIZE_1G + 0x5000, hpa(0), ORDER_4K, 0);
-	assert_false(nested_table_get(&n, SIZE_1G + 0x5000, &to, &order, &prot));
+	assert_int_equal(nested_prepare(d, gpa(SIZE_1G + 0x5000), ORDER_4K), DAIS_OK);
+	nested_set(d, gpa(SIZE_1G + 0x5000), hpa(0), ORDER_4K, 0);
+	assert_false(nested_get(d, gpa(SIZE_1G + 0x5000), &to, &order, &prot));
 	assert_int_equal(order, ORDER_4K);
-	assert_true(nested_table_get(&n, SIZE_1G + 0x6000, &to, &order, &prot));
+	assert_true(nested_get(d, gpa(SIZE_1G + 0x6000), &to, &order, &prot));
 	assert_int_equal(to.v, 0x80006000);
 	assert_int_equal(prot, DAIS_MAP_RWX | NESTED_UC);
-	assert_true(nested_table_get(&n, 2 * SIZE_1G - 1, &to, &order, &prot));
+	assert_true(nested_get(d, gpa(2 * SIZE_1G - 1), &to, &order, &prot));
 	assert_int_equal(to.v, 0xbffff000);
 	assert_int_equal(order, ORDER_2M);
-	nested_table_free(&n);
+	nested_free(d);
 }
 
 /* What hardware reads: APM vol. 2 §15.25.5, SDM vol. 3 table 28-6 */
 static void entry_bits(void **state)
 {
-	struct nested n;
 	u64 *t;
 
 	(void)state;
-	assert_int_equal(nested_init(&n, &nested_npt), DAIS_OK);
-	assert_int_equal(nested_table_prepare(&n, 0, ORDER_4K), DAIS_OK);
-	nested_table_set(&n, 0, hpa(0x5000), ORDER_4K, DAIS_MAP_READ);
-	t = hpa_to_hva(n.root);
+	assert_int_equal(nested_init(d, &nested_npt), DAIS_OK);
+	assert_int_equal(nested_prepare(d, gpa(0), ORDER_4K), DAIS_OK);
+	nested_set(d, gpa(0), hpa(0x5000), ORDER_4K, DAIS_MAP_READ);
+	t = hpa_to_hva(other.nt.root);
 	assert_int_equal(t[0] & 0xfff, 7);
 	for (u32 k = 0; k < 3; k++)
 		t = hpa_to_hva(hpa(t[0] & ~0xfffULL));
 	assert_int_equal(t[0], 0x5000 | 1 | 4 | 0x60 | 1ULL << 63);
-	nested_table_free(&n);
-	assert_int_equal(nested_init(&n, &nested_ept), DAIS_OK);
-	assert_int_equal(nested_table_prepare(&n, 0, ORDER_2M), DAIS_OK);
-	nested_table_set(&n, 0, hpa(SIZE_2M), ORDER_2M, DAIS_MAP_RWX);
-	t = hpa_to_hva(n.root);
+	nested_free(d);
+	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
+	assert_int_equal(nested_prepare(d, gpa(0), ORDER_2M), DAIS_OK);
+	nested_set(d, gpa(0), hpa(SIZE_2M), ORDER_2M, DAIS_MAP_RWX);
+	t = hpa_to_hva(other.nt.root);
 	for (u32 k = 0; k < 2; k++)
 		t = hpa_to_hva(hpa(t[0] & ~0xfffULL));
 	assert_int_equal(t[0], SIZE_2M | 7 | 6 << 3 | 0x80);
-	nested_table_free(&n);
+	nested_free(d);
 }
 
 static void no_memory(void **state)
 {
-	struct nested n;
 
 	(void)state;
 	for (u32 have = 0; have < 5; have++) {
@@ -168,52 +143,32 @@ static void no_memory(void **state)
 		status_t s;
 
 		fake.heap_left = have;
-		s = nested_init(&n, &nested_npt);
+		s = nested_init(d, &nested_npt);
 		if (s == DAIS_OK)
-			s = nested_table_prepare(&n, BASE, ORDER_4K);
+			s = nested_prepare(d, gpa(BASE), ORDER_4K);
 		assert_int_equal(s, have < 4 ? DAIS_NO_MEMORY : DAIS_OK);
 		fake.heap_left += left - have;
-		nested_table_free(&n);
+		nested_free(d);
 		assert_int_equal(fake.heap_left, left);
 	}
 }
 
 static void bad_arguments(void **state)
 {
-	struct nested n;
 	hpa_t to;
 	u32 order;
 	u64 prot;
 
 	(void)state;
-	assert_int_equal(nested_init(&n, &nested_npt), DAIS_OK);
-	assert_int_equal(nested_table_prepare(&n, 1ULL << 48, ORDER_4K), DAIS_BAD_ARG);
-	assert_int_equal(nested_table_prepare(&n, 0, 3), DAIS_BAD_ARG);
-	assert_int_equal(nested_table_prepare(&n, 0, 27), DAIS_BAD_ARG);
-	assert_false(nested_table_get(&n, ~0ULL, &to, &order, &prot));
+	assert_int_equal(nested_init(d, &nested_npt), DAIS_OK);
+	assert_int_equal(nested_prepare(d, gpa(1ULL << 48), ORDER_4K), DAIS_BAD_ARG);
+	assert_int_equal(nested_prepare(d, gpa(0), 3), DAIS_BAD_ARG);
+	assert_int_equal(nested_prepare(d, gpa(0), 27), DAIS_BAD_ARG);
+	assert_false(nested_get(d, gpa(~0ULL), &to, &order, &prot));
 	assert_int_equal(order, 36);
-	assert_false(nested_table_get(&n, 0, &to, &order, &prot));
+	assert_false(nested_get(d, gpa(0), &to, &order, &prot));
 	assert_int_equal(order, 27);
-	nested_table_free(&n);
-}
-
-/* An empty table goes only after the flush: a walker may still be in it. */
-static void empty_table_replaced(void **state)
-{
-	struct domain *d = &fake_domain->d;
-	gpa_t a = { SIZE_1G };
-	u64 bytes = d->heap_bytes, tables = fake_domain->nt.tables;
-
-	(void)state;
-	assert_int_equal(nested_prepare(d, a, ORDER_4K), DAIS_OK);
-	nested_set(d, a, hpa(0x1000), ORDER_4K, 7);
-	nested_set(d, a, hpa(0), ORDER_4K, 0);
-	fake.flushes = 0;
-	assert_int_equal(nested_prepare(d, a, ORDER_2M), DAIS_OK);
-	assert_int_equal(fake.flushes, 1);
-	assert_null(fake_domain->nt.retired);
-	nested_set(d, a, hpa(SIZE_2M), ORDER_2M, 7);
-	assert_int_equal(d->heap_bytes - bytes, (fake_domain->nt.tables - tables) * PAGE_SIZE);
+	nested_free(d);
 }
 
 static int start(void **state) { (void)state; fake_start(1); return 0; }
@@ -222,7 +177,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(no_memory), T(bad_arguments), T(empty_table_replaced) };
+	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(no_memory), T(bad_arguments) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * depends on the vCPU. A leaf that is not in the table is all zero. SDM vol. 2
  * CPUID; APM vol. 3 app. E. Not offered though hosts have it: VMX, SVM, MONITOR,
  * machine checks, performance counters, power management, protection keys, TSX,
- * MPX, CET, SGX, supervisor XSAVE states.
+ * MPX, CET, SGX, supervisor XSAVE states, and SPEC_CTRL, whose MSR is Dais's.
  */
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/cpu.h"
@@ -13,46 +13,32 @@
 
 #define BIT(n) (1u << (n))
 #define ALL    0xffffffffu
-#define ANY_SUB 0xffffffffu
 
 enum { EAX, EBX, ECX, EDX };
 
-#define FEATURES_1_ECX (BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) | \
-			BIT(20) | BIT(22) | BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
-#define FEATURES_1_EDX (0x7fU | BIT(8) | BIT(11) | BIT(13) | BIT(15) | BIT(16) | BIT(17) | \
-			BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26) | BIT(27))
-#define X2APIC         BIT(21)
-#define TSC_DEADLINE   BIT(24)
-#define OSXSAVE        BIT(27)
-#define XSAVE          BIT(26)
-#define HYPERVISOR     BIT(31)
+/* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
+ * RDRAND */
+#define FEATURES_1_ECX 0x76da3203u
+/* FPU to MCE, CX8, SEP, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2, SS; without MCE */
+#define FEATURES_1_EDX 0x0f8ba97fu
+#define AVX512_EBX     0xd0230000u
+#define AVX512_ECX     0x00005842u
+/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, FPCSDS, RDSEED, ADX, SMAP, CLFLUSHOPT,
+ * CLWB, SHA */
+#define FEATURES_7_EBX (0x219c27e9u | AVX512_EBX)
+/* UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID, CLDEMOTE, MOVDIRI, MOVDIR64B */
+#define FEATURES_7_ECX (0x1a410704u | AVX512_ECX)
+/* FSRM, MD_CLEAR because VERW is the guest's own, SERIALIZE */
+#define FEATURES_7_EDX 0x00004410u
+/* LAHF64, CR8, ABM, SSE4A, misaligned SSE, prefetch, TOPOEXT */
+#define EXT_1_ECX      0x004001f1u
+/* leaf 1's, SYSCALL, NX, extended MMX, 1 GiB pages, RDTSCP, LM */
+#define EXT_1_EDX      0x2fd3a97fu
 #define APIC           BIT(9)
-#define MTRR           BIT(12)
-#define HTT            BIT(28)
-#define AVX512_EBX     (BIT(16) | BIT(17) | BIT(21) | BIT(28) | BIT(30) | BIT(31))
-#define AVX512_ECX     (BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14))
-#define FEATURES_7_EBX (BIT(0) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(10) | \
-			BIT(13) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(24) | BIT(29) | AVX512_EBX)
-#define TSC_ADJUST     BIT(1)
-#define FEATURES_7_ECX (AVX512_ECX | BIT(2) | BIT(8) | BIT(9) | BIT(10) | BIT(16) | BIT(22) | \
-			BIT(25) | BIT(27) | BIT(28))
-/* MD_CLEAR because VERW is the guest's own. No SPEC_CTRL: its MSR is Dais's. */
-#define FEATURES_7_EDX (BIT(4) | BIT(10) | BIT(14))
-#define FEATURES_71_EAX (BIT(4) | BIT(5) | BIT(10) | BIT(11) | BIT(12))
-#define XSAVE_1_EAX    (BIT(0) | BIT(1) | BIT(2))
-#define EXT_1_ECX      (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
-#define EXT_1_EDX      ((FEATURES_1_EDX & 0x3ffff) | BIT(11) | BIT(20) | BIT(22) | BIT(23) | \
-			BIT(24) | BIT(25) | BIT(26) | BIT(27) | BIT(29))
-#define CMP_LEGACY     BIT(1)
-#define TOPOEXT        BIT(22)
-#define EXT_8_EBX      (BIT(0) | BIT(2) | BIT(9) | BIT(12)) /* IBPB: its MSR passes */
-#define INVARIANT_TSC  BIT(8)
-#define ARAT           BIT(2)
 
 #define KVM_LEAF       0x40000000u
-/* CLOCKSOURCE 1 and 2, STABLE; NOP_IO_DELAY, STEAL_TIME, PV_UNHALT, SEND_IPI, POLL_CONTROL, MSI_EXT_DEST_ID */
-#define KVM_FEATURES   (BIT(0) | BIT(3) | BIT(24) | BIT(1) | BIT(5) | BIT(7) | BIT(11) | BIT(12) | \
-			BIT(15))
+/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
+#define KVM_FEATURES   0x0100888bu
 #define LEAF_MAX_SHOWN 0x1fu
 #define LEAF_MIN_SHOWN 0x0du
 #define EXT_MAX_SHOWN  0x80000021u
@@ -63,17 +49,12 @@ enum { EAX, EBX, ECX, EDX };
 #define XCR0_AVX512 0xe0ULL
 #define XSAVE_LEGACY 576u /* legacy area and header */
 
-typedef void (*fix_fn)(struct xvcpu *x, u32 sub, u32 out[4]);
-
-static u32 vcpus(const struct xvcpu *x)
-{
-	return x->v.dom->max_vcpus;
-}
-
 /* Bits of APIC ID that the vCPUs of a domain need. */
 static u32 id_bits(const struct xvcpu *x)
 {
-	return vcpus(x) > 1 ? 32 - __builtin_clz(vcpus(x) - 1) : 0;
+	u32 vcpus = x->v.dom->max_vcpus;
+
+	return vcpus > 1 ? 32 - __builtin_clz(vcpus - 1) : 0;
 }
 
 /* --- XSAVE --- */
@@ -118,7 +99,7 @@ u32 cpuid_xsave_size(void)
 	return xsave_size(cpuid_xcr0_allowed(), false);
 }
 
-static void fix_xsave(struct xvcpu *x, u32 sub, u32 out[4])
+static void xsave(struct xvcpu *x, u32 sub, u32 out[4])
 {
 	u64 allowed = cpuid_xcr0_allowed();
 
@@ -128,56 +109,32 @@ static void fix_xsave(struct xvcpu *x, u32 sub, u32 out[4])
 		out[EAX] = allowed;
 		out[EBX] = xsave_size(x86_xcr0(x), false);
 		out[ECX] = xsave_size(allowed, false);
-		out[EDX] = allowed >> 32;
 	} else if (sub == 1) {
-		out[EBX] = out[EAX] & BIT(1) ? xsave_size(x86_xcr0(x), true) : 0;
-		out[ECX] = out[EDX] = 0;
+		out[EAX] &= 7; /* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
+		out[EBX] = xsave_size(x86_xcr0(x), true);
+		out[ECX] = 0;
 	} else {
-		out[ECX] &= BIT(1);
-		out[EDX] = 0;
+		out[ECX] &= 2; /* alignment */
 	}
 }
 
 /* --- what depends on the vCPU --- */
 
-static void fix_max(struct xvcpu *, u32, u32 out[4])
+static void features(struct xvcpu *x, u32 out[4])
 {
-	out[EAX] = MAX(MIN(out[EAX], LEAF_MAX_SHOWN), LEAF_MIN_SHOWN);
+	out[EBX] = (out[EBX] & 0xffff) | MIN(1u << id_bits(x), 255u) << 16 | x->lapic.id << 24;
+	out[EDX] |= id_bits(x) ? BIT(28) : 0; /* HTT */
+	if ((out[ECX] & BIT(26)) && (x86_sregs(x)->cr4 & CR4_OSXSAVE))
+		out[ECX] |= BIT(27); /* OSXSAVE, when there is XSAVE */
 }
 
-static void fix_ext_max(struct xvcpu *, u32, u32 out[4])
+static void features_7(u32 sub, u32 out[4])
 {
-	out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN);
-}
-
-static void fix_features(struct xvcpu *x, u32, u32 out[4])
-{
-	u32 logical = 1u << id_bits(x);
-
-	out[EBX] = (out[EBX] & 0xffff) | MIN(logical, 255u) << 16 | x->lapic.id << 24;
-	if (vcpus(x) > 1)
-		out[EDX] |= HTT;
-	if (!lapic_enabled(&x->lapic))
-		out[EDX] &= ~APIC;
-	if ((out[ECX] & XSAVE) && (x86_sregs(x)->cr4 & CR4_OSXSAVE))
-		out[ECX] |= OSXSAVE;
-}
-
-static void fix_ext_features(struct xvcpu *x, u32, u32 out[4])
-{
-	if (!host.amd) {
-		out[EDX] &= ~(FEATURES_1_EDX & 0x3ffff & ~BIT(11)); /* AMD copies leaf 1 */
+	if (sub) {
+		out[EAX] &= sub == 1 ? 0x1c30 : 0; /* AVX_VNNI, AVX512_BF16, FZRM, FSRS, FSRCS */
+		out[EBX] = out[ECX] = out[EDX] = 0;
 		return;
 	}
-	if (vcpus(x) > 1)
-		out[ECX] |= CMP_LEGACY;
-	if (!lapic_enabled(&x->lapic))
-		out[EDX] &= ~APIC;
-}
-
-/* Leaf 7's AVX-512 only with its XCR0 bits */
-static void fix_7(struct xvcpu *, u32, u32 out[4])
-{
 	out[EAX] = MIN(out[EAX], 1u);
 	if (cpuid_xcr0_allowed() & XCR0_AVX512)
 		return;
@@ -186,115 +143,108 @@ static void fix_7(struct xvcpu *, u32, u32 out[4])
 }
 
 /* Every cache belongs to one vCPU: what is shared on the host is nothing a guest can use. */
-static void fix_cache(struct xvcpu *x, u32, u32 out[4])
+static void cache(struct xvcpu *x, u32 out[4])
 {
-	if (!(out[EAX] & 31))
-		return;
+	bool there = out[EAX] & 31;
+
 	out[EAX] &= 0x3fff;
-	if (host.intel)
+	if (host.intel && there)
 		out[EAX] |= MIN((1u << id_bits(x)) - 1, 63u) << 26;
 }
 
 /* One thread per core, one package (SDM vol. 3 §9.9). */
-static void fix_topology(struct xvcpu *x, u32 sub, u32 out[4])
+static void topology(struct xvcpu *x, u32 sub, u32 out[4])
 {
-	out[EAX] = out[EBX] = 0;
-	out[ECX] = sub & 0xff;
+	out[EAX] = sub == 1 ? id_bits(x) : 0;
+	out[EBX] = sub == 1 ? x->v.dom->max_vcpus : !sub;
+	out[ECX] = (sub & 0xff) | (sub < 2 ? (sub + 1) << 8 : 0);
 	out[EDX] = x->lapic.id;
-	if (sub > 1)
-		return;
-	out[EAX] = sub ? id_bits(x) : 0;
-	out[EBX] = sub ? vcpus(x) : 1;
-	out[ECX] |= (sub + 1) << 8;
 }
 
-static void fix_ext_8(struct xvcpu *x, u32, u32 out[4])
+static void extended(struct xvcpu *x, u32 leaf, u32 out[4])
 {
-	if (host.amd)
-		out[ECX] = MIN(vcpus(x) - 1, 255u) | id_bits(x) << 12;
+	switch (leaf & 0xff) {
+	case 0:
+		out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN);
+		break;
+	case 1:
+		out[ECX] |= id_bits(x) ? BIT(1) : 0; /* CMP_LEGACY */
+		break;
+	case 8:
+		out[ECX] = MIN(x->v.dom->max_vcpus - 1, 255u) | id_bits(x) << 12;
+		break;
+	case 0x1d:
+		cache(x, out);
+		break;
+	case 0x1e:
+		out[EAX] = x->lapic.id;
+		out[EBX] = x->lapic.id & 0xff;
+		break;
+	}
+	if (leaf == 0x80000001 && !lapic_enabled(&x->lapic))
+		out[EDX] &= ~APIC;
 }
 
-static void fix_ext_topology(struct xvcpu *x, u32, u32 out[4])
+static void hypervisor(struct xvcpu *x, u32 leaf, u32 out[4])
 {
-	if (!host.amd)
-		return;
-	out[EAX] = x->lapic.id;
-	out[EBX] = x->lapic.id & 0xff;
+	if (leaf == KVM_LEAF)
+		memcpy(&out[EBX], "KVMKVMKVM\0\0\0", 12);
+	else if (leaf == DAIS_CPUID_LEAF)
+		memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12);
+	else if (leaf == DAIS_CPUID_LEAF + 1 && is_control(x))
+		out[EBX] = DAIS_CPUID_CONTROL;
 }
 
-static void fix_amd_cache(struct xvcpu *x, u32 sub, u32 out[4])
+static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 {
-	if (host.amd)
-		fix_cache(x, sub, out);
-	else
-		memset(out, 0, 4 * sizeof(*out));
-}
-
-static void signature(u32 out[4], u32 max, const char *text)
-{
-	out[EAX] = max;
-	memcpy(&out[EBX], text, 12);
-}
-
-static void fix_kvm(struct xvcpu *, u32, u32 out[4])
-{
-	signature(out, KVM_LEAF + 1, "KVMKVMKVM\0\0\0");
-}
-
-static void fix_dais(struct xvcpu *, u32, u32 out[4])
-{
-	signature(out, DAIS_CPUID_LEAF + 1, DAIS_CPUID_SIGNATURE);
-}
-
-static void fix_dais_1(struct xvcpu *x, u32, u32 out[4])
-{
-	out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0;
+	switch (leaf) {
+	case 0: out[EAX] = MAX(MIN(out[EAX], LEAF_MAX_SHOWN), LEAF_MIN_SHOWN); break;
+	case 1: features(x, out); break;
+	case 4: cache(x, out); break;
+	case 7: features_7(sub, out); break;
+	case 0xb: case 0x1f: topology(x, sub, out); break;
+	case 0xd: xsave(x, sub, out); break;
+	}
+	if (leaf == 1 && !lapic_enabled(&x->lapic))
+		out[EDX] &= ~APIC;
+	if (leaf >> 30 == 2 && host.amd)
+		extended(x, leaf, out);
+	else if (leaf >> 30 == 1)
+		hypervisor(x, leaf, out);
 }
 
 /* --- the policy --- */
 
-struct rule { u32 leaf, sub; u32 keep[4], set[4]; fix_fn fix; };
-
-static const struct rule policy[] = {
-	{ 0x0, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, fix_max },
-	{ 0x1, ANY_SUB, { ALL, 0xff00, FEATURES_1_ECX, FEATURES_1_EDX },
-	  { 0, 0, X2APIC | TSC_DEADLINE | HYPERVISOR, APIC | MTRR }, fix_features },
-	{ 0x2, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x4, ANY_SUB, { ALL, ALL, ALL, 7 }, { 0 }, fix_cache },
-	{ 0x6, ANY_SUB, { 0 }, { ARAT }, NULL },
-	{ 0x7, 0, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX },
-	  { 0, TSC_ADJUST }, fix_7 },
-	{ 0x7, 1, { FEATURES_71_EAX }, { 0 }, NULL },
-	{ 0xb, ANY_SUB, { 0 }, { 0 }, fix_topology },
-	{ 0xd, 1, { XSAVE_1_EAX }, { 0 }, fix_xsave },
-	{ 0xd, ANY_SUB, { ALL, ALL, ALL, 0 }, { 0 }, fix_xsave },
-	{ 0x1f, ANY_SUB, { 0 }, { 0 }, fix_topology },
-	{ KVM_LEAF, ANY_SUB, { 0 }, { 0 }, fix_kvm },
-	{ KVM_LEAF + 1, ANY_SUB, { 0 }, { KVM_FEATURES }, NULL },
-	{ DAIS_CPUID_LEAF, ANY_SUB, { 0 }, { 0 }, fix_dais },
-	{ DAIS_CPUID_LEAF + 1, ANY_SUB, { 0 }, { DAIS_ABI_VERSION }, fix_dais_1 },
-	{ 0x80000000, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, fix_ext_max },
-	{ 0x80000001, ANY_SUB, { ALL, ALL, EXT_1_ECX | TOPOEXT, EXT_1_EDX },
-	  { 0 }, fix_ext_features },
-	{ 0x80000002, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x80000003, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x80000004, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x80000005, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x80000006, ANY_SUB, { ALL, ALL, ALL, ALL }, { 0 }, NULL },
-	{ 0x80000007, ANY_SUB, { 0, 0, 0, INVARIANT_TSC }, { 0 }, NULL },
-	{ 0x80000008, ANY_SUB, { 0xffff, EXT_8_EBX, 0, 0 }, { 0 }, fix_ext_8 },
-	{ 0x80000019, ANY_SUB, { ALL, ALL, 0, 0 }, { 0 }, NULL },
-	{ 0x8000001a, ANY_SUB, { 7, 0, 0, 0 }, { 0 }, NULL },
-	{ 0x8000001d, ANY_SUB, { ALL, ALL, ALL, 3 }, { 0 }, fix_amd_cache },
-	{ 0x8000001e, ANY_SUB, { 0 }, { 0 }, fix_ext_topology },
-	{ 0x80000021, ANY_SUB, { BIT(2) | BIT(6), 0, 0, 0 }, { 0 }, NULL },
+static const struct rule { u32 first, last, keep[4], set[4]; } policy[] = {
+	{ 0, 0, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 1, 1, { ALL, 0xff00, FEATURES_1_ECX, FEATURES_1_EDX },
+	  /* x2APIC, TSC-deadline, hypervisor; MTRR */
+	  { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
+	{ 2, 2, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 4, 4, { ALL, ALL, ALL, 7 }, { 0 } },
+	{ 6, 6, { 0 }, { BIT(2) } }, /* ARAT */
+	{ 7, 7, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX }, { 0, BIT(1) } }, /* TSC_ADJUST */
+	{ 0xb, 0xb, { 0 }, { 0 } },
+	{ 0xd, 0xd, { ALL, ALL, ALL, 0 }, { 0 } },
+	{ 0x1f, 0x1f, { 0 }, { 0 } },
+	{ KVM_LEAF, KVM_LEAF, { 0 }, { KVM_LEAF + 1 } },
+	{ KVM_LEAF + 1, KVM_LEAF + 1, { 0 }, { KVM_FEATURES } },
+	{ DAIS_CPUID_LEAF, DAIS_CPUID_LEAF, { 0 }, { DAIS_CPUID_LEAF + 1 } },
+	{ DAIS_CPUID_LEAF + 1, DAIS_CPUID_LEAF + 1, { 0 }, { DAIS_ABI_VERSION } },
+	{ 0x80000000, 0x80000000, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 0x80000001, 0x80000001, { ALL, ALL, EXT_1_ECX, EXT_1_EDX }, { 0 } },
+	{ 0x80000002, 0x80000006, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ 0x80000007, 0x80000007, { 0, 0, 0, BIT(8) }, { 0 } }, /* invariant TSC */
+	{ 0x80000008, 0x80000008, { 0xffff, 0x1205, 0, 0 }, { 0 } }, /* CLZERO, RSTRERRP, WBNOINVD, IBPB */
+	{ 0x80000019, 0x8000001a, { ALL, ALL, 0, 0 }, { 0 } },
+	{ 0x8000001d, 0x8000001d, { ALL, ALL, ALL, 3 }, { 0 } },
+	{ 0x8000001e, 0x8000001e, { 0 }, { 0 } },
+	{ 0x80000021, 0x80000021, { BIT(2) | BIT(6), 0, 0, 0 }, { 0 } },
 };
 
 static bool host_has(u32 leaf)
 {
-	if (leaf >> 30 == 2)
-		return leaf <= host.max_ext_leaf;
-	return leaf >> 30 == 0 && leaf <= host.max_leaf;
+	return leaf <= (leaf >> 30 == 2 ? host.max_ext_leaf : host.max_leaf);
 }
 
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
@@ -307,12 +257,11 @@ void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 	for (u32 n = 0; n < ARRAY_SIZE(policy); n++) {
 		const struct rule *p = &policy[n];
 
-		if (p->leaf != leaf || (p->sub != ANY_SUB && p->sub != sub))
+		if (leaf < p->first || leaf > p->last)
 			continue;
 		for (u32 k = 0; k < 4; k++)
 			out[k] = (r[k] & p->keep[k]) | p->set[k];
-		if (p->fix)
-			p->fix(x, sub, out);
+		adjust(x, leaf, sub, out);
 		return;
 	}
 }

@@ -7,7 +7,8 @@
 #include "arch/x86/virt/vcpu_x86.h"
 
 /* --- guest.c: a guest's memory from host mode --- */
-/* RAM of the domain within one page; false: it is none, or read-only, or n reaches beyond the page. */
+/* RAM of the domain within one page; false: it is none, or read-only, or n reaches beyond the
+ * page. */
 bool guest_ram_read(struct xvcpu *x, u64 gpa, void *buf, u32 n);
 bool guest_ram_write(struct xvcpu *x, u64 gpa, const void *buf, u32 n);
 /* Linear to guest-physical by the tables of the current mode. Only for what the processor has just
@@ -25,7 +26,7 @@ enum insn_mode guest_mode(struct xvcpu *x);
 /* Length of the instruction that x->exit.kind says was executed; 0: it is to be tried again, or a
  * fault is queued. */
 u32 guest_insn_length(struct xvcpu *x);
-/* A MOV whose memory operand hit x->exit.fault.gpa, where no RAM is. */
+/* MOV, CMP or TEST whose memory operand hit x->exit.fault.gpa, where no RAM is. */
 void emulate_memory(struct xvcpu *x);
 void emulate_io(struct xvcpu *x);                /* x->exit.io */
 void emulate_cr8_write(struct xvcpu *x);
@@ -43,11 +44,8 @@ bool msr_write(struct xvcpu *x, u32 msr, u64 value);   /* false: #GP */
 u32 msr_passes(u32 msr, bool control);
 void msr_reset(struct xvcpu *x);                       /* power-up values of what msr.c keeps */
 u64 guest_tsc(const struct xvcpu *x);
-bool pv_msr_write(struct xvcpu *x, u32 msr, u64 value);
-bool pv_msr_read(struct xvcpu *x, u32 msr, u64 *value);
+bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write);
 void pv_hypercall(struct xvcpu *x);              /* KVM's numbers: result in RAX */
-void pv_enter(struct xvcpu *x);                  /* steal time at vCPU load */
-void pv_leave(struct xvcpu *x);                  /* and at unload */
 void pv_clock_update(struct xvcpu *x);           /* the guest's TSC was set */
 /* Seconds since 1970 when the TSC read epoch_tsc */
 void pv_init(u64 epoch_seconds, u64 epoch_tsc);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The local APIC's timer: SDM vol. 3 §11.5.4, on Dais's TSC timers. */
 #include "arch/x86/virt/guest.h"
-#include "arch/x86/virt/lapic_regs.h"
 #include "kernel/arch.h"
 
 enum { MODE_ONE_SHOT, MODE_PERIODIC, MODE_DEADLINE };
@@ -11,31 +10,32 @@ enum { MODE_ONE_SHOT, MODE_PERIODIC, MODE_DEADLINE };
 #define PERIOD_MIN_US 200u
 #define US_PER_S      1000000u
 
-static u32 divide_shift(u32 divide)
+static u32 divide_shift(const struct lapic *l)
 {
-	return ((divide & 3) + (divide >> 1 & 4) + 1) & 7;
+	return ((l->timer_divide & 3) + (l->timer_divide >> 1 & 4) + 1) & 7;
 }
 
-/* Counts of the emulated bus clock to TSC ticks and back; split so that 64 bits hold every step. */
-static u64 to_tsc(u64 counts)
+/* Counts as ticks of the TSC; split so that 64 bits hold every step. */
+static u64 to_tsc(const struct lapic *l, u32 counts)
 {
-	return counts / LAPIC_TIMER_HZ * time_hz() +
-	       counts % LAPIC_TIMER_HZ * time_hz() / LAPIC_TIMER_HZ;
+	u64 n = (u64)counts << divide_shift(l);
+
+	return n / LAPIC_TIMER_HZ * time_hz() + n % LAPIC_TIMER_HZ * time_hz() / LAPIC_TIMER_HZ;
 }
 
-static u64 from_tsc(u64 ticks)
+/* 0: one shot */
+static u64 period(const struct lapic *l)
 {
-	return ticks / time_hz() * LAPIC_TIMER_HZ + ticks % time_hz() * LAPIC_TIMER_HZ / time_hz();
+	if (MODE(l->lvt[LVT_TIMER]) != MODE_PERIODIC)
+		return 0;
+	return MAX(to_tsc(l, l->timer_initial), time_hz() / US_PER_S * PERIOD_MIN_US);
 }
 
-static void arm(struct xvcpu *x, u64 due, u64 period)
+static void arm(struct lapic *l, u64 due)
 {
-	struct lapic *l = &x->lapic;
-
 	spin_lock(&l->timer_lock);
 	l->timer_armed = true;
 	l->timer_due = due;
-	l->timer_period = period;
 	timer_set(&l->timer, due);
 	spin_unlock(&l->timer_lock);
 }
@@ -53,12 +53,13 @@ void lapic_timer_stop(struct xvcpu *x)
 /* True: it is really due. Sets the next period; those that were missed are one. */
 static bool expire(struct lapic *l, u64 now)
 {
+	u64 p = period(l);
 	bool due;
 
 	spin_lock(&l->timer_lock);
 	due = l->timer_armed && now >= l->timer_due;
-	if (due && l->timer_period) {
-		l->timer_due += ((now - l->timer_due) / l->timer_period + 1) * l->timer_period;
+	if (due && p) {
+		l->timer_due += ((now - l->timer_due) / p + 1) * p;
 		timer_set(&l->timer, l->timer_due);
 	} else if (due) {
 		l->timer_armed = false;
@@ -85,35 +86,16 @@ void lapic_timer_init(struct xvcpu *x)
 	timer_init(&x->lapic.timer, fire);
 }
 
-static void start(struct xvcpu *x, u32 initial, u32 current)
-{
-	struct lapic *l = &x->lapic;
-	u32 shift = divide_shift(l->timer_divide);
-	u64 period = 0;
-
-	if (MODE(l->lvt[LVT_TIMER]) == MODE_PERIODIC) {
-		period = MAX(to_tsc((u64)initial << shift), time_hz() / US_PER_S * PERIOD_MIN_US);
-		current = current ? current : initial;
-	}
-	if (current)
-		arm(x, time_now() + to_tsc((u64)current << shift), period);
-}
-
 void lapic_timer_start(struct xvcpu *x, u32 initial)
 {
-	if (MODE(x->lapic.lvt[LVT_TIMER]) == MODE_DEADLINE)
+	struct lapic *l = &x->lapic;
+
+	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return;
 	lapic_timer_stop(x);
-	x->lapic.timer_initial = initial;
+	l->timer_initial = initial;
 	if (initial)
-		start(x, initial, initial);
-}
-
-void lapic_timer_restore(struct xvcpu *x, u32 initial, u32 current)
-{
-	x->lapic.timer_initial = initial;
-	if (initial && MODE(x->lapic.lvt[LVT_TIMER]) != MODE_DEADLINE)
-		start(x, initial, MIN(current, initial));
+		arm(l, time_now() + MAX(to_tsc(l, initial), period(l)));
 }
 
 u32 lapic_timer_count(struct xvcpu *x)
@@ -127,7 +109,8 @@ u32 lapic_timer_count(struct xvcpu *x)
 	if (l->timer_armed && now < l->timer_due)
 		left = l->timer_due - now;
 	spin_unlock(&l->timer_lock);
-	return MIN(from_tsc(left) >> divide_shift(l->timer_divide), l->timer_initial);
+	left = left / time_hz() * LAPIC_TIMER_HZ + left % time_hz() * LAPIC_TIMER_HZ / time_hz();
+	return MIN(left >> divide_shift(l), l->timer_initial);
 }
 
 void lapic_timer_mode(struct xvcpu *x, u32 lvt)
@@ -135,19 +118,11 @@ void lapic_timer_mode(struct xvcpu *x, u32 lvt)
 	struct lapic *l = &x->lapic;
 	u32 old = MODE(l->lvt[LVT_TIMER]), new = MODE(lvt);
 
-	if (old == new)
+	if (old == new || (old != MODE_DEADLINE && new != MODE_DEADLINE))
 		return;
-	if (old == MODE_DEADLINE || new == MODE_DEADLINE) {
-		lapic_timer_stop(x);
-		l->timer_initial = 0;
-		l->deadline = 0;
-		return;
-	}
-	spin_lock(&l->timer_lock);
-	l->timer_period = new == MODE_ONE_SHOT ? 0 :
-		MAX(to_tsc((u64)l->timer_initial << divide_shift(l->timer_divide)),
-		    time_hz() / US_PER_S * PERIOD_MIN_US);
-	spin_unlock(&l->timer_lock);
+	lapic_timer_stop(x);
+	l->timer_initial = 0;
+	l->deadline = 0;
 }
 
 u64 lapic_deadline_read(struct xvcpu *x)
@@ -167,5 +142,5 @@ void lapic_deadline_write(struct xvcpu *x, u64 value)
 	if (!value)
 		return;
 	wait = value > guest_now ? value - guest_now : 0;
-	arm(x, wait < ~now ? now + wait : ~0ULL, 0);
+	arm(l, wait < ~now ? now + wait : ~0ULL);
 }

@@ -13,14 +13,11 @@
 
 #define PASS_READ  1u
 #define PASS_WRITE 2u
-#define PASS       (PASS_READ | PASS_WRITE)
 
 #define EFER_FFXSR        (1ULL << 14)
 #define FEATURE_LOCKED    1ULL
-#define MTRR_CAP          0x500ULL   /* fixed ranges and WC; no variable ranges */
-#define MTRR_DEF_RESET    0x806ULL   /* on, all write-back: the real ones belong to the firmware */
-#define MTRR_DEF_MASK     0xcffULL
-#define MISC_ENABLE_RESET 0x1801ULL  /* fast strings; no BTS, no PEBS */
+#define MTRR_CAP          0x400ULL   /* WC; no fixed or variable ranges */
+#define MTRR_DEF          0x806ULL   /* on, all write-back: the real ones belong to the firmware */
 #define PAT_RESET         0x0007040600070406ULL
 #define HWCR_TSC_P0       (1ULL << 24) /* the TSC counts at P0's frequency: Linux checks it */
 #define DE_CFG_LFENCE     2ULL       /* LFENCE serializes: as Dais set it on the host */
@@ -35,20 +32,8 @@ u64 guest_tsc(const struct xvcpu *x)
 
 void msr_reset(struct xvcpu *x)
 {
-	x->misc_enable = MISC_ENABLE_RESET;
-	x->mtrr_def = MTRR_DEF_RESET;
 	x->pat = PAT_RESET;
 	virt->write_msr(x, MSR_PAT, x->pat);
-}
-
-/* A plain variable of the vCPU */
-static bool variable(u64 *at, u64 *v, bool write)
-{
-	if (write)
-		*at = *v;
-	else
-		*v = *at;
-	return true;
 }
 
 static void set_adjust(struct xvcpu *x, u64 adjust)
@@ -129,121 +114,62 @@ static bool msr_tsc_aux(struct xvcpu *x, u32, u64 *v, bool write)
 	return true;
 }
 
-/* Memory types: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC-, the last in PAT only */
-static bool types_ok(u64 v, u32 allowed)
-{
-	for (u32 n = 0; n < 8; n++, v >>= 8)
-		if ((v & 0xff) > 7 || !(allowed >> (v & 7) & 1))
-			return false;
-	return true;
-}
-
-#define MTRR_TYPES 0x73u
-#define PAT_TYPES  0xf3u
-
+/* Memory types: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC- */
 static bool msr_pat(struct xvcpu *x, u32 msr, u64 *v, bool write)
 {
-	if (write && !types_ok(*v, PAT_TYPES))
-		return false;
-	variable(&x->pat, v, write);
-	if (write)
-		virt->write_msr(x, msr, *v);
-	return true;
-}
-
-static bool msr_mtrr_fixed(struct xvcpu *x, u32 msr, u64 *v, bool write)
-{
-	u32 n = msr == 0x250 ? 0 : msr < 0x260 ? msr - 0x258 + 1 : msr - 0x268 + 3;
-
-	return (!write || types_ok(*v, MTRR_TYPES)) && variable(&x->mtrr_fixed[n], v, write);
-}
-
-static bool msr_mtrr_def(struct xvcpu *x, u32, u64 *v, bool write)
-{
-	if (write && ((*v & ~MTRR_DEF_MASK) || (*v & 0xff) > 6 || !(MTRR_TYPES >> (*v & 7) & 1)))
-		return false;
-	return variable(&x->mtrr_def, v, write);
-}
-
-static bool msr_misc_enable(struct xvcpu *x, u32, u64 *v, bool write)
-{
-	return host.intel && variable(&x->misc_enable, v, write);
-}
-
-static bool canonical(u64 a)
-{
-	return (u64)((s64)(a << 16) >> 16) == a || (cpuid_cr4_allowed() & CR4_LA57);
-}
-
-/* Passed MSRs, when a monitor reads or writes them, or the back end does not let them pass. */
-static bool msr_vendor(struct xvcpu *x, u32 msr, u64 *v, bool write)
-{
-	bool address = msr != MSR_STAR && msr != MSR_STAR + 3 && msr != 0x174;
-
-	if (write && address && !canonical(*v))
-		return false;
-	if (write && (msr == MSR_FS_BASE || msr == MSR_GS_BASE)) {
-		struct dais_sregs *s = x86_sregs(x); /* or its copy would overwrite it */
-
-		*(msr == MSR_FS_BASE ? &s->fs.base : &s->gs.base) = *v;
-		x86_sregs_changed(x);
+	if (!write) {
+		*v = x->pat;
+		return true;
 	}
-	if (write)
-		virt->write_msr(x, msr, *v);
-	else
-		*v = virt->read_msr(x, msr);
+	for (u32 n = 0; n < 64; n += 8)
+		if ((*v >> n & 0xff) > 7 || (*v >> n & 0xfe) == 2)
+			return false;
+	x->pat = *v;
+	virt->write_msr(x, msr, *v);
 	return true;
-}
-
-static bool msr_pv(struct xvcpu *x, u32 msr, u64 *v, bool write)
-{
-	return write ? pv_msr_write(x, msr, *v) : pv_msr_read(x, msr, v);
 }
 
 /* --- the policy; fn NULL: a constant --- */
 
-struct range { u32 first, last; u8 pass, control_pass; msr_fn fn; u64 value; };
+/* FREE: no exit, the vendor switches it; CONTROL: the control domain reads the real one. */
+enum { EXITS, FREE, CONTROL };
+struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; };
 
 static const struct range policy[] = {
-	{ MSR_TSC, MSR_TSC, 0, 0, msr_tsc, 0 },
-	{ MSR_X2APIC, MSR_X2APIC + 0xff, 0, 0, msr_x2apic, 0 },
-	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, 0, 0, msr_deadline, 0 },
-	{ 0x11, 0x12, 0, 0, msr_pv, 0 },
-	{ 0x4b564d00, 0x4b564dff, 0, 0, msr_pv, 0 },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, 0, 0, msr_apic_base, 0 },
-	{ 0x3a, 0x3a, 0, 0, NULL, FEATURE_LOCKED },              /* FEATURE_CONTROL: VMX off */
-	{ 0x3b, 0x3b, 0, 0, msr_tsc, 0 },                        /* TSC_ADJUST */
-	{ 0xfe, 0xfe, 0, 0, NULL, MTRR_CAP },
-	{ 0x174, 0x176, PASS, PASS, msr_vendor, 0 },             /* SYSENTER */
-	{ 0x1a0, 0x1a0, 0, 0, msr_misc_enable, 0 },
-	{ 0x250, 0x250, 0, 0, msr_mtrr_fixed, 0 },
-	{ 0x258, 0x259, 0, 0, msr_mtrr_fixed, 0 },
-	{ 0x268, 0x26f, 0, 0, msr_mtrr_fixed, 0 },
-	{ MSR_PAT, MSR_PAT, 0, 0, msr_pat, 0 },
-	{ 0x2ff, 0x2ff, 0, 0, msr_mtrr_def, 0 },
-	{ MSR_EFER, MSR_EFER, 0, 0, msr_efer, 0 },
-	{ MSR_STAR, MSR_STAR + 3, PASS, PASS, msr_vendor, 0 },
-	{ MSR_FS_BASE, MSR_KERNEL_GS_BASE, PASS, PASS, msr_vendor, 0 },
-	{ MSR_TSC_AUX, MSR_TSC_AUX, 0, 0, msr_tsc_aux, 0 },
-	{ 0xc0010015, 0xc0010015, 0, 0, NULL, HWCR_TSC_P0 },
-	{ 0xc0010114, 0xc0010114, 0, 0, NULL, VM_CR_NO_SVM },
-	{ 0xc0011029, 0xc0011029, 0, 0, NULL, DE_CFG_LFENCE },
-	/* the real ones, for the control domain: platform, microcode revision, temperatures */
-	{ 0x17, 0x17, 0, PASS_READ, NULL, 0 }, { 0x8b, 0x8b, 0, PASS_READ, NULL, 0 },
-	{ 0x19c, 0x19c, 0, PASS_READ, NULL, 0 }, { 0x1a2, 0x1a2, 0, PASS_READ, NULL, 0 },
-	{ 0x1b1, 0x1b1, 0, PASS_READ, NULL, 0 },
+	{ MSR_TSC, MSR_TSC, msr_tsc, 0, EXITS },
+	{ MSR_X2APIC, MSR_X2APIC + 0xff, msr_x2apic, 0, EXITS },
+	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, msr_deadline, 0, EXITS },
+	{ 0x11, 0x12, pv_msr, 0, EXITS }, { 0x4b564d00, 0x4b564d01, pv_msr, 0, EXITS },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, msr_apic_base, 0, EXITS },
+	{ 0x3a, 0x3a, NULL, FEATURE_LOCKED, EXITS },              /* FEATURE_CONTROL: VMX off */
+	{ 0x3b, 0x3b, msr_tsc, 0, EXITS },                        /* TSC_ADJUST */
+	{ 0xfe, 0xfe, NULL, MTRR_CAP, EXITS },
+	{ 0x174, 0x176, NULL, 0, FREE },                          /* SYSENTER */
+	{ MSR_PAT, MSR_PAT, msr_pat, 0, EXITS },
+	{ 0x2ff, 0x2ff, NULL, MTRR_DEF, EXITS },
+	{ MSR_EFER, MSR_EFER, msr_efer, 0, EXITS },
+	{ MSR_STAR, MSR_STAR + 3, NULL, 0, FREE },
+	{ MSR_FS_BASE, MSR_KERNEL_GS_BASE, NULL, 0, FREE },
+	{ MSR_TSC_AUX, MSR_TSC_AUX, msr_tsc_aux, 0, EXITS },
+	{ 0xc0010015, 0xc0010015, NULL, HWCR_TSC_P0, EXITS },
+	{ 0xc0010114, 0xc0010114, NULL, VM_CR_NO_SVM, EXITS },
+	{ 0xc0011029, 0xc0011029, NULL, DE_CFG_LFENCE, EXITS },
+	/* platform, microcode revision, temperatures */
+	{ 0x17, 0x17, NULL, 0, CONTROL }, { 0x8b, 0x8b, NULL, 0, CONTROL },
+	{ 0x19c, 0x19c, NULL, 0, CONTROL }, { 0x1a2, 0x1a2, NULL, 0, CONTROL },
+	{ 0x1b1, 0x1b1, NULL, 0, CONTROL },
 	/* zero: EBL_CR_POWERON, BIOS_UPDT_TRIG, PLATFORM_INFO, MISC_FEATURES_ENABLES, machine-check
-	 * capabilities and status, DEBUGCTL, variable MTRRs, PERF_CAPABILITIES */
-	{ 0x2a, 0x2a, 0, 0, NULL, 0 }, { 0x79, 0x79, 0, 0, NULL, 0 }, { 0xce, 0xce, 0, 0, NULL, 0 },
-	{ 0x140, 0x140, 0, 0, NULL, 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, 0, 0, NULL, 0 },
-	{ 0x1d9, 0x1d9, 0, 0, NULL, 0 }, { 0x200, 0x20f, 0, 0, NULL, 0 },
-	{ 0x345, 0x345, 0, 0, NULL, 0 },
+	 * capabilities and status, MISC_ENABLE, DEBUGCTL, PERF_CAPABILITIES */
+	{ 0x2a, 0x2a, NULL, 0, EXITS }, { 0x79, 0x79, NULL, 0, EXITS }, { 0xce, 0xce, NULL, 0, EXITS },
+	{ 0x140, 0x140, NULL, 0, EXITS }, { MSR_MCG_CAP, MSR_MCG_STATUS, NULL, 0, EXITS },
+	{ 0x1a0, 0x1a0, NULL, 0, EXITS }, { 0x1d9, 0x1d9, NULL, 0, EXITS },
+	{ 0x345, 0x345, NULL, 0, EXITS },
 	/* zero on AMD: SYSCFG, TOP_MEM, TOP_MEM2, NB_CFG, INT_PENDING, MMIO_CFG_BASE, SMM_ADDR and
 	 * _MASK, OSVW, DC_CFG, BU_CFG, BU_CFG2 */
-	{ 0xc0010010, 0xc0010010, 0, 0, NULL, 0 }, { 0xc001001a, 0xc001001a, 0, 0, NULL, 0 },
-	{ 0xc001001d, 0xc001001f, 0, 0, NULL, 0 }, { 0xc0010055, 0xc0010058, 0, 0, NULL, 0 },
-	{ 0xc0010112, 0xc0010113, 0, 0, NULL, 0 }, { 0xc0010140, 0xc0010141, 0, 0, NULL, 0 },
-	{ 0xc0011022, 0xc0011023, 0, 0, NULL, 0 }, { 0xc001102a, 0xc001102a, 0, 0, NULL, 0 },
+	{ 0xc0010010, 0xc0010010, NULL, 0, EXITS }, { 0xc001001a, 0xc001001a, NULL, 0, EXITS },
+	{ 0xc001001d, 0xc001001f, NULL, 0, EXITS }, { 0xc0010055, 0xc0010058, NULL, 0, EXITS },
+	{ 0xc0010112, 0xc0010113, NULL, 0, EXITS }, { 0xc0010140, 0xc0010141, NULL, 0, EXITS },
+	{ 0xc0011022, 0xc0011023, NULL, 0, EXITS }, { 0xc001102a, 0xc001102a, NULL, 0, EXITS },
 };
 
 static const struct range *range_of(u32 msr)
@@ -284,5 +210,7 @@ u32 msr_passes(u32 msr, bool control)
 
 	if (msr == MSR_PRED_CMD)
 		return host_has_ibpb() ? PASS_WRITE : 0;
-	return !r ? 0 : control ? r->control_pass : r->pass;
+	if (r && r->pass == CONTROL)
+		return control ? PASS_READ : 0;
+	return r && r->pass == FREE ? PASS_READ | PASS_WRITE : 0;
 }

@@ -11,28 +11,27 @@
 #define LEVEL_BITS  9u
 #define GPA_BITS    48u
 #define ADDR_MASK   0x000ffffffffff000ULL
-#define DEVICE      (1ULL << 52) /* no RAM; ignored by the hardware in both formats */
+#define LARGE       0x80ULL      /* in both formats */
+#define DEVICE      (1ULL << 52) /* no RAM; ignored by the hardware in both */
 
 /* The nested walk is a user access of a writable table (APM vol. 2 §15.25.5); A and D are set
  * beforehand, since Dais never asks for them. */
 const struct nested_format nested_npt = {
 	.present = 1, .table = 0x7, .write = 0x2, .no_exec = 1ULL << 63, .leaf = 0x64,
-	.large = 0x80, .has_1g = true,
 };
 
 const struct nested_format nested_ept = {
-	.present = 1, .table = 0x7, .read = 0x1, .write = 0x2, .exec = 0x4, .large = 0x80,
-	.memory_wb = 6 << 3, .memory_uc = 0, .has_1g = true,
+	.present = 1, .table = 0x7, .write = 0x2, .exec = 0x4, .memory_wb = 6 << 3,
 };
 
-static u32 level_shift(u32 level)
+static u64 span_of(u32 level)
 {
-	return PAGE_SHIFT + LEVEL_BITS * level;
+	return PAGE_SIZE << LEVEL_BITS * level;
 }
 
 static u64 *slot_of(u64 *table, u64 gpa, u32 level)
 {
-	return &table[gpa >> level_shift(level) & (ENTRIES - 1)];
+	return &table[gpa / span_of(level) & (ENTRIES - 1)];
 }
 
 static u64 *table_of(u64 entry)
@@ -40,237 +39,157 @@ static u64 *table_of(u64 entry)
 	return hpa_to_hva(hpa(entry & ADDR_MASK));
 }
 
-static bool is_present(const struct nested *n, u64 entry)
+static const struct nested_format *format_of(const struct domain *d)
 {
-	return (entry & n->fmt->present) == n->fmt->present;
+	return ((const struct xdomain *)d)->nt.fmt;
 }
 
-static bool is_leaf(const struct nested *n, u64 entry, u32 level)
+static bool is_present(const struct domain *d, u64 entry)
 {
-	return level == 0 || (entry & n->fmt->large);
+	return entry & format_of(d)->present;
 }
 
-static u64 *table_alloc(struct nested *n)
+static bool is_table(const struct domain *d, u64 entry, u32 level)
+{
+	return level && is_present(d, entry) && !(entry & LARGE);
+}
+
+static u64 *table_alloc(struct domain *d)
 {
 	u64 *t = heap_pages(1);
 
 	if (t)
-		n->tables++;
+		atomic_add(&d->heap_bytes, PAGE_SIZE);
 	return t;
 }
 
-status_t nested_init(struct nested *n, const struct nested_format *fmt)
+status_t nested_init(struct domain *d, const struct nested_format *fmt)
 {
-	u64 *t;
+	u64 *t = table_alloc(d);
 
-	*n = (struct nested){ .fmt = fmt };
-	t = table_alloc(n);
 	if (!t)
 		return DAIS_NO_MEMORY;
-	n->root = hva_to_hpa(t);
+	xdomain(d)->nt = (struct nested){ .fmt = fmt, .root = hva_to_hpa(t) };
 	return DAIS_OK;
 }
 
 /* Makes a table below *slot: empty, or the same mapping in smaller pages. */
-static status_t table_grow(struct nested *n, u64 *slot, u32 level)
+static status_t table_grow(struct domain *d, u64 *slot, u32 level)
 {
-	u64 *t = table_alloc(n), old = *slot;
-	u64 step = 1ULL << level_shift(level - 1);
+	u64 *t = table_alloc(d), old = *slot;
 
 	if (!t)
 		return DAIS_NO_MEMORY;
-	if (is_present(n, old)) {
-		if (level == 1)
-			old &= ~n->fmt->large;
-		for (u32 i = 0; i < ENTRIES; i++)
-			t[i] = old + i * step;
-	}
-	atomic_store(slot, hva_to_hpa(t).v | n->fmt->table);
+	if (level == 1)
+		old &= ~LARGE;
+	for (u32 i = 0; is_present(d, old) && i < ENTRIES; i++)
+		t[i] = old + i * span_of(level - 1);
+	atomic_store(slot, hva_to_hpa(t).v | format_of(d)->table);
 	return DAIS_OK;
 }
 
-static bool table_empty(const struct nested *n, const u64 *t, u32 level)
+status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 {
-	for (u32 i = 0; i < ENTRIES; i++) {
-		if (!is_present(n, t[i]))
-			continue;
-		if (is_leaf(n, t[i], level) || !table_empty(n, table_of(t[i]), level - 1))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Unlinks an empty table and those below it. A processor may still hold the link in a
- * paging-structure cache: so the page keeps only non-present entries (the chain
- * pointer is page-aligned) until the flush.
- */
-static void table_retire(struct nested *n, u64 *slot, u32 level)
-{
-	u64 *t = table_of(*slot);
-
-	atomic_store(slot, 0);
-	for (u32 i = 0; level > 1 && i < ENTRIES; i++)
-		if (is_present(n, t[i]))
-			table_retire(n, &t[i], level - 1);
-	*(void **)t = n->retired;
-	n->retired = t;
-}
-
-void nested_table_release(struct nested *n)
-{
-	while (n->retired) {
-		void *t = n->retired;
-
-		n->retired = *(void **)t;
-		heap_pages_free(t, 1);
-		n->tables--;
-	}
-}
-
-status_t nested_table_prepare(struct nested *n, u64 gpa, u32 order)
-{
-	u64 *table = hpa_to_hva(n->root), *slot;
+	u64 *table = hpa_to_hva(xdomain(d)->nt.root);
 	u32 want = order / LEVEL_BITS;
 
-	if (gpa >> GPA_BITS || order % LEVEL_BITS || want > 2 || (want == 2 && !n->fmt->has_1g))
+	if (a.v >> GPA_BITS || order % LEVEL_BITS || want > 2)
 		return DAIS_BAD_ARG;
 	for (u32 level = TOP_LEVEL; level > want; level--) {
-		slot = slot_of(table, gpa, level);
-		if (!is_present(n, *slot) || (*slot & n->fmt->large)) {
-			status_t s = table_grow(n, slot, level);
+		u64 *slot = slot_of(table, a.v, level);
+		status_t s = is_table(d, *slot, level) ? DAIS_OK : table_grow(d, slot, level);
 
-			if (s)
-				return s;
-		}
+		if (s)
+			return s;
 		table = table_of(*slot);
 	}
-	slot = slot_of(table, gpa, want);
-	if (!is_present(n, *slot) || is_leaf(n, *slot, want))
-		return DAIS_OK;
-	if (!table_empty(n, table_of(*slot), want - 1))
-		return DAIS_EXISTS;
-	table_retire(n, slot, want);
 	return DAIS_OK;
 }
 
-static u64 leaf_entry(const struct nested_format *f, hpa_t to, u32 level, u64 prot)
+static u64 leaf_entry(const struct nested_format *f, u64 to, u32 level, u64 prot)
 {
-	u64 e = to.v | f->present | f->leaf;
+	u64 e = to | f->present | f->leaf | (level ? LARGE : 0);
 
 	if (!(prot & DAIS_MAP_RWX))
 		return 0;
-	e |= prot & DAIS_MAP_READ ? f->read : 0;
 	e |= prot & DAIS_MAP_WRITE ? f->write : 0;
 	e |= prot & DAIS_MAP_EXEC ? f->exec : f->no_exec;
-	e |= prot & NESTED_UC ? f->memory_uc | DEVICE : f->memory_wb;
-	return level ? e | f->large : e;
+	return e | (prot & NESTED_UC ? DEVICE : f->memory_wb);
 }
 
-void nested_table_set(struct nested *n, u64 gpa, hpa_t to, u32 order, u64 prot)
+/* Where tables for smaller pages are, all of theirs. */
+static void slot_set(struct domain *d, u64 *slot, u64 to, u32 level, u64 prot)
 {
-	u64 *table = hpa_to_hva(n->root), *slot;
+	if (!is_table(d, *slot, level)) {
+		atomic_store(slot, leaf_entry(format_of(d), to, level, prot));
+		return;
+	}
+	for (u32 i = 0; i < ENTRIES; i++)
+		slot_set(d, &table_of(*slot)[i], to + i * span_of(level - 1), level - 1, prot);
+}
+
+void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
+{
+	u64 *table = hpa_to_hva(xdomain(d)->nt.root);
 	u32 want = order / LEVEL_BITS;
 
 	for (u32 level = TOP_LEVEL; level > want; level--) {
-		slot = slot_of(table, gpa, level);
-		CHECK(is_present(n, *slot) && !(*slot & n->fmt->large));
+		u64 *slot = slot_of(table, a.v, level);
+
+		CHECK(is_table(d, *slot, level));
 		table = table_of(*slot);
 	}
-	slot = slot_of(table, gpa, want);
-	CHECK(!is_present(n, *slot) || is_leaf(n, *slot, want));
-	atomic_store(slot, leaf_entry(n->fmt, to, want, prot));
+	slot_set(d, slot_of(table, a.v, want), to.v, want, prot);
 }
 
 static u64 entry_prot(const struct nested_format *f, u64 e)
 {
 	u64 prot = DAIS_MAP_READ;
 
-	if (e & f->write)
-		prot |= DAIS_MAP_WRITE;
-	if (f->no_exec ? !(e & f->no_exec) : !!(e & f->exec))
-		prot |= DAIS_MAP_EXEC;
-	if (e & DEVICE)
-		prot |= NESTED_UC;
-	return prot;
+	prot |= e & f->write ? DAIS_MAP_WRITE : 0;
+	prot |= e & DEVICE ? NESTED_UC : 0;
+	/* exec: the bit that allows is set, or the one that forbids is not */
+	return prot | ((e & (f->exec | f->no_exec)) == f->exec ? DAIS_MAP_EXEC : 0);
 }
 
-bool nested_table_get(const struct nested *n, u64 gpa, hpa_t *to, u32 *order, u64 *prot)
-{
-	u64 *table = hpa_to_hva(n->root);
-
-	*order = LEVEL_BITS * (TOP_LEVEL + 1);
-	if (gpa >> GPA_BITS)
-		return false;
-	for (u32 level = TOP_LEVEL; ; level--) {
-		/* Lock-free readers see the old entry or the new one, never half of it. */
-		u64 e = atomic_load(slot_of(table, gpa, level));
-		u64 span = 1ULL << level_shift(level);
-
-		*order = LEVEL_BITS * level;
-		if (!is_present(n, e))
-			return false;
-		if (is_leaf(n, e, level)) {
-			*to = hpa(((e & ADDR_MASK) & ~(span - 1)) | (gpa & (span - 1) & PAGE_MASK));
-			*prot = entry_prot(n->fmt, e);
-			return true;
-		}
-		table = table_of(e);
-	}
-}
-
-static void table_free(struct nested *n, u64 *t, u32 level)
-{
-	for (u32 i = 0; level && i < ENTRIES; i++)
-		if (is_present(n, t[i]) && !is_leaf(n, t[i], level))
-			table_free(n, table_of(t[i]), level - 1);
-	heap_pages_free(t, 1);
-	n->tables--;
-}
-
-void nested_table_free(struct nested *n)
-{
-	nested_table_release(n);
-	if (!n->tables)
-		return;
-	table_free(n, hpa_to_hva(n->root), TOP_LEVEL);
-}
-
-/* --- kernel/arch.h: the tables of a domain --- */
-
-static void account(struct domain *d, u64 tables_before)
-{
-	atomic_add(&d->heap_bytes, (xdomain(d)->nt.tables - tables_before) * PAGE_SIZE);
-}
-
-status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
-{
-	struct nested *n = &xdomain(d)->nt;
-	u64 before = n->tables;
-	status_t s = nested_table_prepare(n, a.v, order);
-
-	if (n->retired) {
-		nested_flush(d);
-		nested_table_release(n);
-	}
-	account(d, before);
-	return s;
-}
-
-void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
-{
-	nested_table_set(&xdomain(d)->nt, a.v, to, order, prot);
-}
-
+/* When false, *order is that of the largest empty aligned span around a (0, 9, 18, 27; 36: beyond
+ * the table). Lock-free readers see an old entry or the new one, never half of it. */
 bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot)
 {
-	return nested_table_get(&xdomain(d)->nt, a.v, to, order, prot);
+	u64 *table = hpa_to_hva(xdomain(d)->nt.root), e, in_span;
+	u32 level = TOP_LEVEL;
+
+	*order = LEVEL_BITS * (TOP_LEVEL + 1);
+	if (a.v >> GPA_BITS)
+		return false;
+	e = atomic_load(slot_of(table, a.v, level));
+	while (is_table(d, e, level)) {
+		level--;
+		e = atomic_load(slot_of(table_of(e), a.v, level));
+	}
+	*order = LEVEL_BITS * level;
+	if (!is_present(d, e))
+		return false;
+	in_span = span_of(level) - 1;
+	*to = hpa((e & ADDR_MASK & ~in_span) | (a.v & in_span & PAGE_MASK));
+	*prot = entry_prot(format_of(d), e);
+	return true;
+}
+
+static void table_free(struct domain *d, u64 *t, u32 level)
+{
+	for (u32 i = 0; i < ENTRIES; i++)
+		if (is_table(d, t[i], level))
+			table_free(d, table_of(t[i]), level - 1);
+	heap_pages_free(t, 1);
+	atomic_sub(&d->heap_bytes, PAGE_SIZE);
 }
 
 void nested_free(struct domain *d)
 {
-	u64 before = xdomain(d)->nt.tables;
+	struct nested *n = &xdomain(d)->nt;
 
-	nested_table_free(&xdomain(d)->nt);
-	account(d, before);
+	if (n->fmt)
+		table_free(d, hpa_to_hva(n->root), TOP_LEVEL);
+	n->fmt = NULL;
 }

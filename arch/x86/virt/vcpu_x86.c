@@ -30,7 +30,7 @@ struct domain *arch_domain_alloc(void)
 	if (!d)
 		return NULL;
 	d->epoch_tsc = time_now();
-	if (nested_init(&d->nt, virt->nested) != DAIS_OK)
+	if (nested_init(&d->d, virt->nested) != DAIS_OK)
 		goto fail;
 	if (virt->domain_init(d) != DAIS_OK)
 		goto fail_nested;
@@ -39,7 +39,7 @@ struct domain *arch_domain_alloc(void)
 	return &d->d;
 
 fail_nested:
-	nested_table_free(&d->nt);
+	nested_free(&d->d);
 fail:
 	heap_pages_free(d, ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
 	return NULL;
@@ -261,7 +261,6 @@ void arch_vcpu_unload(struct vcpu *v)
 
 	if (c->loaded != x)
 		return;
-	pv_leave(x);
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
@@ -315,7 +314,6 @@ void x86_vcpu_load(struct xvcpu *x)
 	c->loaded = x;
 	x->v.last_cpu = c->id;
 	virt->vcpu_load(x);
-	pv_enter(x);
 }
 
 /* --- what kernel/ asks --- */

@@ -71,14 +71,13 @@ struct xvcpu {
 	struct served served[SERVED_MAX]; u32 served_count, served_pos;
 	struct lapic lapic;
 	/* state that Dais switches */
-	void *xsave; u64 xcr0; bool fpu_loaded_once;
+	void *xsave; u64 xcr0;
 	u64 dr[4];
-	u64 tsc_aux, tsc_adjust, spec_ctrl, pat, misc_enable, mtrr_def, mtrr_fixed[11], mcg_status;
+	u64 tsc_aux, tsc_adjust, pat;
 	/* KVM's paravirtual interface */
-	u64 pv_clock, pv_wall, pv_steal, pv_steal_tsc, pv_poll; u32 pv_kicked;
+	u64 pv_clock, pv_wall; u32 pv_kicked;
 	u32 accessing;             /* atomic: host mode looks at the guest's memory (guest.c) */
 	u64 flush_seen;            /* domain's flush_gen at the last entry */
-	u32 nested_gen_seen;
 	void *vendor;              /* struct svm_vcpu or vmx_vcpu */
 	u64 exit_count[EXIT_KINDS];
 };

@@ -173,13 +173,8 @@ enum dais_ev_bind {
 #define DAIS_STATE_GET 0x000ULL
 #define DAIS_STATE_SET 0x100ULL
 enum dais_state_group {
-	DAIS_STATE_GPRS = 0,  /* struct dais_gprs */
-	DAIS_STATE_SREGS = 1, /* struct dais_sregs */
-	DAIS_STATE_MSRS = 2,  /* array of struct dais_msr; index given in both directions */
-	DAIS_STATE_LAPIC = 3, /* 1 KiB: registers at offset = xAPIC offset / 4 … as u32[256] */
-	DAIS_STATE_DEBUG = 4, /* struct dais_debug */
-	DAIS_STATE_XSAVE = 5, /* standard XSAVE format, size in the info page */
-	DAIS_STATE_EVENTS = 6, /* struct dais_events */
+	DAIS_STATE_GPRS = 0,  /* struct dais_gprs; setting it ends the wait for a SIPI */
+	DAIS_STATE_SREGS = 1, /* struct dais_sregs; apic_base can't be changed */
 };
 
 struct dais_gprs {
@@ -200,17 +195,6 @@ struct dais_sregs {
 	dais_u64 gdt_base, idt_base;
 	dais_u32 gdt_limit, idt_limit;
 	dais_u64 cr0, cr2, cr3, cr4, cr8, efer, xcr0, apic_base;
-};
-
-struct dais_msr { dais_u32 index, reserved; dais_u64 value; };
-struct dais_debug { dais_u64 dr0, dr1, dr2, dr3, dr6, dr7; };
-struct dais_events {
-	dais_u32 activity;         /* enum dais_activity, PARKED excluded */
-	dais_u32 shadow;           /* 1: interrupt shadow */
-	dais_u32 exception;        /* vector | 1<<8 error code valid | 1<<31 pending */
-	dais_u32 error_code;
-	dais_u32 nmi_pending, nmi_masked;
-	dais_u32 sipi_vector, reserved;
 };
 
 /* vcpu_run's value, and `reason` of a parked vCPU */
@@ -282,7 +266,7 @@ struct dais_info {
 	dais_u32 domains, vcpus, caps, events;
 	dais_u32 iommu;                                /* 0: none in use: DMA unprotected */
 	dais_u32 host_x2apic;
-	dais_u32 xsave_size;                           /* of DAIS_STATE_XSAVE */
+	dais_u32 xsave_size;                           /* of a vCPU, in bytes */
 	dais_u32 control_vcpus;
 	struct dais_named features[DAIS_INFO_NAMES];   /* name "" ends */
 	struct dais_named defences[DAIS_INFO_NAMES];
