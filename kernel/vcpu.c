@@ -187,7 +187,8 @@ static status_t lend(struct vcpu *self, struct vcpu *v, u64 *reason)
 		return DAIS_BUSY;
 	if (v->dom->state != DAIS_DOM_RUNNING || arch_vcpu_has_work(self)) {
 		*reason = v->dom->state == DAIS_DOM_RUNNING ? DAIS_EXIT_INTR :
-			  v->dom->state == DAIS_DOM_PAUSED ? DAIS_EXIT_PAUSED : DAIS_EXIT_DEAD;
+			  v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD :
+			  atomic_and(&v->pending, ~VP_KICK) & VP_KICK ? DAIS_EXIT_KICK : DAIS_EXIT_PAUSED;
 		atomic_store(&v->lent, 0);
 		return DAIS_OK;
 	}

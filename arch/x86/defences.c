@@ -62,6 +62,9 @@ void defences_cpu(void)
 {
 	if (table[D_AUTO_IBRS].used)
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1ULL << 21); /* APM vol. 2 §3.1.7: AIBRSE */
+	/* newer CPUs always serialize (CPUID 8000_0021 EAX[2]); a hypervisor below us owns the MSR */
+	if (host.amd && host.family > 0x11 && !cpuid_bit(0x80000021, 0, 2) && !cpuid_bit(1, 2, 31))
+		wrmsr(MSR_DE_CFG, rdmsr(MSR_DE_CFG) | 1 << 1);
 }
 
 /* 32 calls whose returns are caught: no entry of the last domain's is left. */

@@ -73,6 +73,7 @@
 #define MSR_GS_BASE         0xc0000101
 #define MSR_KERNEL_GS_BASE  0xc0000102
 #define MSR_TSC_AUX         0xc0000103
+#define MSR_DE_CFG          0xc0011029 /* bit 1: LFENCE serializes */
 
 static inline u64 rdmsr(u32 msr)
 {
