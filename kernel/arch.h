@@ -29,7 +29,7 @@ status_t host_map_2m(hpa_t a) __must_check;
 
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
-enum window_slot { WIN_MEM, WIN_SCRUB, WIN_WALK, WIN_INSN, WIN_DEVICE, WIN_SLOTS };
+enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
 void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB, write-back */
 void *window_open_device(enum window_slot slot, hpa_t page);    /* 4 KiB, uncached */
 void window_close(enum window_slot slot);

@@ -220,7 +220,6 @@ static u64 *msr_at(u32 msr)
 	return &fake.msr[fake.msrs++];
 }
 
-static u64 read_msr(struct xvcpu *x, u32 msr) { (void)x; return *msr_at(msr); }
 static void write_msr(struct xvcpu *x, u32 msr, u64 v) { (void)x; *msr_at(msr) = v; }
 static void read_debug(struct xvcpu *x, u64 *dr6, u64 *dr7) { (void)x; *dr6 = *msr_at(6); *dr7 = *msr_at(7); }
 static void write_debug(struct xvcpu *x, u64 dr6, u64 dr7) { (void)x; *msr_at(6) = dr6; *msr_at(7) = dr7; }
@@ -228,7 +227,7 @@ static void set_tsc_offset(struct xvcpu *x, u64 offset) { (void)x; fake.tsc_offs
 static void want_iret(struct xvcpu *x, bool on) { (void)x; (void)on; }
 
 static const struct virt_ops ops = {
-	.name = "fake", .nested = &nested_npt, .read_msr = read_msr, .write_msr = write_msr, .read_debug = read_debug,
+	.name = "fake", .nested = &nested_npt, .write_msr = write_msr, .read_debug = read_debug,
 	.write_debug = write_debug, .set_tsc_offset = set_tsc_offset, .want_iret = want_iret,
 };
 const struct virt_ops *virt = &ops;
@@ -258,7 +257,7 @@ void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
 void x86_skip(struct xvcpu *x, u32 length)
 {
 	x->rip += length;
-	x->served_count = x->served_pos = 0;
+	x->served.state = SERVED_NONE;
 }
 
 /* --- CPUID of a host that has everything --- */

@@ -45,11 +45,8 @@ static void decode_io(struct exit *e, u64 info1, u64 info2)
 {
 	e->io.port = info1 >> 16;
 	e->io.size = info1 >> 4 & 7;
-	e->io.addr_size = info1 >> 7 & 7 ? (info1 >> 7 & 7) * 2 : 0;
 	e->io.in = info1 & 1;
 	e->io.string = info1 >> 2 & 1;
-	e->io.rep = info1 >> 3 & 1;
-	e->io.seg = svm_features.decode ? info1 >> 10 & 7 : 0xff;
 	e->next_rip = info2;
 }
 
@@ -108,9 +105,6 @@ void svm_decode_exit(struct xvcpu *x)
 		break;
 	case EXIT_EXCEPTION:
 		e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
-		break;
-	case EXIT_CR8_WRITE:
-		e->cr8.reg = svm_features.decode && info1 >> 63 ? info1 & 15 : 0xff;
 		break;
 	}
 }

@@ -86,13 +86,6 @@ static u64 *msr_field(struct vmcb *b, u32 msr)
 	}
 }
 
-u64 svm_read_msr(struct xvcpu *x, u32 msr)
-{
-	u64 *f = msr_field(svm_vcpu(x)->vmcb, msr);
-
-	return f ? *f : 0;
-}
-
 void svm_write_msr(struct xvcpu *x, u32 msr, u64 value)
 {
 	u64 *f = msr_field(svm_vcpu(x)->vmcb, msr);

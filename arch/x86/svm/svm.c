@@ -244,7 +244,6 @@ const struct virt_ops svm_ops = {
 	.enter = svm_enter,
 	.read_sregs = svm_read_sregs,
 	.write_sregs = svm_write_sregs,
-	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.read_debug = svm_read_debug,
 	.write_debug = svm_write_debug,

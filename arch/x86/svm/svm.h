@@ -29,7 +29,6 @@ void svm_enter_guest(u64 vmcb_hpa, u64 *gpr, u64 host_vmcb_hpa, u64 sti_first);
 void svm_decode_exit(struct xvcpu *x);
 void svm_read_sregs(struct xvcpu *x, struct dais_sregs *s);
 void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s);
-u64 svm_read_msr(struct xvcpu *x, u32 msr);
 void svm_write_msr(struct xvcpu *x, u32 msr, u64 value);
 status_t svm_domain_init(struct xdomain *d);
 void svm_domain_free(struct xdomain *d);

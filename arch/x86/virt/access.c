@@ -2,8 +2,7 @@
 /*
  * Where an access to a port or to memory that is no RAM goes: the local APIC's
  * page, the control domain's devices, a guest's traps. What a monitor must serve
- * is written down in x->served; the instruction then starts again, finds its
- * earlier accesses served, and goes on with the next.
+ * is written down in x->served; the instruction then starts again and finds it.
  */
 
 #include "arch/x86/virt/vcpu_x86.h"
@@ -53,19 +52,6 @@ static enum access access_control(bool port, u64 addr, u32 size, bool write, u64
 	return ACCESS_DONE;
 }
 
-/* The access as served before, when the instruction starts again and makes the same one. */
-static struct served *served_before(struct xvcpu *x, bool port, u64 addr, u32 size, bool write)
-{
-	struct served *s = &x->served[x->served_pos];
-
-	if (x->served_pos >= x->served_count)
-		return NULL;
-	if (s->port == port && s->addr == addr && s->size == size && s->write == write)
-		return s;
-	x->served_count = x->served_pos; /* the guest changed the instruction meanwhile */
-	return NULL;
-}
-
 static void ask_monitor(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 value)
 {
 	struct dais_vcpu_page *p = x->v.page;
@@ -79,7 +65,7 @@ static void ask_monitor(struct xvcpu *x, bool port, u64 addr, u32 size, bool wri
 
 enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value)
 {
-	struct served *s;
+	struct served *s = &x->served;
 
 	if (!port && in_lapic_page(x, addr)) {
 		access_lapic(x, addr & ~PAGE_MASK, size, write, value);
@@ -87,20 +73,14 @@ enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool writ
 	}
 	if (is_control(x))
 		return access_control(port, addr, size, write, value);
-	s = served_before(x, port, addr, size, write);
-	if (s && s->done) {
+	/* another access: the guest changed the instruction meanwhile */
+	if (s->state == SERVED_DONE && s->port == port && s->addr == addr && s->size == size && s->write == write) {
 		*value = write ? *value : s->value & all_ones(size);
-		x->served_pos++;
 		return ACCESS_DONE;
 	}
 	if (trap_access(&x->v, port ? DAIS_TRAP_PORT : DAIS_TRAP_MMIO, addr, size, write, value))
 		return ACCESS_DONE;
-	if (x->served_count >= SERVED_MAX) {
-		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u: instruction at %lx makes too many device accesses",
-			    x->v.index, x->rip);
-		return ACCESS_DIED;
-	}
-	x->served[x->served_count++] = (struct served){ .addr = addr, .size = size, .write = write, .port = port };
+	*s = (struct served){ .addr = addr, .size = size, .write = write, .port = port, .state = SERVED_ASKED };
 	ask_monitor(x, port, addr, size, write, *value & all_ones(size));
 	return ACCESS_EXIT;
 }
@@ -108,12 +88,11 @@ enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool writ
 void arch_vcpu_served(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
-	struct served *s = x->served_count ? &x->served[x->served_count - 1] : NULL;
+	struct served *s = &x->served;
 
-	if (!s || s->done)
+	if (s->state != SERVED_ASKED)
 		return;
 	s->value = s->port ? v->page->io.data : v->page->mmio.data;
-	s->done = true;
-	x->served_pos = 0;
+	s->state = SERVED_DONE;
 	x->replay = true;
 }

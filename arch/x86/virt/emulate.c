@@ -48,7 +48,7 @@ static __printf(2, 3) void failed(struct xvcpu *x, const char *fmt, ...)
 	va_start(ap, fmt);
 	vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	x->served_count = x->served_pos = 0;
+	x->served.state = SERVED_NONE;
 	if (!is_control(x)) {
 		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%lx", x->v.index,
 			    text, x->rip);
@@ -355,7 +355,6 @@ void emulate_memory(struct xvcpu *x)
 	const struct exit *e = &x->exit;
 	struct insn i;
 
-	x->served_pos = 0;
 	if (e->fault.table_walk) {
 		failed(x, "has page tables outside its memory (0x%lx)", e->fault.gpa);
 	} else if (e->fault.exec) {
@@ -373,7 +372,6 @@ void emulate_io(struct xvcpu *x)
 	u32 size = x->exit.io.size, length = x->exit.insn_len;
 	u64 v = x->gpr[RAX] & MASK(size);
 
-	x->served_pos = 0;
 	if (x->exit.io.string) {
 		failed(x, "has string I/O on emulated port 0x%x", x->exit.io.port);
 		return;

@@ -204,7 +204,6 @@ static bool run_once(struct cpu *c, struct xvcpu *x)
 	}
 	if (x->replay) {
 		x->replay = false;
-		x->served_pos = 0;
 		exit_handle(x);
 		return true;
 	}

@@ -135,7 +135,7 @@ void x86_reset_vcpu(struct xvcpu *x, bool init)
 	x->inject.type = EVENT_NONE;
 	x->nmi_masked = false;
 	x->replay = false;
-	x->served_count = x->served_pos = 0;
+	x->served.state = SERVED_NONE;
 	memset(x->dr, 0, sizeof(x->dr));
 	virt->write_debug(x, 0xffff0ff0, 0x400);
 	virt->want_iret(x, false);
@@ -214,7 +214,7 @@ void x86_skip(struct xvcpu *x, u32 length)
 
 	x->rip += length;
 	x->shadow = false;
-	x->served_count = x->served_pos = 0;
+	x->served.state = SERVED_NONE;
 	if (unlikely(x->rip >> 32 || !x->rip)) { /* the only way the 64-bit sum can be wrong outside 64-bit mode */
 		s = x86_sregs(x);
 		if (!(s->efer & EFER_LMA) || !(s->cs.attr & 0x200))

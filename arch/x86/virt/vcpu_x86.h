@@ -21,7 +21,7 @@ enum exit_kind {
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
 	EXIT_IO,            /* io */
 	EXIT_NESTED_FAULT,  /* fault */
-	EXIT_CR8_WRITE,     /* cr8.reg, when the vendor knows it, else 0xff */
+	EXIT_CR8_WRITE,
 	EXIT_XSETBV, EXIT_WBINVD, EXIT_RDPMC,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
 	EXIT_REFUSED,       /* an instruction that no guest has: #UD */
@@ -43,17 +43,15 @@ struct exit {
 	u32 insn_len;              /* bytes, 0 = not known: decode */
 	u64 next_rip;              /* after an IO, 0 = not known */
 	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
-	struct { u16 port; u8 size; bool in, string, rep; u8 seg /* 0xff unknown */, addr_size /* 2, 4, 8; 0 unknown */; } io;
+	struct { u16 port; u8 size; bool in, string; } io;
 	struct { u64 gpa; bool write, exec, present, table_walk; } fault; /* table_walk: hit while walking the guest's own tables */
-	struct { u8 reg; } cr8;
 	struct guest_event event;  /* EXIT_EXCEPTION */
 	struct guest_event vectoring; /* event whose delivery the exit cut short */
 };
 
-/* One access that an instruction made to emulated memory or a port, so that the
- * instruction can be started again once the monitor has served the last. */
-struct served { u64 addr, value; u8 size, write, port, done; };
-#define SERVED_MAX 4
+/* The access that an instruction makes to emulated memory or a port, so that the
+ * instruction can be started again once the monitor has served it. */
+struct served { u64 addr, value; u8 size; bool write, port; enum { SERVED_NONE, SERVED_ASKED, SERVED_DONE } state; };
 
 struct xvcpu {
 	struct vcpu v;             /* first */
@@ -68,7 +66,7 @@ struct xvcpu {
 	bool nmi_masked, nmi_iret; /* nmi_iret: the mask ends when RIP leaves iret_rip */
 	u64 iret_rip;
 	u8 sipi_vector;
-	struct served served[SERVED_MAX]; u32 served_count, served_pos;
+	struct served served;
 	struct lapic lapic;
 	/* state that Dais switches */
 	void *xsave; u64 xcr0;
@@ -107,7 +105,6 @@ struct virt_ops {
 	void (*enter)(struct xvcpu *x, int irq, bool *irq_taken);
 	void (*read_sregs)(struct xvcpu *x, struct dais_sregs *s);
 	void (*write_sregs)(struct xvcpu *x, const struct dais_sregs *s);
-	u64 (*read_msr)(struct xvcpu *x, u32 msr);          /* of those that the hardware switches: STAR … KERNEL_GS_BASE, SYSENTER */
 	void (*write_msr)(struct xvcpu *x, u32 msr, u64 value);
 	void (*read_debug)(struct xvcpu *x, u64 *dr6, u64 *dr7);
 	void (*write_debug)(struct xvcpu *x, u64 dr6, u64 dr7);
