@@ -14,7 +14,7 @@
 
 /* Runs one step for every guest named; goes on after an error. */
 static int for_each(const struct command *c, int argc, char **argv,
-		    int (*step)(struct dais_dom *dom, const char *name))
+		    int (*step)(struct dais_conn *conn, struct dais_dom *dom, const char *name))
 {
 	struct simple_options o;
 	struct dais_conn *conn;
@@ -30,7 +30,7 @@ static int for_each(const struct command *c, int argc, char **argv,
 	for (; i < argc; i++) {
 		struct dais_dom *dom = open_guest(conn, argv[i]);
 
-		if (!dom || step(dom, argv[i]))
+		if (!dom || step(conn, dom, argv[i]))
 			ret = EXIT_ERROR;
 	}
 	dais_close(conn);
@@ -44,36 +44,47 @@ static int refused(const char *name, const struct dais_dom_page *page, int ret)
 	return fail("guest \"%s\": %s", name, dais_strerror(ret));
 }
 
-static int pause_guest(struct dais_dom *dom, const char *name)
+static int pause_guest(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
 	int ret = dais_dom_pause(dom);
 
+	(void)conn;
 	if (ret)
 		refused(name, dais_dom_page(dom), ret);
 	dais_dom_close(dom);
 	return ret;
 }
 
-static int resume_guest(struct dais_dom *dom, const char *name)
+static int resume_guest(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
 	int ret = dais_dom_unpause(dom);
 
+	(void)conn;
 	if (ret)
 		refused(name, dais_dom_page(dom), ret);
 	dais_dom_close(dom);
 	return ret;
 }
 
-static int destroy_guest(struct dais_dom *dom, const char *name)
+/* The monitor of a `dais run` takes its guest apart itself, which waits for our mapping: so that goes first. */
+static struct dais_dom *outwait_monitor(struct dais_conn *conn, struct dais_dom *dom, int fd)
+{
+	uint32_t id = dais_dom_page(dom)->id;
+
+	dais_dom_close(dom);
+	monitor_wait_gone(fd, DESTROY_MS);
+	close(fd);
+	return dais_dom_open(conn, id, &dom) ? NULL : dom;
+}
+
+static int destroy_guest(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
 	int fd = monitor_connect(name), ret;
 
 	dais_dom_kill(dom, DAIS_DEATH_DESTROYED); /* may be dead already */
-	if (fd >= 0) {
-		monitor_wait_gone(fd, DESTROY_MS);
-		close(fd);
-	}
-	ret = dais_dom_destroy(dom, DESTROY_MS);
+	if (fd >= 0)
+		dom = outwait_monitor(conn, dom, fd);
+	ret = dom ? dais_dom_destroy(dom, DESTROY_MS) : 0;
 	if (ret && ret != -ENOENT)
 		return fail("guest \"%s\" is dead, but not yet gone: %s", name, dais_strerror(ret));
 	run_files_remove(name);
