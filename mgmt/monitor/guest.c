@@ -330,6 +330,8 @@ void guest_destroy(struct guest *g)
 
 	g->dom = NULL;
 	guest_close(g);
-	if (dom)
-		dais_dom_destroy(dom, DESTROY_MS);
+	if (!dom)
+		return;
+	g->last_death = dais_dom_page(dom)->death;
+	dais_dom_destroy(dom, DESTROY_MS);
 }

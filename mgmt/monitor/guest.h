@@ -34,6 +34,7 @@ struct guest {
 	struct devices devices;
 	struct console console;
 	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
+	uint32_t last_death;	/* enum dais_death of the domain destroyed last */
 	int output_timer;	/* armed while the console has something to flush */
 	/* Called with the bytes of memory prepared so far. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t all);

@@ -254,8 +254,9 @@ static bool end_of_guest(struct monitor *m)
 		m->paused = false;
 		if (!make_again(m, &err))
 			return true;
-		death = DAIS_DEATH_MONITOR;
-		fault_set(&reason, "making it anew after a reboot: %s", err.text);
+		/* it may have been destroyed while it was being made */
+		death = g->last_death == DAIS_DEATH_DESTROYED ? DAIS_DEATH_DESTROYED : DAIS_DEATH_MONITOR;
+		fault_set(&reason, was_asked_for(death) ? "" : "making it anew after a reboot: %s", err.text);
 	}
 	/* A dead guest of `dais create` stays to be looked at; one of `dais run` has been. */
 	if (g->dom && m->tied)
