@@ -131,6 +131,7 @@ void lapic_set_tpr(struct xvcpu *x, u32 tpr)
 #define R(reg)      (1ULL << (reg) / 16)
 #define RANGE(reg, n) (((1ULL << (n)) - 1) << (reg) / 16)
 #define LVTS        RANGE(REG_LVT, LVT_COUNT)
+#define LVT_STATUS  0x5000u /* delivery status, remote IRR: read-only, which is not reserved */
 #define RW_X2       (R(REG_TPR) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) | LVTS | R(REG_INITIAL) | \
 		     R(REG_DIVIDE))
 #define READ_X2     (RW_X2 | R(REG_ID) | R(REG_VERSION) | R(REG_PPR) | R(REG_LDR) | \
@@ -210,8 +211,9 @@ bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 	struct lapic *l = &x->lapic;
 	bool x2 = lapic_x2apic(l), icr = offset == REG_ICR;
 	u32 n = offset / 16 & 63, low = value & writable[n];
+	u32 ignored = LVTS >> n & 1 ? LVT_STATUS : 0;
 
-	if (x2 && (offset & ~0x3f0u || !(WRITE_X2 >> n & 1) || low != (u32)value ||
+	if (x2 && (offset & ~0x3f0u || !(WRITE_X2 >> n & 1) || low != ((u32)value & ~ignored) ||
 		   (value >> 32 && !icr)))
 		return false;
 	if (!icr) {
