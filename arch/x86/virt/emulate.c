@@ -357,6 +357,9 @@ void emulate_memory(struct xvcpu *x)
 
 	if (e->fault.table_walk) {
 		failed(x, "has page tables outside its memory (0x%lx)", e->fault.gpa);
+	} else if (e->vectoring.type != EVENT_NONE) {
+		/* Injected again, it would fault again, before any interrupt is taken. */
+		failed(x, "takes an event through device memory (0x%lx)", e->fault.gpa);
 	} else if (e->fault.exec) {
 		failed(x, "executes device memory at 0x%lx", e->fault.gpa);
 	} else {
