@@ -8,7 +8,7 @@ for p in ports msrs prefix system strio memory die storm; do
 	payload $p ""
 	witness_alive "$p"
 done
-for target in lapic ${1:+hole ioapic}; do
+for target in lapic hole ioapic; do
 	payload mmio "target=$target"
 	witness_alive "mmio $target"
 done

@@ -27,7 +27,8 @@ one() {
 one_killed() {
 	dais run --name round --kernel /extra/guests/alive.elf --memory 16M --vcpus 2 --cmdline ms=1 >/dev/null 2>&1 </dev/null &
 	runner=$!
-	usleep $((($(od -An -N2 -tu2 /dev/urandom) % 300 + 5) * 1000))
+	until_true 20 pidof dais-monitor
+	usleep $(($(od -An -N2 -tu2 /dev/urandom) % 300 * 1000))
 	killall -9 dais-monitor 2>/dev/null
 	wait $runner
 	case $? in 0 | 1 | 3 | 4 | 5) ;; *) return 1 ;; esac
