@@ -19,7 +19,7 @@
 
 #define FUZZ_CAPS 96        /* known at a time */
 #define FUZZ_DOMAINS 6
-#define FUZZ_SELF_VECTOR_MIN 0x30
+#define FUZZ_SELF_VECTOR_MIN 0x81 /* Linux panics by design when its 0x80, the system call, comes from outside */
 #define FUZZ_SELF_VECTOR_MAX 0xdf
 #define FUZZ_RESET_PAGE 0xfffff000ULL /* where a vCPU starts: the code page goes there */
 #define FUZZ_PORT 0x80      /* what the code page writes to */
