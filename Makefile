@@ -121,7 +121,7 @@ EFI_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -mno-red-zone
 	-fno-stack-protector -fno-strict-aliasing -fcf-protection=none -mgeneral-regs-only \
 	-Wall -Wextra -Werror -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
 	-DGNU_EFI_USE_MS_ABI
-EFI_OBJ := $(patsubst %,$(OUT)/efi/%.o,$(wildcard boot/*.c))
+EFI_OBJ := $(patsubst %,$(OUT)/efi/%.o,$(wildcard boot/*.c boot/*.asm))
 
 loader: $(OUT)/BOOTX64.EFI
 
@@ -129,6 +129,11 @@ $(OUT)/efi/%.c.o: %.c | $(OUT)/setup.stamp
 	@mkdir -p $(@D)
 	@echo "  EFICC $<"
 	@gcc $(EFI_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/efi/%.asm.o: %.asm | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  NASM  $<"
+	@nasm -f elf64 -o $@ $<
 
 $(OUT)/BOOTX64.EFI: $(EFI_OBJ)
 	@echo "  EFI   $@"

@@ -5,22 +5,24 @@
  * core parses no file. The loader owns this layout's writing, the core its
  * reading; both refuse another version.
  *
- * Entry into the hypervisor: CPU in long mode on the firmware's identity
- * mapping, interrupts off, RDI = physical address of struct boot_info, RIP =
- * physical address of the ELF entry point, RSP = a small stack inside
- * BOOT_MEM_DAIS. Image, boot_info and all it points to lie below 4 GiB.
+ * Entry into the hypervisor: CPU in long mode with EFER.NXE, CR3 = start_cr3,
+ * interrupts off, RIP = the ELF entry point's (link) address, RSP = the top of
+ * CPU 0's main stack, where a zero lies, RDI = struct boot_info in the direct
+ * mapping. The firmware's GDT is still loaded, and no IDT that can be used.
+ * Image, store, boot_info and all it points to lie below 4 GiB.
  */
 #ifndef DAIS_BOOT_INFO_H
 #define DAIS_BOOT_INFO_H
 
 #include <stdint.h>
+#include "boot/host_layout.h"
 
 #define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
-#define BOOT_INFO_VERSION 1
+#define BOOT_INFO_VERSION 2
 
 /* The hypervisor's link address; p_paddr is the offset from the image's base,
  * which the loader aligns to 2 MiB. */
-#define BOOT_IMAGE_VIRT   0xffffffff80000000ULL
+#define BOOT_IMAGE_VIRT   IMAGE_BASE
 #define BOOT_IMAGE_ALIGN  0x200000ULL
 
 /* Whom a range of physical RAM belongs to. What no range names is device
@@ -38,6 +40,8 @@ struct boot_mem {
 	uint32_t kind;  /* enum boot_mem_kind */
 	uint32_t reserved;
 };
+
+#define BOOT_CPUS_MAX 512
 
 struct boot_cpu {
 	uint32_t apic_id; /* x2APIC ID */
@@ -57,7 +61,19 @@ struct boot_ecam {
 	uint32_t reserved;
 };
 
-enum boot_console { BOOT_CONSOLE_NONE = 0, BOOT_CONSOLE_UART_IO = 1 };
+/* Bytes of store that the frame database may take: for each GiB that a range
+ * touches, for each range, for each GiB up to the highest address. */
+#define BOOT_STORE_GIB   8192
+#define BOOT_STORE_RANGE 4096
+#define BOOT_STORE_TOP   8
+
+/* At the end of the trampoline's page: what a CPU that starts there loads. The
+ * loader fills cr3, the core the others before each start. */
+struct boot_ap {
+	uint64_t cr3, entry, stack, arg; /* entry: like a C function with one argument, to be never left */
+};
+#define BOOT_AP_OFFSET (4096 - sizeof(struct boot_ap))
+
 enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 
 #define BOOT_F_TPM_MEASURED  (1u << 0) /* every loaded file was measured */
@@ -73,19 +89,21 @@ struct boot_info {
 	/* The hypervisor */
 	uint64_t image_base;     /* physical, 2 MiB aligned */
 	uint64_t image_size;     /* bytes in memory, bss included */
+	uint64_t store, store_size; /* physical, both 2 MiB aligned, zeroed: 2 MiB for the heap to begin with and
+				     * what the frame database needs, for which BOOT_STORE_* suffice */
+	uint64_t host_cr3;       /* page tables as host_layout.h says */
+	uint64_t start_cr3;      /* the same, and the trampoline's and the loader's last page one to one */
 	uint64_t trampoline;     /* physical page below 1 MiB for starting CPUs; BOOT_MEM_DAIS */
 
 	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
 	uint64_t mem;     uint32_t mem_count;     uint32_t flags; /* BOOT_F_* */
 	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
 	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
-	uint32_t cpus_skipped;   /* enabled in the MADT but left out (cpus = n) */
+	uint32_t cpus_skipped;   /* enabled in the MADT but left out (cpus = n, or beyond BOOT_CPUS_MAX) */
 
 	/* ACPI */
 	uint64_t rsdp;           /* the firmware's own */
 	uint64_t dmar, ivrs;     /* physical addresses of those tables, 0 = none */
-	uint32_t pm_timer_port;  /* I/O port of the ACPI PM timer, 0 = none */
-	uint32_t pm_timer_bits;  /* 24 or 32 */
 	uint32_t pm1a_cnt_port, pm1b_cnt_port; /* 0 = none */
 	uint32_t reset_port;     /* FADT reset register when it is an I/O port, else 0 */
 	uint32_t reset_value;
@@ -100,8 +118,7 @@ struct boot_info {
 	uint32_t log_level;      /* 0 error, 1 warning, 2 info, 3 debug */
 
 	/* Console until the control domain enters */
-	uint32_t console;        /* enum boot_console */
-	uint32_t console_port;   /* I/O port base */
+	uint32_t console_port;   /* I/O port base, 0 = no console */
 	uint32_t console_baud;
 	uint32_t panic;          /* enum boot_panic */
 	uint64_t fb_base;        /* linear framebuffer, 0 = none */
@@ -110,6 +127,12 @@ struct boot_info {
 	/* Wall clock: seconds since 1970 UTC when the TSC read epoch_tsc */
 	uint64_t epoch_seconds, epoch_tsc;
 	uint64_t load_tsc;       /* TSC when the loader started */
+
+	/* Measured by the loader */
+	uint64_t tsc_hz;
+	uint64_t apic_hz;        /* of the local APIC's timer, undivided */
+
+	uint64_t mem_total, mem_control; /* bytes of RAM, firmware's apart */
 };
 
 #endif

@@ -206,7 +206,7 @@ static bool set_console(const struct value *v)
 	uint64_t port = 0, baud = v->config->console_baud;
 
 	if (text_equal(s, "none")) {
-		v->config->console = BOOT_CONSOLE_NONE;
+		v->config->console = CONSOLE_NONE;
 		return true;
 	}
 	if (s[0] == 'c' && s[1] == 'o' && s[2] == 'm' && (s[3] == '1' || s[3] == '2')) {
@@ -228,7 +228,7 @@ static bool set_console(const struct value *v)
 	if (baud < 300 || baud > 115200 || 115200 % baud)
 		return refuse(v->err, "%llu baud: give 115200 or a speed that divides it",
 			      (unsigned long long)baud);
-	v->config->console = BOOT_CONSOLE_UART_IO;
+	v->config->console = CONSOLE_UART_IO;
 	v->config->console_port = (uint32_t)port;
 	v->config->console_baud = (uint32_t)baud;
 	return true;
@@ -253,7 +253,7 @@ void config_defaults(struct config *config)
 		.hypervisor = "\\EFI\\dais\\dais.elf",
 		.kernel = "\\EFI\\dais\\vmlinuz",
 		.log_level = 2,
-		.console = BOOT_CONSOLE_UART_IO,
+		.console = CONSOLE_UART_IO,
 		.console_port = 0x3f8,
 		.console_baud = 115200,
 		.panic = BOOT_PANIC_STOP,

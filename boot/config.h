@@ -10,6 +10,8 @@
 #define CONFIG_INITRDS_MAX 8
 #define CONFIG_CPUS_MAX    4096
 
+enum config_console { CONSOLE_NONE, CONSOLE_UART_IO };
+
 struct config {
 	char hypervisor[CONFIG_PATH_MAX];
 	char kernel[CONFIG_PATH_MAX];
@@ -20,7 +22,7 @@ struct config {
 	uint32_t control_vcpus;  /* 0 = as many as CPUs */
 	uint32_t cpus;           /* 0 = all */
 	uint32_t log_level;      /* 0 error .. 3 debug */
-	uint32_t console;        /* enum boot_console */
+	uint32_t console;        /* enum config_console */
 	uint32_t console_port, console_baud;
 	uint32_t panic;          /* enum boot_panic */
 	bool mitigations, x2apic;

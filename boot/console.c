@@ -86,7 +86,7 @@ void console_init(struct firmware *fw)
 void console_use(const struct config *config)
 {
 	uart_port = 0;
-	if (config->console == BOOT_CONSOLE_UART_IO && !firmware_covers_serial)
+	if (config->console == CONSOLE_UART_IO && !firmware_covers_serial)
 		uart_init(config->console_port, config->console_baud);
 }
 

@@ -4,6 +4,8 @@
 
 #define MSR_VM_CR     0xc0010114u
 #define VM_CR_SVMDIS  (1u << 4) /* APM vol. 2 §15.30.1 */
+#define MSR_EFER      0xc0000080u
+#define EFER_NXE      (1u << 11)
 
 struct cpuid {
 	uint32_t a, b, c, d;
@@ -18,12 +20,17 @@ static struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
-static uint32_t read_msr_low(uint32_t msr)
+static uint64_t read_msr(uint32_t msr)
 {
 	uint32_t low, high;
 
 	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-	return low;
+	return (uint64_t)high << 32 | low;
+}
+
+static void write_msr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
 /* APM vol. 2 §15.4: SVM may be there and yet be locked off by the firmware. */
@@ -43,7 +50,7 @@ void cpu_probe(struct cpu_facts *facts)
 	facts->nx = id.d & (1u << 20);
 	if (!facts->svm || last < 0x8000000a)
 		return;
-	facts->svm_disabled = read_msr_low(MSR_VM_CR) & VM_CR_SVMDIS;
+	facts->svm_disabled = read_msr(MSR_VM_CR) & VM_CR_SVMDIS;
 	facts->nested_paging = cpuid(0x8000000a, 0).d & 1;
 }
 
@@ -90,9 +97,104 @@ uint64_t cpu_tsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
-void cpu_enter(uint64_t entry, uint64_t info, uint64_t stack)
+/* --- frequencies --- */
+
+#define PM_HZ           3579545ULL
+#define PM_MASK         0xffffffu   /* 24 bits at least: 4.6 s */
+#define PM_POLLS        100000000u  /* a timer that stands still must not hang the boot */
+#define MSR_APIC_BASE   0x1bu
+#define APIC_BASE_EXTD   (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
+#define MSR_X2APIC      0x800u
+#define APIC_LVT_TIMER  0x320u
+#define APIC_INITIAL    0x380u
+#define APIC_CURRENT    0x390u
+#define APIC_DIVIDE     0x3e0u
+#define LVT_MASKED      (1u << 16)
+#define DIVIDE_BY_1     0xbu
+
+static uint32_t port_in(uint16_t port)
 {
-	__asm__ volatile("cli\n\tcld\n\tmov %2, %%rsp\n\txor %%ebp, %%ebp\n\tjmp *%0"
-			 : : "r"(entry), "D"(info), "r"(stack) : "memory");
+	uint32_t v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+/* 10 ms */
+static uint64_t hz_by_pm_timer(uint16_t port)
+{
+	uint32_t first = port_in(port), ticks = 0;
+	uint64_t begin = cpu_tsc();
+
+	for (uint32_t i = 0; i < PM_POLLS && ticks < PM_HZ / 100; i++)
+		ticks = (port_in(port) - first) & PM_MASK;
+	return ticks ? (cpu_tsc() - begin) * PM_HZ / ticks : 0;
+}
+
+uint64_t cpu_tsc_hz(uint16_t pm_timer_port, struct error *err)
+{
+	uint64_t hz = 0;
+	struct cpuid id;
+
+	if (cpuid(0, 0).a >= 0x15) {
+		id = cpuid(0x15, 0);
+		if (id.a && id.b && id.c)
+			hz = (uint64_t)id.c * id.b / id.a;
+	}
+	if (!hz && pm_timer_port)
+		hz = hz_by_pm_timer(pm_timer_port);
+	if (!hz)
+		refuse(err, "no clock to measure the TSC with: neither CPUID 15h nor an ACPI PM timer");
+	return hz;
+}
+
+uint64_t cpu_apic_base(void)
+{
+	return read_msr(MSR_APIC_BASE) & 0x000ffffffffff000ULL;
+}
+
+/* xAPIC or x2APIC, as the firmware left it (SDM vol. 3 §10.5.4, §10.12.1.2) */
+static uint32_t *apic_register(uint32_t reg)
+{
+	return (uint32_t *)(cpu_apic_base() + reg);
+}
+
+static void apic_write(uint32_t reg, uint32_t v)
+{
+	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD)
+		write_msr(MSR_X2APIC + (reg >> 4), v);
+	else
+		*(volatile uint32_t *)apic_register(reg) = v;
+}
+
+static uint32_t apic_read(uint32_t reg)
+{
+	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD)
+		return read_msr(MSR_X2APIC + (reg >> 4));
+	return *(volatile uint32_t *)apic_register(reg);
+}
+
+uint64_t cpu_apic_hz(uint64_t tsc_hz)
+{
+	uint64_t begin, count;
+
+	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
+	apic_write(APIC_LVT_TIMER, LVT_MASKED);
+	apic_write(APIC_DIVIDE, DIVIDE_BY_1);
+	begin = cpu_tsc();
+	apic_write(APIC_INITIAL, UINT32_MAX);
+	while (cpu_tsc() - begin < tsc_hz / 100)
+		;
+	count = UINT32_MAX - apic_read(APIC_CURRENT);
+	apic_write(APIC_INITIAL, 0);
+	return count * 100;
+}
+
+void cpu_enter(uint64_t cr3, uint64_t entry, uint64_t info, uint64_t stack)
+{
+	write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
+	__asm__ volatile("cli\n\tcld\n\tmov %3, %%cr3\n\tmov %2, %%rsp\n\txor %%ebp, %%ebp\n\tpush %%rbp\n\tjmp *%0"
+			 : : "r"(entry), "D"(info), "r"(stack), "r"(cr3) : "memory");
 	__builtin_unreachable();
 }

@@ -21,7 +21,7 @@ struct elf_segment {
 	uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
-enum { ELF_EXEC = 2, ELF_X86_64 = 62, ELF_LOAD = 1 };
+enum { ELF_EXEC = 2, ELF_X86_64 = 62, ELF_LOAD = 1, ELF_X = 1, ELF_W = 2 };
 
 static const uint8_t elf_ident[7] = { 0x7f, 'E', 'L', 'F', 2 /* 64-bit */, 1 /* LSB */, 1 };
 
@@ -53,10 +53,13 @@ static bool check_segment(const struct elf_segment *s, size_t length, struct err
 		return refuse(err, "is truncated: a segment ends at byte %llu of %llu",
 			      (unsigned long long)(s->offset + s->filesz),
 			      (unsigned long long)length);
-	if (s->memsz < s->filesz || s->memsz > IMAGE_MAX || s->paddr > IMAGE_MAX)
+	if (s->memsz < s->filesz || s->memsz > IMAGE_MAX || s->paddr > IMAGE_MAX ||
+	    s->paddr % PAGE)
 		return refuse(err, "has a segment of impossible size or place");
 	if (s->vaddr != BOOT_IMAGE_VIRT + s->paddr)
 		return refuse(err, "is not linked as a Dais hypervisor");
+	if ((s->flags & (ELF_W | ELF_X)) == (ELF_W | ELF_X))
+		return refuse(err, "has a segment that is both writable and executable");
 	return true;
 }
 
@@ -66,6 +69,7 @@ bool elf_check(const void *file, size_t length, struct elf_image *image, struct 
 	struct elf_segment s;
 	uint64_t end = 0;
 
+	image->segment_count = 0;
 	if (length < sizeof(head))
 		return refuse(err, "is too short for an ELF file");
 	memcpy(&head, file, sizeof(head));
@@ -77,6 +81,10 @@ bool elf_check(const void *file, size_t length, struct elf_image *image, struct 
 			continue;
 		if (!check_segment(&s, length, err))
 			return false;
+		if (image->segment_count == ELF_PARTS_MAX)
+			return refuse(err, "has more than %d segments", ELF_PARTS_MAX);
+		image->segment[image->segment_count++] = (struct elf_part){
+			s.paddr, (s.memsz + PAGE - 1) & ~(PAGE - 1), s.flags & ELF_W, s.flags & ELF_X };
 		if (s.paddr + s.memsz > end)
 			end = s.paddr + s.memsz;
 	}

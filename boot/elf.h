@@ -5,9 +5,19 @@
 
 #include "boot/text.h"
 
+#define ELF_PARTS_MAX 8
+
+/* A segment: whole pages from the base on, of one protection. */
+struct elf_part {
+	uint64_t offset, size;
+	bool writable, executable;
+};
+
 struct elf_image {
 	uint64_t size;  /* bytes in memory, bss included, whole pages */
 	uint64_t entry; /* offset of the entry point from the base */
+	uint32_t segment_count;
+	struct elf_part segment[ELF_PARTS_MAX];
 };
 
 /* Checks the whole file, so that elf_load() cannot fail. */

@@ -3,9 +3,11 @@
 #include "boot/clock.h"
 #include "boot/cpu.h"
 #include "boot/handover.h"
+#include "boot/host.h"
 #include "boot/paging.h"
 
-#define STACK_SIZE   (16 * 1024)
+#define STACK_SIZE   (16 * 1024) /* the control domain's */
+#define MORE_RANGES  32          /* of memory, from the first plan to the last */
 #define EXIT_TRIES   8
 #define TRAMPOLINE_END 0xa0000ULL
 
@@ -15,7 +17,7 @@ struct work {
 	struct load *load;
 	struct boot_info *info;
 	struct acpi_machine machine;
-	struct span dais[3];               /* image, boot_info's block, trampoline */
+	struct span dais[4];               /* image, boot_info's block, trampoline, store and tables */
 	struct plan plan;
 	uint64_t dais_size, control_size;
 	/* The control domain's block, physical = mapped */
@@ -42,7 +44,6 @@ static void carve_dais(struct work *w, uint64_t base)
 	m->cpus = (void *)carve(base, &used, m->cpu_capacity * sizeof(*m->cpus));
 	m->ioapics = (void *)carve(base, &used, m->ioapic_capacity * sizeof(*m->ioapics));
 	m->ecams = (void *)carve(base, &used, m->ecam_capacity * sizeof(*m->ecams));
-	carve(base, &used, STACK_SIZE);
 	w->dais_size = (used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
@@ -66,7 +67,7 @@ static bool allocate(struct work *w, struct error *err)
 	uint64_t dais, control, trampoline;
 
 	acpi_capacities(&w->load->tables, &w->machine);
-	w->plan.capacity = PLAN_CAPACITY(w->fw->map_capacity, 3);
+	w->plan.capacity = PLAN_CAPACITY(w->fw->map_capacity, 4);
 	carve_dais(w, 0);
 	carve_control(w, 0);
 	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, w->dais_size, PAGE_SIZE, MIB, BELOW_4G,
@@ -95,8 +96,13 @@ static bool describe_cpus(struct work *w, struct error *err)
 
 	if (!acpi_read(&w->load->tables, cpu_apic_id(), m, err))
 		return false;
+	info->tsc_hz = cpu_tsc_hz(m->pm_timer_port, err);
+	if (!info->tsc_hz)
+		return false;
 	info->cpu_count = m->cpu_count;
-	if (config->cpus != 0 && config->cpus < m->cpu_count)
+	if (info->cpu_count > BOOT_CPUS_MAX)
+		info->cpu_count = BOOT_CPUS_MAX;
+	if (config->cpus != 0 && config->cpus < info->cpu_count)
 		info->cpu_count = config->cpus;
 	info->cpus_skipped = m->cpu_count - info->cpu_count;
 	info->control_vcpus = config->control_vcpus ? config->control_vcpus : info->cpu_count;
@@ -124,8 +130,6 @@ static void describe_machine(struct work *w)
 	info->rsdp = tables->rsdp;
 	info->dmar = tables->dmar;
 	info->ivrs = tables->ivrs;
-	info->pm_timer_port = m->pm_timer_port;
-	info->pm_timer_bits = m->pm_timer_bits;
 	info->pm1a_cnt_port = m->pm1a_cnt_port;
 	info->pm1b_cnt_port = m->pm1b_cnt_port;
 	info->reset_port = m->reset_port;
@@ -143,8 +147,7 @@ static void describe_control(struct work *w)
 	info->control_cr3 = w->tables;
 	info->control_stack = w->stack;
 	info->log_level = config->log_level;
-	info->console = config->console;
-	info->console_port = config->console_port;
+	info->console_port = config->console == CONSOLE_UART_IO ? config->console_port : 0;
 	info->console_baud = config->console_baud;
 	info->panic = config->panic;
 	if (!config->mitigations)
@@ -237,7 +240,65 @@ static void write_params(struct work *w, const struct bzimage_screen *screen, bo
 	};
 
 	bzimage_fill(w->params, &w->load->kernel, &p, (void *)w->e820_ext);
-	w->info->mem_count = w->plan.mem_count;
+}
+
+static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
+{
+	struct plan_request request = {
+		.map = w->fw->map, .map_count = w->fw->map_count, .dais = w->dais,
+		.dais_count = dais_count, .control_bytes = w->load->config.control_memory,
+	};
+	struct boot_info *info = w->info;
+
+	if (!memory_plan(&request, &w->plan, err))
+		return false;
+	info->mem_count = w->plan.mem_count;
+	info->mem_control = w->plan.control_bytes;
+	info->mem_total = w->plan.control_bytes + w->plan.pool_bytes + w->plan.dais_bytes;
+	return true;
+}
+
+/* Dais's store and tables, by the memory map as it is now; the last one may have some ranges more. */
+static bool allocate_store(struct work *w, struct error *err)
+{
+	struct boot_info *info = w->info;
+	uint64_t more = MORE_RANGES * (BOOT_STORE_GIB + BOOT_STORE_RANGE);
+
+	if (!pages_read_map(w->fw, err) || !make_plan(w, 3, err))
+		return false;
+	info->store_size = host_store_size(w->plan.mem, w->plan.mem_count, more);
+	w->dais[3].pages = (info->store_size + host_tables_size(info) + more) / PAGE_SIZE;
+	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, w->dais[3].pages * PAGE_SIZE, 2 * MIB, MIB,
+			 BELOW_4G, "Dais's tables", &info->store, err))
+		return false;
+	w->dais[3].base = info->store;
+	memset((void *)info->store, 0, w->dais[3].pages * PAGE_SIZE);
+	return true;
+}
+
+static bool store_suffices(struct work *w, struct error *err)
+{
+	struct boot_info *info = w->info;
+
+	if (host_store_size(w->plan.mem, w->plan.mem_count, 0) <= info->store_size &&
+	    info->store_size + host_tables_size(info) <= w->dais[3].pages * PAGE_SIZE)
+		return true;
+	return refuse(err, "the firmware's memory map grew while it was read (%u ranges)",
+		      w->plan.mem_count);
+}
+
+/* Firmware is over: what only now stays as it is, and its clocks are ours. */
+static void build_host(struct work *w)
+{
+	struct boot_info *info = w->info;
+	struct boot_ap *ap = (void *)(info->trampoline + BOOT_AP_OFFSET);
+
+	__asm__ volatile("cli");
+	host_build(info, &w->load->hypervisor, info->store + info->store_size,
+		   (uintptr_t)cpu_enter & ~(PAGE_SIZE - 1), cpu_apic_base());
+	memcpy((void *)info->trampoline, trampoline, trampoline_end - trampoline);
+	ap->cr3 = info->start_cr3;
+	info->apic_hz = cpu_apic_hz(info->tsc_hz);
 }
 
 /* UEFI 2.9 §7.4: when the map has changed since it was read, ExitBootServices()
@@ -245,17 +306,12 @@ static void write_params(struct work *w, const struct bzimage_screen *screen, bo
  * another attempt are allowed. All is computed from the map that is left with. */
 static bool leave(struct work *w, const struct bzimage_screen *screen, struct error *err)
 {
-	struct plan_request request = {
-		.map = w->fw->map, .dais = w->dais, .dais_count = 3,
-		.control_bytes = w->load->config.control_memory,
-	};
 	bool known = security_state(w->fw) != SECURE_BOOT_UNKNOWN;
 
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		if (!pages_read_map(w->fw, err))
 			return false;
-		request.map_count = w->fw->map_count;
-		if (!memory_plan(&request, &w->plan, err))
+		if (!make_plan(w, 4, err) || !store_suffices(w, err))
 			return false;
 		write_params(w, screen, known);
 		if (w->fw->bs->ExitBootServices(w->fw->image, w->fw->map_key) == EFI_SUCCESS)
@@ -284,8 +340,10 @@ bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
 	describe_control(&w);
 	describe_screen(&w, &screen);
 	describe_time(&w);
+	if (!allocate_store(&w, err) || !leave(&w, &screen, err))
+		return false;
+	build_host(&w);
 	handover->info = w.info;
-	handover->stack = w.dais[1].base + w.dais_size;
-	handover->entry = load->hypervisor_base + load->hypervisor.entry;
-	return leave(&w, &screen, err);
+	handover->entry = BOOT_IMAGE_VIRT + load->hypervisor.entry;
+	return true;
 }

@@ -6,8 +6,7 @@
 
 struct handover {
 	struct boot_info *info;
-	uint64_t stack;  /* the hypervisor's first */
-	uint64_t entry;  /* physical */
+	uint64_t entry;  /* virtual */
 };
 
 /* Makes boot_info, the control domain's parameters and tables, shares out the

@@ -56,7 +56,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	console_init(&fw);
 	console_use(&load.config);
 	if (boot(&fw, &load, tsc, &handover, &err))
-		cpu_enter(handover.entry, (uintptr_t)handover.info, handover.stack);
+		cpu_enter(handover.info->start_cr3, handover.entry,
+			  DIRECT_BASE + (uintptr_t)handover.info, CPU_STACK_TOP(0));
 	say("\ndais boot: error: %s\n", err.text);
 	say("dais boot: press a key for the firmware's boot menu (it returns in %u seconds)\n",
 	    ERROR_SECONDS);

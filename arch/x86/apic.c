@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The host's local APIC: IPIs, timer, end of interrupt; xAPIC or x2APIC (SDM vol. 3 ch. 10). */
+/* The host's local APIC: IPIs, timer, end of interrupt; xAPIC or x2APIC (SDM vol. 3 ch. 10). Time is the TSC. */
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
 #include "kernel/atomic.h"
 #include "kernel/log.h"
 
-#define APIC_ID      0x020
 #define APIC_TPR     0x080
 #define APIC_EOI     0x0b0
 #define APIC_SVR     0x0f0
@@ -19,7 +18,6 @@
 #define APIC_LVT_LINT1 0x360
 #define APIC_LVT_ERROR 0x370
 #define APIC_TIMER_INIT 0x380
-#define APIC_TIMER_COUNT 0x390
 #define APIC_TIMER_DIV 0x3e0
 
 #define LVT_MASKED  (1u << 16)
@@ -41,11 +39,6 @@ static void apic_write(u32 reg, u32 v)
 		wrmsr(MSR_X2APIC + (reg >> 4), v);
 	else
 		*(volatile u32 *)(APIC_VIRT + reg) = v;
-}
-
-u32 apic_read_id(void)
-{
-	return host.x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
 
 void apic_eoi(void)
@@ -94,56 +87,48 @@ void apic_ipi(u32 apic_id, u32 icr_low)
 void cpu_poke(u32 cpu)
 {
 	if (cpu != cpu_id())
-		apic_ipi(cpus[cpu]->apic_id, VEC_POKE);
+		apic_ipi(cpu_data(cpu)->apic_id, VEC_POKE);
 }
 
 void cpu_request(u32 cpu, u32 bits)
 {
-	u32 old = atomic_or(&cpus[cpu]->pending, bits);
+	u32 old = atomic_or(&cpu_data(cpu)->pending, bits);
 
 	if (cpu != cpu_id() && (old & bits) != bits)
 		cpu_poke(cpu);
 }
 
-/* --- timer --- */
+/* --- time --- */
 
-static u64 apic_per_tsc; /* timer ticks per TSC tick, << 20 */
+u64 time_now(void)
+{
+	return rdtsc();
+}
+
+u64 time_hz(void)
+{
+	return boot->tsc_hz;
+}
+
+void delay_us(u64 us)
+{
+	u64 end = rdtsc() + us * (boot->tsc_hz / 1000000);
+
+	while (rdtsc() < end)
+		cpu_relax();
+}
 
 void arch_timer_set(u64 deadline)
 {
 	u64 now = time_now(), count;
 
 	if (quirks.host_tick)
-		deadline = MIN(deadline, now + host.tsc_hz / 100);
+		deadline = MIN(deadline, now + boot->tsc_hz / 100);
 	if (host.tsc_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ULL ? 0 : MAX(deadline, 1ULL));
 		return;
 	}
-	if (deadline == ~0ULL) {
-		apic_write(APIC_TIMER_INIT, 0);
-		return;
-	}
 	/* a timer more than a second off fires early: timers_run sets it again */
-	count = deadline > now ? MIN(deadline - now, host.tsc_hz) : 0;
-	count = count * apic_per_tsc >> 20;
-	apic_write(APIC_TIMER_INIT, MIN(MAX(count, 1ULL), 0xffffffffULL));
-}
-
-/* The timer's ticks over an interval of tsc_hz-known length. */
-static u64 timer_ticks(void (*wait)(u64), u64 us)
-{
-	apic_write(APIC_LVT_TIMER, LVT_MASKED | VEC_TIMER);
-	apic_write(APIC_TIMER_INIT, 0xffffffff);
-	wait(us);
-	return 0xffffffff - apic_read(APIC_TIMER_COUNT);
-}
-
-void apic_timer_calibrated(void)
-{
-	if (host.tsc_deadline)
-		return;
-	host.apic_hz = timer_ticks(delay_us, 10000) * 100;
-	apic_per_tsc = (host.apic_hz << 20) / host.tsc_hz;
-	apic_write(APIC_TIMER_INIT, 0);
-	apic_write(APIC_LVT_TIMER, VEC_TIMER);
+	count = deadline > now ? MIN(deadline - now, boot->tsc_hz) * boot->apic_hz / boot->tsc_hz : 0;
+	apic_write(APIC_TIMER_INIT, deadline == ~0ULL ? 0 : MIN(MAX(count, 1ULL), 0xffffffffULL));
 }

@@ -7,7 +7,6 @@
 #include "kernel/string.h"
 
 struct host host;
-struct cpu *cpus[MAX_CPUS];
 
 u32 cpu_id(void)
 {
@@ -21,7 +20,7 @@ u32 cpu_count(void)
 
 u32 cpu_apic_id(u32 cpu)
 {
-	return cpus[cpu]->apic_id;
+	return cpu_data(cpu)->apic_id;
 }
 
 void cpu_relax(void)
@@ -108,6 +107,9 @@ static void load_gdt(struct cpu *c)
 	u64 t = (u64)&c->tss;
 
 	c->tss.iomap = sizeof(c->tss);
+	c->tss.ist[0] = CPU_AREA(c->id) + (CPU_FAULT_PAGE + 1) * PAGE_SIZE;
+	c->tss.ist[1] = CPU_AREA(c->id) + (CPU_NMI_PAGE + 1) * PAGE_SIZE;
+	c->tss.ist[2] = CPU_AREA(c->id) + (CPU_MC_PAGE + 1) * PAGE_SIZE;
 	c->gdt[1] = GDT_CODE;
 	c->gdt[2] = GDT_DATA;
 	c->gdt[3] = (sizeof(c->tss) - 1) | (t & 0xffffff) << 16 | 0x89ULL << 40 | (t >> 24 & 0xff) << 56;

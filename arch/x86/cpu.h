@@ -3,7 +3,6 @@
 #ifndef DAIS_CPU_H
 #define DAIS_CPU_H
 
-#include "arch/x86/layout.h"
 #include "boot/boot_info.h"
 #include "kernel/arch.h"
 #include "kernel/sched.h"
@@ -15,7 +14,6 @@ struct tss { u32 r0; u64 rsp[3]; u64 r1; u64 ist[7]; u64 r2; u16 r3, iomap; } __
 
 struct cpu {
 	struct cpu *self;          /* gs:0 */
-	u64 stack_top;             /* gs:8 */
 	u32 id, apic_id;
 	u32 pending;               /* atomic CPU_* */
 	u32 online;
@@ -29,7 +27,7 @@ struct cpu {
 	u32 asid_next; u64 asid_generation; /* svm */
 };
 
-extern struct cpu *cpus[MAX_CPUS];
+static inline struct cpu *cpu_data(u32 n) { return (void *)(CPU_AREA(n) + CPU_DATA_PAGE * PAGE_SIZE); }
 
 static inline struct cpu *this_cpu(void)
 {
@@ -48,7 +46,6 @@ struct host {
 	u32 phys_bits;
 	u64 xcr0;                  /* XCR0 bits that the CPU has */
 	u32 xsave_size;
-	u64 tsc_hz, apic_hz;
 };
 extern struct host host;
 extern const struct boot_info *boot;
@@ -66,25 +63,12 @@ void host_cpuid(u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
 void host_probe(void);
 void cpu_setup(struct cpu *c);         /* this CPU: GDT, IDT, TSS, GS, CR0/CR4/EFER, PAT */
 
-/* paging.c */
-void paging_init(const struct boot_mem *mem, u32 count, u64 boot_pages, u64 boot_page_count, u32 cpus);
-u64 paging_cost(const struct boot_mem *mem, u32 count, u32 cpus); /* pages of tables needed */
-void paging_switch(void);              /* this CPU to the final tables */
-u64 paging_cr3(void);
-void paging_map_stacks(struct cpu *c);
-u64 paging_ap_cr3(u64 trampoline);     /* tables with the trampoline's page identity-mapped */
-void paging_map_apic(u64 base);
-
-/* apic.c, time.c, smp.c */
+/* apic.c, smp.c */
 void apic_init(void);                  /* this CPU */
 void apic_eoi(void);
 void apic_ipi(u32 apic_id, u32 icr_low);
 void apic_reread_tpr(void);
-u32 apic_read_id(void);
-void apic_timer_calibrated(void);
-void time_init(void);
 void delay_us(u64 us);
-struct cpu *cpu_new(u32 id, u32 apic_id);
 void smp_start(void);
 void smp_stop_others(void);            /* for panic: by NMI */
 

@@ -46,8 +46,7 @@ static void __printf(1, 2) say(const char *fmt, ...)
 	n = vformat(line, sizeof(line) - 2, fmt, ap);
 	va_end(ap);
 	line[n++] = '\n';
-	if (boot->console == BOOT_CONSOLE_UART_IO)
-		serial_write(line, n);
+	serial_write(line, n);
 }
 
 static void say_address(u64 a)
@@ -110,14 +109,13 @@ static void begin(void)
 			__asm__ volatile("cli; hlt");
 	}
 	smp_stop_others();
-	if (boot->console == BOOT_CONSOLE_UART_IO)
-		serial_init(boot->console_port, boot->console_baud);
+	serial_init(boot->console_port, boot->console_baud);
 }
 
 static void __noreturn report(const struct trap_frame *f, const char *what)
 {
 	begin();
-	serial_write("\n", boot->console == BOOT_CONSOLE_UART_IO);
+	serial_write("\n", 1);
 	say("*** Dais panic on CPU %u: %s", this_cpu() ? this_cpu()->id : 0, what);
 	if (f)
 		say_registers(f);

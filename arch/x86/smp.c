@@ -5,36 +5,19 @@
 #include "arch/x86/x86.h"
 #include "arch/x86/virt/vcpu_x86.h"
 #include "kernel/atomic.h"
-#include "kernel/heap.h"
 #include "kernel/log.h"
-#include "kernel/string.h"
 
 #define ICR_INIT    0x4500
 #define ICR_STARTUP 0x4600
 #define ICR_NMI     0x4400
 
-extern char trampoline_start[], trampoline_end[], trampoline_cr3[], trampoline_stack[], trampoline_cpu[];
-void ap_main(struct cpu *c) __noreturn;
+static void ap_main(struct cpu *c) __noreturn;
 
 static u64 boot_tsc, ap_tsc; /* for the check that TSCs agree */
 
-struct cpu *cpu_new(u32 id, u32 apic_id)
+static void ap_main(struct cpu *c)
 {
-	struct cpu *c = heap_alloc(sizeof(*c));
-
-	if (!c)
-		panic("no memory for CPU %u", id);
-	c->self = c;
-	c->id = id;
-	c->apic_id = apic_id;
-	paging_map_stacks(c);
-	cpus[id] = c;
-	return c;
-}
-
-void ap_main(struct cpu *c)
-{
-	write_cr3(paging_cr3());
+	write_cr3(boot->host_cr3);
 	cpu_setup(c);
 	apic_init();
 	atomic_store(&ap_tsc, rdtsc());
@@ -45,24 +28,20 @@ void ap_main(struct cpu *c)
 	cpu_loop();
 }
 
-static void trampoline_set(void *page, const char *symbol, u64 value)
-{
-	memcpy((char *)page + (symbol - trampoline_start), &value, sizeof(value));
-}
-
 static bool wait_online(struct cpu *c, u64 us)
 {
-	u64 end = time_now() + us * (host.tsc_hz / 1000000);
+	u64 end = time_now() + us * (boot->tsc_hz / 1000000);
 
 	while (!atomic_load(&c->online) && time_now() < end)
 		cpu_relax();
 	return atomic_load(&c->online);
 }
 
-static void start_one(struct cpu *c, void *page)
+static void start_one(struct cpu *c, struct boot_ap *ap)
 {
-	trampoline_set(page, trampoline_stack, c->stack_top);
-	trampoline_set(page, trampoline_cpu, (u64)c);
+	ap->entry = (u64)ap_main;
+	ap->stack = CPU_STACK_TOP(c->id);
+	ap->arg = (u64)c;
 	boot_tsc = rdtsc();
 	apic_ipi(c->apic_id, ICR_INIT);
 	delay_us(10000);
@@ -79,24 +58,17 @@ static void start_one(struct cpu *c, void *page)
 
 void smp_start(void)
 {
-	const struct boot_cpu *list = hpa_to_hva(hpa(boot->cpus));
-	void *page = window_open(WIN_MEM, hpa(boot->trampoline));
-	u64 cr3 = paging_ap_cr3(boot->trampoline);
+	struct boot_ap *ap = window_open(WIN_MEM, hpa(boot->trampoline)) + BOOT_AP_OFFSET;
 
-	memcpy(page, trampoline_start, trampoline_end - trampoline_start);
-	trampoline_set(page, trampoline_cr3, cr3);
 	for (u32 i = 1; i < boot->cpu_count; i++)
-		cpu_new(i, list[i].apic_id);
-	for (u32 i = 1; i < boot->cpu_count; i++)
-		start_one(cpus[i], page);
+		start_one(cpu_data(i), ap);
 	window_close(WIN_MEM);
-	heap_pages_free(hpa_to_hva(hpa(cr3)), 4);
 	log_info("CPUs: %u online", boot->cpu_count);
 }
 
 void smp_stop_others(void)
 {
 	for (u32 i = 0; i < boot->cpu_count; i++)
-		if (cpus[i] && cpus[i] != this_cpu() && atomic_load(&cpus[i]->online))
-			apic_ipi(cpus[i]->apic_id, ICR_NMI);
+		if (cpu_data(i) != this_cpu() && atomic_load(&cpu_data(i)->online))
+			apic_ipi(cpu_data(i)->apic_id, ICR_NMI);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Reads a frame of the control domain's: only Dais's own memory is mapped in host mode. */
-#include "arch/x86/layout.h"
+#include "boot/host_layout.h"
 #include "kernel/frame.h"
 
 void test_fault(void);

@@ -48,7 +48,7 @@ static void test_full(void **state)
 	assert_int_equal(c.control_vcpus, 2);
 	assert_int_equal(c.cpus, 0);
 	assert_int_equal(c.log_level, 3);
-	assert_int_equal(c.console, BOOT_CONSOLE_UART_IO);
+	assert_int_equal(c.console, CONSOLE_UART_IO);
 	assert_int_equal(c.console_port, 0x2f8);
 	assert_int_equal(c.console_baud, 9600);
 	assert_int_equal(c.panic, BOOT_PANIC_REBOOT);
@@ -107,7 +107,7 @@ static void test_console(void **state)
 {
 	(void)state;
 	assert_true(parse("console = none"));
-	assert_int_equal(c.console, BOOT_CONSOLE_NONE);
+	assert_int_equal(c.console, CONSOLE_NONE);
 	assert_true(parse("console = 0x3E8,57600"));
 	assert_int_equal(c.console_port, 0x3e8);
 	assert_int_equal(c.console_baud, 57600);

@@ -30,7 +30,7 @@ static void set(uint8_t *file, size_t offset, uint64_t value, unsigned int bytes
 
 #define ELF_SIZE 0x3000
 enum { E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24, E_PHOFF = 32, E_PHENTSIZE = 54, E_PHNUM = 56 };
-enum { P_OFFSET = 64 + 8, P_VADDR = 64 + 16, P_PADDR = 64 + 24, P_FILESZ = 64 + 32,
+enum { P_FLAGS = 64 + 4, P_OFFSET = 64 + 8, P_VADDR = 64 + 16, P_PADDR = 64 + 24, P_FILESZ = 64 + 32,
        P_MEMSZ = 64 + 40 };
 
 static uint8_t *make_elf(void)
@@ -62,6 +62,9 @@ static void test_elf(void **state)
 	assert_true(elf_check(file, ELF_SIZE, &image, &err));
 	assert_int_equal(image.size, 0x6000);
 	assert_int_equal(image.entry, 0x10);
+	assert_int_equal(image.segment_count, 1);
+	assert_int_equal(image.segment[0].size, 0x6000);
+	assert_false(image.segment[0].writable || image.segment[0].executable);
 	memset(memory, 0xff, 0x6000);
 	elf_load(file, memory, &image);
 	assert_int_equal(memory[0], 0x5a);
@@ -87,6 +90,7 @@ static void test_elf_refused(void **state)
 		{ P_FILESZ, 0x2001, 8, "truncated" }, { P_FILESZ, UINT64_MAX, 8, "truncated" },
 		{ P_MEMSZ, 0x100, 8, "impossible" }, { P_MEMSZ, UINT64_MAX, 8, "impossible" },
 		{ P_PADDR, UINT64_MAX, 8, "impossible" }, { P_VADDR, 0, 8, "not linked" },
+		{ P_PADDR, 0x10, 8, "impossible" }, { P_FLAGS, 7, 4, "writable and executable" },
 		{ E_ENTRY, 0, 8, "entry point" }, { E_ENTRY, BOOT_IMAGE_VIRT + 0x6000, 8, "entry" },
 	};
 	struct elf_image image;

@@ -23,7 +23,6 @@
 #define ASIDS 6
 #define VCPUS 9
 
-struct cpu *cpus[MAX_CPUS];
 struct host host;
 struct quirks quirks;
 struct domain *control_domain;
@@ -86,10 +85,8 @@ static int setup(void **state)
 	memset(stale_before, 0, sizeof(stale_before));
 	guest = NULL;
 	svm_features = (struct svm_features){ .asids = ASIDS };
-	for (u32 i = 0; i < CPUS; i++) {
+	for (u32 i = 0; i < CPUS; i++)
 		cpu[i] = (struct cpu){ .self = &cpu[i], .id = i, .vendor = &host_vmcb, .asid_next = 1, .asid_generation = 1 };
-		cpus[i] = &cpu[i];
-	}
 	memset(vcpu, 0, sizeof(vcpu));
 	memset(vmcb, 0, sizeof(vmcb));
 	for (u32 i = 0; i < VCPUS; i++) {

@@ -28,7 +28,7 @@ static void probe(void)
 
 static status_t svm_cpu_start(u32 cpu)
 {
-	struct cpu *c = cpus[cpu];
+	struct cpu *c = this_cpu();
 	void *save = heap_pages(2);
 	struct svm_cpu *s = heap_alloc(sizeof(*s));
 
