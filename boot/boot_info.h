@@ -89,8 +89,8 @@ struct boot_info {
 	/* The hypervisor */
 	uint64_t image_base;     /* physical, 2 MiB aligned */
 	uint64_t image_size;     /* bytes in memory, bss included */
-	uint64_t store, store_size; /* physical, both 2 MiB aligned, zeroed: 2 MiB for the heap to begin with and
-				     * what the frame database needs, for which BOOT_STORE_* suffice */
+	uint64_t store, store_size; /* physical, both 2 MiB aligned, zeroed: the heap to begin with, 2 MiB and
+				     * what the frame database takes of it, for which BOOT_STORE_* suffice */
 	uint64_t host_cr3;       /* page tables as host_layout.h says */
 	uint64_t start_cr3;      /* the same, and the trampoline's and the loader's last page one to one */
 	uint64_t trampoline;     /* physical page below 1 MiB for starting CPUs; BOOT_MEM_DAIS */

@@ -59,7 +59,7 @@ static bool allowed(const struct trap *t, u64 page)
 
 	return (page & MSI_ADDRESS_MASK) != MSI_ADDRESS &&
 	       (!other || other->access == t->access) &&
-	       (f.state == FRAME_NONE || (f.state == FRAME_OWNED && f.owner == 0));
+	       (f.state == FRAME_NONE || f.state == FRAME_FIRMWARE || f.state == FRAME_CONTROL);
 }
 
 void trap_reserve(devlock_t l, struct trap *t, u64 base)

@@ -24,8 +24,8 @@ void arch_timer_set(u64 deadline_tsc);
 /* --- host memory: Dais's own is mapped at a fixed offset, guests' is not mapped --- */
 void *hpa_to_hva(hpa_t a);        /* of Dais's own memory only */
 hpa_t hva_to_hpa(const void *p);
-/* Adds 2 MiB to the mapped memory, read-write, never executable. NO_MEMORY: no page table left. */
-status_t host_map_2m(hpa_t a) __must_check;
+/* Adds 2 MiB to the mapped memory, read-write, never executable. */
+void host_map_2m(hpa_t a);
 
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */

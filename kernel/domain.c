@@ -97,11 +97,11 @@ status_t domain_create_control(u32 vcpus)
 {
 	mgmt_t m = mgmt_acquire();
 	u64 index;
-	status_t s = new_domain(m, pool_root(), vcpus, DAIS_MAX_CAPS, &control_domain);
+	status_t s = new_domain(m, &pool_root, vcpus, DAIS_MAX_CAPS, &control_domain);
 
 	if (s == DAIS_OK) {
 		control_domain->state = DAIS_DOM_RUNNING;
-		s = cap_insert(&control_domain->caps, &pool_root()->obj, DAIS_R_ALL, &index);
+		s = cap_insert(&control_domain->caps, &pool_root.obj, DAIS_R_ALL, &index);
 		CHECK(s != DAIS_OK || index == DAIS_CAP_POOL);
 	}
 	mgmt_release(m);

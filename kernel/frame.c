@@ -16,36 +16,32 @@
 #define BLOCK_FRAMES 512u
 #define GROUP_BLOCKS (SIZE_1G / SIZE_2M)
 #define TABLE_SIZE   (BLOCK_FRAMES * sizeof(struct frame))
-#define MAX_SHARES   ((1u << 18) - 1)
+#define MAX_SHARES   ((1u << 19) - 1)
 
 struct block {
 	struct frame *table; /* NULL: whole */
 	struct frame e;      /* whole: the entry; split: what all frames must be for it to merge */
-	u16 same;            /* split: how many frames are so */
-	bool fixed;          /* its table lies in the store: it never merges */
+	u32 same;            /* split: how many frames are so */
 };
 
 _Static_assert(sizeof(struct frame) == 4 && sizeof(struct block) == 16, "a terabyte costs 8 MiB");
 _Static_assert(MAX_DOMAINS <= 1 << 10, "owner fits");
 
-static struct {
-	spinlock_t lock;
-	struct block **group;   /* by GiB; NULL without RAM */
-	u64 groups;
-	u64 whole_free;         /* blocks */
-	u64 whole_at, split_at; /* where the search for a free one goes on: addresses */
-	struct frame_counts count;
-	struct pool root;
-} db;
+enum kind { WHOLE, SPLIT };
 
-static const struct frame entry_free = { .state = FRAME_FREE };
-static const struct frame entry_plain = { .state = FRAME_OWNED };
+struct pool pool_root;
+static struct {
+	struct block **group; /* by GiB; NULL without RAM */
+	u64 groups;
+	u64 at[2];            /* by kind of block: where the search for free frames goes on */
+	struct frame_counts count;
+} db;
 
 static struct block *block_of(hpa_t a)
 {
-	u64 g = a.v / SIZE_1G;
+	struct block *group = a.v / SIZE_1G < db.groups ? db.group[a.v / SIZE_1G] : NULL;
 
-	return g < db.groups && db.group[g] ? &db.group[g][a.v / SIZE_2M % GROUP_BLOCKS] : NULL;
+	return group ? &group[a.v / SIZE_2M % GROUP_BLOCKS] : NULL;
 }
 
 static struct frame *entry_of(struct block *b, hpa_t a)
@@ -53,136 +49,88 @@ static struct frame *entry_of(struct block *b, hpa_t a)
 	return b->table ? &b->table[(a.v >> PAGE_SHIFT) % BLOCK_FRAMES] : &b->e;
 }
 
-/* Adds n frames of this kind to the counts. */
-static void tally(struct frame_counts *c, struct frame e, u64 n)
-{
-	if (e.state == FRAME_NONE || e.firmware)
-		return;
-	c->total += n;
-	if (e.state == FRAME_FREE)
-		c->free += n;
-	else if (e.state == FRAME_DAIS)
-		c->dais += n;
-	else if (e.owner)
-		c->guests += n;
-	else
-		c->control += n;
-}
-
-static void split_with(struct block *b, struct frame *table)
-{
-	struct frame e = b->e;
-
-	for (u32 i = 0; i < BLOCK_FRAMES; i++)
-		table[i] = e;
-	db.whole_free -= e.raw == entry_free.raw;
-	b->table = table;
-	b->e = e.raw == entry_plain.raw ? entry_plain : entry_free;
-	b->same = e.raw == b->e.raw ? BLOCK_FRAMES : 0;
-}
-
-/* Sets 2^order frames. Returns a table that is needed no more: for heap_free once unlocked. */
-static struct frame *set(hpa_t a, u32 order, struct frame e)
+/* The heap may have to grow for it, and may take just this block if it is free. */
+static status_t split(hpa_t a)
 {
 	struct block *b = block_of(a);
-	struct frame *f = entry_of(b, a), *table = b->table;
+	struct frame e = b->e, *table = b->table ? NULL : heap_take(TABLE_SIZE);
 
-	CHECK(table || order == ORDER_2M);
-	tally(&db.count, e, 1ULL << order);
-	if (!table) {
-		tally(&db.count, *f, -(1ULL << order));
-		db.whole_free += (e.raw == entry_free.raw) - (u64)(f->raw == entry_free.raw);
-		*f = e;
-		return NULL;
+	if (b->table || b->e.raw != e.raw) {
+		heap_give(table, TABLE_SIZE);
+		return DAIS_OK;
 	}
-	for (u64 i = 0; i < 1ULL << order; i++, f++) {
-		tally(&db.count, *f, -1ULL);
+	if (!table)
+		return DAIS_NO_MEMORY;
+	for (u32 i = 0; i < BLOCK_FRAMES; i++)
+		table[i] = e;
+	if (e.state != FRAME_CONTROL)
+		b->e = (struct frame){ .state = FRAME_FREE };
+	b->same = e.raw == b->e.raw ? BLOCK_FRAMES : 0;
+	b->table = table;
+	return DAIS_OK;
+}
+
+/* Sets 2^order frames: a whole block, or frames of a split one. */
+static void set(hpa_t a, u32 order, struct frame e)
+{
+	struct block *b = block_of(a);
+	struct frame *f = entry_of(b, a);
+	u32 weight = b->table ? 1 : BLOCK_FRAMES;
+
+	CHECK(b->table || order == ORDER_2M);
+	for (u32 left = 1u << order; left; left -= weight, f++) {
+		db.count.by_state[f->state] -= weight;
+		db.count.by_state[e.state] += weight;
 		b->same += (e.raw == b->e.raw) - (f->raw == b->e.raw);
 		*f = e;
 	}
-	if (b->same < BLOCK_FRAMES || b->fixed)
-		return NULL;
-	b->table = NULL;
-	db.whole_free += b->e.raw == entry_free.raw;
-	return table;
+	if (b->table && b->same == BLOCK_FRAMES) {
+		heap_give(b->table, TABLE_SIZE);
+		b->table = NULL;
+	}
 }
 
 /* --- at boot --- */
 
-struct layout { u64 groups, filled; };
-
-/* What the ranges need; with `b`, gives each group its blocks. */
-static struct layout lay_out(const struct boot_mem *mem, u32 count, struct block *b)
+static void enter(const struct boot_mem *m)
 {
-	struct layout l = { 0, 0 };
-
-	for (u32 i = 0; i < count; i++) {
-		u64 end = mem[i].base + mem[i].pages * PAGE_SIZE;
-
-		l.groups = MAX(mem[i].base / SIZE_1G, l.groups);
-		for (; l.groups * SIZE_1G < end; l.groups++, l.filled++)
-			if (b)
-				db.group[l.groups] = b + l.filled * GROUP_BLOCKS;
-	}
-	return l;
-}
-
-u64 frames_cost(const struct boot_mem *mem, u32 count)
-{
-	struct layout l = lay_out(mem, count, NULL);
-
-	/* Both ends of each range may need a table. */
-	return ALIGN_UP(l.groups * sizeof(struct block *) + 2 * count * TABLE_SIZE +
-			l.filled * GROUP_BLOCKS * sizeof(struct block), PAGE_SIZE);
-}
-
-/* Enters one range; takes tables for its ragged ends from *tables. */
-static void enter(const struct boot_mem *m, struct frame **tables)
-{
-	static const struct frame kinds[] = {
-		[BOOT_MEM_CONTROL] = { .state = FRAME_OWNED },
-		[BOOT_MEM_FIRMWARE] = { .state = FRAME_OWNED, .firmware = 1 },
-		[BOOT_MEM_DAIS] = { .state = FRAME_DAIS },
-		[BOOT_MEM_POOL] = { .state = FRAME_FREE },
+	static const u8 states[] = {
+		[BOOT_MEM_CONTROL] = FRAME_CONTROL, [BOOT_MEM_FIRMWARE] = FRAME_FIRMWARE,
+		[BOOT_MEM_DAIS] = FRAME_DAIS, [BOOT_MEM_POOL] = FRAME_FREE,
 	};
 	u64 a = m->base, end = m->base + m->pages * PAGE_SIZE;
 
 	for (u32 order; a < end; a += PAGE_SIZE << order) {
-		struct block *b = block_of(hpa(a));
+		struct block **group = &db.group[a / SIZE_1G];
 
-		order = a % SIZE_2M == 0 && end - a >= SIZE_2M ? ORDER_2M : ORDER_4K;
-		if (order == ORDER_4K && !b->table) {
-			split_with(b, *tables);
-			b->fixed = true;
-			*tables += BLOCK_FRAMES;
+		if (!*group) {
+			*group = heap_alloc(GROUP_BLOCKS * sizeof(**group));
+			CHECK(*group);
+			db.count.none += GROUP_BLOCKS * BLOCK_FRAMES;
 		}
-		set(hpa(a), order, kinds[m->kind]);
+		order = a % SIZE_2M || end - a < SIZE_2M ? ORDER_4K : ORDER_2M;
+		CHECK(order || split(hpa(a)) == DAIS_OK);
+		set(hpa(a), order, (struct frame){ .state = states[m->kind] });
 	}
 }
 
-void frames_init(const struct boot_mem *mem, u32 count, void *store)
+void frames_init(const struct boot_mem *mem, u32 count)
 {
-	struct layout l = lay_out(mem, count, NULL);
-	struct block *blocks = (struct block *)((struct block **)store + l.groups);
-	struct frame *tables = (struct frame *)(blocks + l.filled * GROUP_BLOCKS);
+	const struct boot_mem *last = &mem[count - 1];
 
 	memset(&db, 0, sizeof(db));
-	db.group = store;
-	db.groups = l.groups;
-	lay_out(mem, count, blocks);
+	db.groups = (last->base + last->pages * PAGE_SIZE - 1) / SIZE_1G + 1;
+	db.group = heap_alloc(db.groups * sizeof(*db.group));
+	CHECK(db.group);
+	pool_root.free = 0; /* the heap cannot grow yet */
 	for (u32 i = 0; i < count; i++)
-		enter(&mem[i], &tables);
-	object_init(&db.root.obj, DAIS_T_POOL, NULL);
-	db.root.limit = db.count.pool = db.count.free;
+		enter(&mem[i]);
+	object_init(&pool_root.obj, DAIS_T_POOL, NULL);
+	pool_root.free = db.count.pool = db.count.free;
 	counters.pools = 1;
 }
 
 /* --- pools --- */
-
-struct pool *pool_root(void)
-{
-	return &db.root;
-}
 
 /* Not by object_put of the parent: a long chain would use up the stack. */
 static void pool_free(struct object *o)
@@ -190,13 +138,12 @@ static void pool_free(struct object *o)
 	struct pool *p = container_of(o, struct pool, obj), *parent;
 
 	do {
-		CHECK(!p->used);
 		parent = p->parent;
-		spin_lock(&db.lock);
-		parent->limit += p->limit;
+		spin_lock(&memory_lock);
+		parent->free += p->free;
 		counters.pools--;
-		spin_unlock(&db.lock);
-		heap_free(p, sizeof(*p));
+		heap_give(p, sizeof(*p));
+		spin_unlock(&memory_lock);
 		p = parent;
 	} while (!atomic_sub(&p->obj.refs, 1));
 }
@@ -204,28 +151,22 @@ static void pool_free(struct object *o)
 status_t pool_split(struct pool *p, u64 frames, struct pool **out)
 {
 	struct pool *new;
-	bool fits;
 
 	if (!frames)
 		return DAIS_BAD_ARG;
-	new = heap_alloc(sizeof(*new));
+	spin_guard(&memory_lock);
+	new = heap_take(sizeof(*new));
 	if (!new)
 		return DAIS_NO_MEMORY;
-	object_init(&new->obj, DAIS_T_POOL, pool_free);
-	spin_lock(&db.lock);
-	fits = p->limit - p->used >= frames;
-	if (fits) {
-		p->limit -= frames;
-		counters.pools++;
-	}
-	spin_unlock(&db.lock);
-	if (!fits) {
-		heap_free(new, sizeof(*new));
+	if (p->free < frames) {
+		heap_give(new, sizeof(*new));
 		return DAIS_NO_MEMORY;
 	}
+	*new = (struct pool){ .parent = p, .free = frames };
+	object_init(&new->obj, DAIS_T_POOL, pool_free);
 	object_get(&p->obj);
-	new->limit = frames;
-	new->parent = p;
+	p->free -= frames;
+	counters.pools++;
 	*out = new;
 	return DAIS_OK;
 }
@@ -245,106 +186,63 @@ status_t call_mem_split(struct call *c)
 
 /* --- allocation --- */
 
-/* The next block with free frames, split or whole; the caller knows that there is one. */
-static struct block *seek(u64 *at, bool split)
+/* Moves db.at[kind] to the next block of that kind with free frames; false: there is none. */
+static bool seek(enum kind kind)
 {
-	for (;;) {
-		struct block *b = block_of(hpa(*at));
+	u64 *at = &db.at[kind], end = db.groups * SIZE_1G;
 
-		if (b && !b->table == !split && b->e.raw == entry_free.raw && (!split || b->same))
-			return b;
-		*at = b ? *at + SIZE_2M : ALIGN_DOWN(*at, SIZE_1G) + SIZE_1G;
-		if (*at >= db.groups * SIZE_1G)
-			*at = 0;
+	for (u64 went = 0, step; went < end; went += step) {
+		const struct block *b = block_of(hpa(*at));
+
+		if (b && b->e.state == FRAME_FREE && (kind == WHOLE ? !b->table : b->table && b->same))
+			return true;
+		step = b ? SIZE_2M : SIZE_1G;
+		*at = (*at + step) % end;
 	}
+	return false;
 }
 
-/* Splits the block of a, unless it is split or, if so asked, not free. The heap comes back for 2 MiB. */
-static status_t split(hpa_t a, bool if_free)
+status_t frame_take(struct pool *p, u32 order, struct frame as, hpa_t *out)
 {
-	struct block *b = block_of(a);
-	struct frame *table = heap_alloc(TABLE_SIZE);
+	enum kind kind = order == ORDER_2M ? WHOLE : SPLIT;
 
-	if (!table)
+	if (p->free < 1u << order)
 		return DAIS_NO_MEMORY;
-	spin_lock(&db.lock);
-	if (!b->table && (!if_free || b->e.raw == entry_free.raw)) {
-		split_with(b, table);
-		table = NULL;
-	}
-	spin_unlock(&db.lock);
-	heap_free(table, TABLE_SIZE);
-	return DAIS_OK;
-}
-
-status_t frame_split(hpa_t a)
-{
-	return split(a, false);
-}
-
-/* AGAIN: the block of *out must be split first. */
-static status_t try_alloc(struct pool *p, u32 order, struct frame e, hpa_t *out)
-{
-	spin_guard(&db.lock);
-	u64 n = 1ULL << order;
-	struct frame *f;
-
-	/* The pools' budgets together are what is free. */
-	if (p->limit - p->used < n || (order == ORDER_2M && !db.whole_free))
-		return DAIS_NO_MEMORY;
-	if (order == ORDER_2M || db.count.free == db.whole_free * BLOCK_FRAMES) {
-		seek(&db.whole_at, false);
-		*out = hpa(db.whole_at);
-		if (order == ORDER_4K)
-			return DAIS_AGAIN;
-	} else {
-		f = seek(&db.split_at, true)->table;
-		*out = hpa(db.split_at);
-		for (; f->raw != entry_free.raw; f++)
-			out->v += PAGE_SIZE;
-	}
-	CHECK(!set(*out, order, e));
-	p->used += n;
+	p->free -= 1u << order; /* first: a heap that grows must leave us what is ours */
+	while (!seek(kind))
+		if (kind == WHOLE || !seek(WHOLE) || split(hpa(db.at[WHOLE])) != DAIS_OK) {
+			p->free += 1u << order;
+			return DAIS_NO_MEMORY;
+		}
+	*out = hpa(db.at[kind]);
+	for (struct frame *f = entry_of(block_of(*out), *out); f->state != FRAME_FREE; f++)
+		out->v += PAGE_SIZE;
+	set(*out, order, as);
 	return DAIS_OK;
 }
 
 status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 {
-	struct frame e = { .state = FRAME_DAIS };
-	status_t s;
+	spin_guard(&memory_lock);
 
-	CHECK(order == ORDER_4K || order == ORDER_2M);
-	if (owner != FRAME_FOR_DAIS)
-		e = (struct frame){ .state = FRAME_OWNED, .owner = owner };
-	do
-		s = try_alloc(p, order, e, out);
-	while (s == DAIS_AGAIN && (s = split(*out, true)) == DAIS_OK);
-	return s;
+	return frame_take(p, order, (struct frame){ .state = FRAME_GUEST, .owner = owner }, out);
 }
 
 void frame_free(struct pool *p, hpa_t a, u32 order)
 {
+	spin_guard(&memory_lock);
 	struct block *b = block_of(a);
-	u64 n = 1ULL << order;
-	struct frame *f, *spare;
+	u32 n = b->table ? 1u << order : 1;
 
-	CHECK(b && !(a.v % (PAGE_SIZE << order)));
-	spin_lock(&db.lock);
-	CHECK(p->used >= n);
-	f = entry_of(b, a);
-	for (u64 i = 0; i < (b->table ? n : 1); i++) {
-		CHECK(f[i].state == FRAME_OWNED || f[i].state == FRAME_DAIS);
-		CHECK(!f[i].viewed && !f[i].shares && !f[i].firmware);
-	}
-	spare = set(a, order, entry_free);
-	p->used -= n;
-	spin_unlock(&db.lock);
-	heap_free(spare, TABLE_SIZE);
+	for (u32 i = 0; i < n; i++)
+		CHECK(entry_of(b, a)[i].state == FRAME_GUEST);
+	set(a, order, (struct frame){ .state = FRAME_FREE });
+	p->free += 1u << order;
 }
 
 /* --- single frames --- */
 
-static struct frame get_locked(hpa_t a)
+static struct frame get(hpa_t a)
 {
 	struct block *b = block_of(a);
 
@@ -353,65 +251,49 @@ static struct frame get_locked(hpa_t a)
 
 struct frame frame_get(hpa_t a)
 {
-	spin_guard(&db.lock);
+	spin_guard(&memory_lock);
 
-	return get_locked(a);
+	return get(a);
 }
 
-void frame_set_viewed(hpa_t a, u32 order, bool viewed)
+status_t frame_split(hpa_t a)
 {
-	spin_guard(&db.lock);
-	struct frame f = get_locked(a);
+	spin_guard(&memory_lock);
 
-	CHECK(f.state == FRAME_OWNED && f.owner);
-	f.viewed = viewed;
-	set(a, order, f);
+	return split(a);
 }
 
-static status_t try_share(hpa_t a, u16 owner)
+status_t frame_share(hpa_t a)
 {
-	spin_guard(&db.lock);
-	struct frame f = get_locked(a);
+	spin_guard(&memory_lock);
+	struct frame f = get(a);
 
-	if (f.state != FRAME_OWNED || f.owner != owner || f.viewed || f.firmware)
+	if (f.state != FRAME_CONTROL)
 		return DAIS_DENIED;
-	if (!block_of(a)->table)
-		return DAIS_AGAIN;
 	if (f.shares == MAX_SHARES)
 		return DAIS_NO_SPACE;
+	if (split(a) != DAIS_OK)
+		return DAIS_NO_MEMORY;
 	f.shares++;
 	set(a, ORDER_4K, f);
 	return DAIS_OK;
 }
 
-status_t frame_share(hpa_t a, u16 owner)
-{
-	status_t s;
-
-	do
-		s = try_share(a, owner);
-	while (s == DAIS_AGAIN && (s = frame_split(a)) == DAIS_OK);
-	return s;
-}
-
 void frame_unshare(hpa_t a)
 {
-	struct frame f, *spare;
+	spin_guard(&memory_lock);
+	struct frame f = get(a);
 
-	spin_lock(&db.lock);
-	f = get_locked(a);
 	CHECK(f.shares);
 	f.shares--;
-	spare = set(a, ORDER_4K, f);
-	spin_unlock(&db.lock);
-	heap_free(spare, TABLE_SIZE);
+	set(a, ORDER_4K, f);
 }
 
 /* --- counts and invariants --- */
 
 struct frame_counts frames_count(void)
 {
-	spin_guard(&db.lock);
+	spin_guard(&memory_lock);
 
 	return db.count;
 }
@@ -419,35 +301,26 @@ struct frame_counts frames_count(void)
 /* Counts a block's frames anew; false: its own count or an entry is wrong. */
 static bool recount(struct block *b, struct frame_counts *c)
 {
-	u32 same = 0;
+	u32 same = 0, n = b->table ? BLOCK_FRAMES : 1;
 
-	if (!b->table) {
-		tally(c, b->e, BLOCK_FRAMES);
-		return !b->e.shares;
-	}
-	for (struct frame *f = b->table; f < b->table + BLOCK_FRAMES; f++) {
-		tally(c, *f, 1);
-		same += f->raw == b->e.raw;
-		if ((f->viewed && !f->owner) || (f->shares && f->owner))
+	for (u32 i = 0; i < n; i++) {
+		struct frame f = entry_of(b, hpa(0))[i];
+
+		c->by_state[f.state] += BLOCK_FRAMES / n;
+		same += f.raw == b->e.raw;
+		if (!f.owner != (f.state != FRAME_GUEST) || (f.shares && (f.state != FRAME_CONTROL || n == 1)))
 			return false;
 	}
-	return same == b->same && (same < BLOCK_FRAMES || b->fixed);
+	return !b->table || (same == b->same && same < BLOCK_FRAMES);
 }
 
 u64 frames_check(void)
 {
-	spin_guard(&db.lock);
+	spin_guard(&memory_lock);
 	struct frame_counts c = { .pool = db.count.pool };
-	u64 whole_free = 0;
 
-	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M) {
-		struct block *b = block_of(hpa(a));
-
-		if (b && !recount(b, &c))
+	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M)
+		if (block_of(hpa(a)) && !recount(block_of(hpa(a)), &c))
 			return 1;
-		whole_free += b && !b->table && b->e.raw == entry_free.raw;
-	}
-	if (memcmp(&c, &db.count, sizeof(c)))
-		return 2;
-	return whole_free == db.whole_free ? 0 : 3;
+	return memcmp(&c, &db.count, sizeof(c)) ? 2 : 0;
 }

@@ -1,188 +1,150 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Dais's heap. A chunk is 2 MiB of mapped memory whose first page says which of
- * the others are taken; the chunk of any pointer is found by rounding down. Small
- * objects come from pages cut into one size each, which stay so. Chunks stay, too:
+ * Dais's heap. A chunk is 2 MiB of mapped memory whose first page has a bit for
+ * each 128 bytes; the chunk of any pointer is found by rounding down. Chunks stay:
  * they cannot be unmapped from other CPUs' view cheaply, and are reused.
  */
 #include "kernel/arch.h"
-#include "kernel/atomic.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
 #include "kernel/info.h"
-#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
-#define CHUNK_PAGES (SIZE_2M / PAGE_SIZE)
-#define MAX_RUN     256u
-#define SMALLEST    16u
-#define CLASSES     8 /* ... the largest: HEAP_SMALL */
+#define UNIT        128u
+#define PAGE_UNITS  32u
+#define CHUNK_UNITS ((u32)(SIZE_2M / UNIT))
 
-_Static_assert(HEAP_SMALL == SMALLEST << (CLASSES - 1), "classes end at HEAP_SMALL");
+struct chunk { struct chunk *next; u32 free; u32 taken[CHUNK_UNITS / PAGE_UNITS]; };
 
-struct chunk { struct chunk *next; u64 free; u8 taken[CHUNK_PAGES]; };
+_Static_assert(sizeof(struct chunk) <= PAGE_SIZE && PAGE_UNITS * UNIT == PAGE_SIZE, "a page says it all");
 
-static spinlock_t lock;
+spinlock_t memory_lock;
 static struct chunk *chunks;
-static void *objects[CLASSES]; /* free ones; each begins with the next's address */
-static u64 idle;               /* bytes in objects[] */
 
-static struct chunk *chunk_of(const void *p)
+/* A small object takes a power of 2, so that it crosses no page; others take pages. */
+static u32 units_of(size_t size)
 {
-	return (struct chunk *)ALIGN_DOWN((uintptr_t)p, SIZE_2M);
+	u32 n = 1;
+
+	if (size > HEAP_SMALL)
+		return (u32)(ALIGN_UP(size, PAGE_SIZE) / UNIT);
+	while (n * UNIT < size)
+		n *= 2;
+	return n;
+}
+
+/* The bits, within a page's word, of n units from `at` on. */
+static u32 bits(u32 at, u32 n)
+{
+	return (n == PAGE_UNITS ? ~0u : (1u << n) - 1) << at % PAGE_UNITS;
+}
+
+/* Takes n units, which are free, or gives them back. */
+static void flip(struct chunk *c, u32 at, u32 n, bool take)
+{
+	for (u32 i = at, step = MIN(n, PAGE_UNITS); i < at + n; i += step) {
+		u32 *word = &c->taken[i / PAGE_UNITS], mask = bits(i, step);
+
+		CHECK(i >= PAGE_UNITS && i < CHUNK_UNITS && (*word & mask) == (take ? 0 : mask));
+		*word ^= mask;
+	}
+	c->free += take ? -n : n;
+	counters.heap += take ? (u64)n * UNIT : -(u64)n * UNIT;
+}
+
+/* Where n units are free in one piece; 0: nowhere. */
+static u32 find(const struct chunk *c, u32 n)
+{
+	u32 run = 0, step = MIN(n, PAGE_UNITS);
+
+	for (u32 at = PAGE_UNITS; at < CHUNK_UNITS && c->free >= n; at += step) {
+		run = c->taken[at / PAGE_UNITS] & bits(at, step) ? 0 : run + step;
+		if (run == n)
+			return at + step - n;
+	}
+	return 0;
 }
 
 static void add_chunk(struct chunk *c)
 {
-	memset(c, 0, sizeof(*c));
-	c->taken[0] = 1;
-	c->free = CHUNK_PAGES - 1;
-	c->next = chunks;
+	*c = (struct chunk){ .next = chunks, .free = CHUNK_UNITS - PAGE_UNITS };
 	chunks = c;
 }
 
-void heap_init(void *chunk)
+void heap_init(void *start, u32 count)
 {
-	counters.heap = idle = 0;
+	counters.heap = 0;
 	chunks = NULL;
-	memset(objects, 0, sizeof(objects));
-	add_chunk(chunk);
+	while (count--)
+		add_chunk((void *)((char *)start + count * SIZE_2M));
 }
 
-/* Called without the lock: frame_alloc of 2 MiB needs no heap. */
 static bool grow(void)
 {
 	hpa_t a;
 
-	if (frame_alloc(pool_root(), ORDER_2M, FRAME_FOR_DAIS, &a) != DAIS_OK)
+	if (frame_take(&pool_root, ORDER_2M, (struct frame){ .state = FRAME_DAIS }, &a))
 		return false;
-	if (host_map_2m(a) != DAIS_OK) {
-		frame_free(pool_root(), a, ORDER_2M);
-		return false;
-	}
-	spin_lock(&lock);
+	host_map_2m(a);
 	add_chunk(hpa_to_hva(a));
-	spin_unlock(&lock);
 	return true;
 }
 
-static void *take_pages(u64 n)
+void *heap_take(size_t size)
 {
-	for (struct chunk *c = chunks; c; c = c->next) {
-		if (c->free < n)
-			continue;
-		for (u64 i = 1, run = 0; i < CHUNK_PAGES; i++) {
-			run = c->taken[i] ? 0 : run + 1;
-			if (run < n)
+	u32 n = units_of(size), at;
+
+	CHECK(size && n <= CHUNK_UNITS - PAGE_UNITS);
+	do {
+		for (struct chunk *c = chunks; c; c = c->next) {
+			at = find(c, n);
+			if (!at)
 				continue;
-			memset(&c->taken[i + 1 - n], 1, n);
-			c->free -= n;
-			return (char *)c + (i + 1 - n) * PAGE_SIZE;
+			flip(c, at, n, true);
+			return (char *)c + at * UNIT;
 		}
-	}
+	} while (grow());
 	return NULL;
 }
 
-static void put_object(void *p, u32 class)
+void heap_give(void *p, size_t size)
 {
-	*(void **)p = objects[class];
-	objects[class] = p;
-	idle += SMALLEST << class;
-}
-
-static void *take_object(u32 class)
-{
-	char *page = objects[class] ? NULL : take_pages(1);
-	void *p;
-
-	for (u64 i = 0; page && i < PAGE_SIZE; i += SMALLEST << class)
-		put_object(page + i, class);
-	p = objects[class];
-	if (p) {
-		objects[class] = *(void **)p;
-		idle -= SMALLEST << class;
-	}
-	return p;
-}
-
-/* CLASSES for what takes whole pages. */
-static u32 class_of(size_t size)
-{
-	u32 class = 0;
-
-	while (class < CLASSES && size > SMALLEST << class)
-		class++;
-	return class;
-}
-
-static u64 rounded(size_t size)
-{
-	return size > HEAP_SMALL ? ALIGN_UP(size, PAGE_SIZE) : SMALLEST << class_of(size);
+	if (p)
+		flip((struct chunk *)ALIGN_DOWN((uintptr_t)p, SIZE_2M), (uintptr_t)p % SIZE_2M / UNIT,
+		     units_of(size), false);
 }
 
 void *heap_alloc(size_t size)
 {
-	u64 bytes = rounded(size);
 	void *p;
 
-	CHECK(size && size <= MAX_RUN * PAGE_SIZE);
-	do {
-		spin_lock(&lock);
-		p = size > HEAP_SMALL ? take_pages(bytes / PAGE_SIZE) : take_object(class_of(size));
-		counters.heap += p ? bytes : 0;
-		spin_unlock(&lock);
-	} while (!p && grow());
-	return p ? memset(p, 0, bytes) : NULL;
+	spin_lock(&memory_lock);
+	p = heap_take(size);
+	spin_unlock(&memory_lock);
+	return p ? memset(p, 0, units_of(size) * UNIT) : NULL;
 }
 
 void heap_free(void *p, size_t size)
 {
-	struct chunk *c = chunk_of(p);
-	u64 first = (uintptr_t)p % SIZE_2M / PAGE_SIZE, bytes = rounded(size);
-	u64 n = bytes / PAGE_SIZE;
+	spin_guard(&memory_lock);
 
-	if (!p)
-		return;
-	spin_lock(&lock);
-	CHECK(first && first + n <= CHUNK_PAGES && counters.heap >= bytes);
-	if (!n)
-		put_object(p, class_of(size));
-	for (u64 i = first; i < first + n; i++) {
-		CHECK(c->taken[i]);
-		c->taken[i] = 0;
-	}
-	c->free += n;
-	counters.heap -= bytes;
-	spin_unlock(&lock);
-}
-
-void *heap_pages(u32 n)
-{
-	return heap_alloc(n * PAGE_SIZE);
-}
-
-void heap_pages_free(void *p, u32 n)
-{
-	heap_free(p, n * PAGE_SIZE);
+	heap_give(p, size);
 }
 
 u64 heap_check(void)
 {
-	spin_guard(&lock);
-	u64 pages = 0, bytes = 0;
+	spin_guard(&memory_lock);
+	u64 taken = 0;
 
 	for (struct chunk *c = chunks; c; c = c->next) {
-		u64 taken = 0;
+		u32 free = CHUNK_UNITS - PAGE_UNITS;
 
-		for (u64 i = 1; i < CHUNK_PAGES; i++)
-			taken += c->taken[i];
-		if (taken + c->free != CHUNK_PAGES - 1)
+		for (u32 at = PAGE_UNITS; at < CHUNK_UNITS; at++)
+			free -= c->taken[at / PAGE_UNITS] >> at % PAGE_UNITS & 1;
+		if (free != c->free)
 			return 1;
-		pages += taken;
+		taken += CHUNK_UNITS - PAGE_UNITS - free;
 	}
-	for (u32 class = 0; class < CLASSES; class++)
-		for (void **p = objects[class]; p && bytes <= idle; p = *p)
-			bytes += SMALLEST << class;
-	return bytes != idle ? 2 : pages * PAGE_SIZE != counters.heap + idle ? 3 : 0;
+	return taken * UNIT == counters.heap ? 0 : 2;
 }

@@ -3,16 +3,21 @@
 #ifndef DAIS_HEAP_H
 #define DAIS_HEAP_H
 
-#include "kernel/types.h"
+#include "kernel/lock.h"
 
-void heap_init(void *chunk);                 /* the first chunk: 2 MiB, aligned, mapped, frames already DAIS */
-/* 1..HEAP_SMALL bytes: zeroed, aligned to the next power of 2 (at least 16). Above: whole pages, up to 1 MiB. */
+extern spinlock_t memory_lock; /* of the heap and the frame database, which need each other to grow */
+
+/* The first chunks: 2 MiB each, aligned, mapped, frames already DAIS */
+void heap_init(void *start, u32 chunks);
+/* 1..HEAP_SMALL bytes: zeroed, aligned to the next power of 2. Above: whole pages, up to 511 in one piece. */
 #define HEAP_SMALL 2048
 void *heap_alloc(size_t size) __must_check;
 void heap_free(void *p, size_t size);        /* NULL is ignored */
-/* n contiguous pages within a chunk (1..256), zeroed; NULL: none left. */
-void *heap_pages(u32 n) __must_check;
-void heap_pages_free(void *p, u32 n);
+#define heap_pages(n)         heap_alloc((n) * PAGE_SIZE)
+#define heap_pages_free(p, n) heap_free(p, (n) * PAGE_SIZE)
+/* The same for who holds memory_lock; not zeroed. */
+void *heap_take(size_t size) __must_check;
+void heap_give(void *p, size_t size);
 u64 heap_check(void);                        /* 0, or the number of a broken invariant */
 
 #endif

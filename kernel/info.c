@@ -120,7 +120,7 @@ static status_t stat_object(struct object *o, u64 what, u64 *value)
 	if (o->type == DAIS_T_EVENT)
 		return DAIS_BAD_TYPE;
 	if (o->type == DAIS_T_POOL && what == DAIS_STAT_POOL_FREE) {
-		*value = p->limit - p->used;
+		*value = p->free;
 		return DAIS_OK;
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {

@@ -7,13 +7,12 @@
  * Lock order, outermost first:
  *   1. mgmt_lock         creation, destruction, configuration (kernel/domain.c)
  *   2. domain's mem lock one guest's, then the control domain's (kernel/mem.h)
- *   3. frames lock       (kernel/frame.c)
- *   4. heap lock         (kernel/heap.c)
- *   5. capability lock   one for the contents of all slots (kernel/cap.c)
- *   6. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)
- *   7. run queue of one CPU, never two (kernel/sched/)
- *   8. timer lock        of one CPU (kernel/timer.c)
- *   9. log lock          (kernel/log.c)
+ *   3. memory_lock       frames and heap (kernel/heap.h)
+ *   4. capability lock   one for the contents of all slots (kernel/cap.c)
+ *   5. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)
+ *   6. run queue of one CPU, never two (kernel/sched/)
+ *   7. timer lock        of one CPU (kernel/timer.c)
+ *   8. log lock          (kernel/log.c)
  * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap.
  */
 #ifndef DAIS_LOCK_H

@@ -7,10 +7,19 @@
 
 #define LIST_ENTRIES (PAGE_SIZE / sizeof(u64))
 #define RW           (DAIS_MAP_READ | DAIS_MAP_WRITE)
-/* Work of one call, in frames of 4 KiB: 2 MiB to scrub cost as much as 128 of them. */
-#define WORK_MAX  512u
-#define WORK_2M   128u
-#define SKIPS_MAX 4096u /* holes that one step of reclaiming passes over */
+/* Work of one call, in mappings: 2 MiB to scrub cost as much as 128 frames. */
+#define WORK_MAX     512u
+#define WORK_SCRUB   128u
+#define SKIPS_MAX    4096u /* holes that one step of reclaiming passes over */
+
+/* What a call has to do, and how far it is. */
+struct range {
+	struct domain *caller, *d;
+	u64 gpa, frames, flags; /* flags 0: unmap */
+	u64 *list;              /* NULL, or the caller's page */
+	u64 done, work, extents;
+	bool own;
+};
 
 /* One mapping of a guest. */
 struct leaf { gpa_t at; hpa_t to; u32 order; bool pool, viewed; };
@@ -18,348 +27,284 @@ struct leaf { gpa_t at; hpa_t to; u32 order; bool pool, viewed; };
 /* What left the tables and is given back after the flush; under mgmt_lock. */
 static struct { struct leaf leaf[WORK_MAX]; u32 count; bool viewed; } batch;
 
-mem_locked_t mem_lock(struct domain *d)
+static status_t check_range(const struct range *r)
 {
-	spin_lock(&d->mem_lock);
-	return (mem_locked_t){ d };
-}
-
-void mem_unlock(mem_locked_t m)
-{
-	spin_unlock(&m.d->mem_lock);
-}
-
-static status_t check_range(struct domain *d, u64 gpa, u64 frames)
-{
-	if (d == control_domain)
+	if (r->d == control_domain)
 		return DAIS_DENIED;
-	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
+	if (atomic_load(&r->d->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	if (gpa % PAGE_SIZE || gpa >= GPA_LIMIT || !frames ||
-	    frames > (GPA_LIMIT - gpa) / PAGE_SIZE)
-		return DAIS_BAD_ARG;
-	if (gpa <= GPA_APIC && GPA_APIC < gpa + frames * PAGE_SIZE)
+	if (r->gpa % PAGE_SIZE || r->gpa >= GPA_LIMIT || !r->frames ||
+	    r->frames > (GPA_LIMIT - r->gpa) / PAGE_SIZE ||
+	    (r->gpa <= GPA_APIC && GPA_APIC < r->gpa + r->frames * PAGE_SIZE))
 		return DAIS_BAD_ARG;
 	return DAIS_OK;
 }
 
-static status_t check_flags(struct domain *caller, u64 flags)
+static status_t check_flags(const struct range *r)
 {
-	if ((flags & ~(DAIS_MAP_RWX | DAIS_MAP_SHARE)) || !(flags & DAIS_MAP_READ))
+	if ((r->flags & ~(DAIS_MAP_RWX | DAIS_MAP_SHARE)) || !(r->flags & DAIS_MAP_READ))
 		return DAIS_BAD_ARG;
-	return caller != control_domain && (flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
+	return r->caller != control_domain && (r->flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
+}
+
+/* Does one mapping after the other, until the range or the work that one call may do ends. */
+static status_t walk(struct range *r, status_t (*step)(struct range *r, struct leaf *l))
+{
+	status_t s = DAIS_OK;
+
+	while (s == DAIS_OK && r->done < r->frames) {
+		struct leaf l = { .at = gpa(r->gpa + r->done * PAGE_SIZE) };
+
+		s = r->work++ < WORK_MAX ? step(r, &l) : DAIS_AGAIN;
+		if (s == DAIS_OK)
+			r->done += 1ULL << l.order;
+	}
+	return s;
 }
 
 /* --- mapping --- */
 
 /* The frame at the caller's own gpa, with all of prot. mgmt_lock keeps it in place. */
-static status_t own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
+static bool own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
 {
-	mem_locked_t m;
 	u64 have;
 	u32 order;
-	bool found;
 
-	if (at % PAGE_SIZE || at >= GPA_LIMIT)
-		return DAIS_BAD_ARG;
-	m = mem_lock(caller);
-	found = nested_get(caller, gpa(at), out, &order, &have);
-	mem_unlock(m);
-	return found && (have & prot) == prot ? DAIS_OK : DAIS_BAD_ARG;
-}
-
-static status_t open_list(struct domain *caller, const struct mem_map_args *a, u64 **list)
-{
-	struct frame f;
-	hpa_t at;
-	status_t s;
-
-	*list = NULL;
-	if (!a->list)
-		return DAIS_OK;
-	s = own_frame(caller, a->list, a->source == DAIS_MEM_OWN ? DAIS_MAP_READ : RW, &at);
-	if (s != DAIS_OK)
-		return s;
-	f = frame_get(at);
-	if (f.state != FRAME_OWNED || f.owner != caller->slot)
-		return DAIS_BAD_ARG;
-	*list = window_open(WIN_MEM, at);
-	return DAIS_OK;
+	return at % PAGE_SIZE == 0 && nested_get(caller, gpa(at), out, &order, &have) &&
+	       (have & prot) == prot;
 }
 
 /* Makes tables for the control domain's view of a guest's frame, GPA = HPA; with prot, sets it. */
 static status_t view(hpa_t at, u32 order, u64 prot)
 {
-	mem_locked_t m = mem_lock(control_domain);
+	spin_guard(&control_domain->mem_lock);
 	status_t s = nested_prepare(control_domain, gpa(at.v), order);
 
-	if (s == DAIS_OK && prot) {
+	if (s == DAIS_OK && prot)
 		nested_set(control_domain, gpa(at.v), at, order, prot);
-		frame_set_viewed(at, order, true);
-	}
-	mem_unlock(m);
 	return s;
 }
 
-/* Maps one new frame or 2 MiB; `left`: frames still wanted from g on. */
-static status_t map_new(struct domain *d, gpa_t g, u64 left, u64 flags, u32 *order, hpa_t *at)
+/* New frames: 2 MiB where that fits into the range and the hole, and is to be had. */
+static status_t take_new(struct range *r, struct leaf *l)
+{
+	bool large = l->order >= ORDER_2M && l->at.v % SIZE_2M == 0 &&
+		     r->frames - r->done >= 1u << ORDER_2M;
+	status_t s = DAIS_NO_MEMORY;
+
+	l->order = ORDER_2M;
+	if (large)
+		s = frame_alloc(r->d->pool, ORDER_2M, r->d->slot, &l->to);
+	if (s != DAIS_OK) {
+		l->order = ORDER_4K;
+		s = frame_alloc(r->d->pool, ORDER_4K, r->d->slot, &l->to);
+	}
+	if (s != DAIS_OK)
+		return s;
+	r->work += l->order == ORDER_2M ? WORK_SCRUB - 1 : 0;
+	r->d->frames += 1ULL << l->order;
+	frame_scrub(l->to, l->order);
+	return DAIS_OK;
+}
+
+static status_t take_own(struct range *r, struct leaf *l)
+{
+	/* The caller's CPUs may write there now: each entry is read once. */
+	u64 at = atomic_load_relaxed(&r->list[r->done]);
+	status_t s = DAIS_BAD_ARG;
+
+	l->order = ORDER_4K;
+	if (own_frame(control_domain, at, r->flags & RW, &l->to))
+		s = frame_share(l->to);
+	r->d->shared += s == DAIS_OK;
+	return s;
+}
+
+static void give_back(struct domain *d, const struct leaf *l)
+{
+	if (l->pool) {
+		frame_free(d->pool, l->to, l->order);
+		d->frames -= 1ULL << l->order;
+	} else {
+		frame_unshare(l->to);
+		d->shared--;
+	}
+}
+
+static status_t map_next(struct range *r, struct leaf *l)
 {
 	u64 prot;
 	status_t s;
 
-	if (nested_get(d, g, at, order, &prot))
+	l->pool = !r->own;
+	if (nested_get(r->d, l->at, &l->to, &l->order, &prot))
 		return DAIS_EXISTS;
-	*order = *order >= ORDER_2M && g.v % SIZE_2M == 0 && left >= 1u << ORDER_2M ? ORDER_2M :
-										     ORDER_4K;
-	s = frame_alloc(d->pool, *order, d->slot, at);
-	if (s != DAIS_OK && *order == ORDER_2M) {
-		*order = ORDER_4K;
-		s = frame_alloc(d->pool, *order, d->slot, at);
-	}
+	s = r->own ? take_own(r, l) : take_new(r, l);
 	if (s != DAIS_OK)
 		return s;
-	s = nested_prepare(d, g, *order);
-	if (s != DAIS_OK)
-		goto fail;
-	frame_scrub(*at, *order);
-	if (flags & DAIS_MAP_SHARE)
-		s = view(*at, *order, RW);
-	if (s != DAIS_OK)
-		goto fail;
-	nested_set(d, g, *at, *order, flags & DAIS_MAP_RWX);
-	d->frames += 1ULL << *order;
-	return DAIS_OK;
-
-fail:
-	frame_free(d->pool, *at, *order);
-	return s;
-}
-
-static status_t map_pool(struct domain *d, const struct mem_map_args *a, u64 *list, u64 *done)
-{
-	u32 extents = 0, order;
-	hpa_t at;
-	status_t s;
-
-	for (u32 work = 0; *done < a->frames; work += order == ORDER_2M ? WORK_2M : 1) {
-		if (work >= WORK_MAX)
-			return DAIS_AGAIN;
-		s = map_new(d, gpa(a->gpa + *done * PAGE_SIZE), a->frames - *done, a->flags, &order,
-			    &at);
-		if (s != DAIS_OK)
-			return s;
-		if (list)
-			list[extents++] = at.v | order;
-		*done += 1ULL << order;
+	s = nested_prepare(r->d, l->at, l->order);
+	if (s == DAIS_OK && (r->flags & DAIS_MAP_SHARE))
+		s = view(l->to, l->order, RW);
+	if (s != DAIS_OK) {
+		give_back(r->d, l);
+		return s;
 	}
+	nested_set(r->d, l->at, l->to, l->order, r->flags & DAIS_MAP_RWX);
+	if (r->list && !r->own)
+		r->list[r->extents++] = l->to.v | l->order;
 	return DAIS_OK;
 }
 
-static status_t map_shared(struct domain *d, gpa_t g, hpa_t at, u64 prot)
+static status_t open_list(struct range *r, u64 at)
 {
-	u64 old;
-	u32 order;
-	hpa_t there;
-	status_t s;
+	struct frame f;
+	hpa_t to;
 
-	if (nested_get(d, g, &there, &order, &old))
-		return DAIS_EXISTS;
-	s = nested_prepare(d, g, ORDER_4K);
-	if (s == DAIS_OK)
-		s = frame_share(at, control_domain->slot);
-	if (s == DAIS_OK) {
-		nested_set(d, g, at, ORDER_4K, prot);
-		d->shared++;
-	}
-	return s;
-}
-
-static status_t map_own(struct domain *d, const struct mem_map_args *a, const u64 *list, u64 *done)
-{
-	hpa_t at;
-	status_t s;
-
-	for (; *done < a->frames; ++*done) {
-		/* The caller's CPUs may write there now: each entry is read once. */
-		s = own_frame(control_domain, atomic_load_relaxed(&list[*done]), a->flags & RW,
-			      &at);
-		if (s == DAIS_OK)
-			s = map_shared(d, gpa(a->gpa + *done * PAGE_SIZE), at,
-				       a->flags & DAIS_MAP_RWX);
-		if (s != DAIS_OK)
-			return s;
-	}
+	if (!own_frame(r->caller, at, r->own ? DAIS_MAP_READ : RW, &to))
+		return DAIS_BAD_ARG;
+	f = frame_get(to);
+	if (f.state < FRAME_CONTROL || f.owner != r->caller->slot)
+		return DAIS_BAD_ARG;
+	r->list = window_open(WIN_MEM, to);
 	return DAIS_OK;
 }
 
-status_t mem_map(struct domain *caller, struct domain *d, const struct mem_map_args *a, u64 *done)
+status_t call_mem_map(struct call *c)
 {
-	bool own = a->source == DAIS_MEM_OWN;
-	mem_locked_t m;
-	u64 *list;
-	status_t s;
+	u64 source = c->arg[1], list = c->arg[5];
+	struct range r = { .caller = c->dom, .d = domain_arg(c, 0), .gpa = c->arg[2], .frames = c->arg[3], .flags = c->arg[4],
+			   .own = source == DAIS_MEM_OWN };
+	status_t s = check_range(&r);
 
-	*done = 0;
-	s = check_range(d, a->gpa, a->frames);
-	if (s == DAIS_OK && (a->source > DAIS_MEM_OWN ||
-			     (own && (!a->list || a->frames > LIST_ENTRIES ||
-				      (a->flags & DAIS_MAP_SHARE)))))
+	if (s == DAIS_OK && (source > DAIS_MEM_OWN ||
+			     (r.own && (!list || r.frames > LIST_ENTRIES || (r.flags & DAIS_MAP_SHARE)))))
 		s = DAIS_BAD_ARG;
 	if (s == DAIS_OK)
-		s = check_flags(caller, a->flags);
-	if (s == DAIS_OK && own && caller != control_domain)
+		s = check_flags(&r);
+	if (s == DAIS_OK && r.own && r.caller != control_domain)
 		s = DAIS_DENIED;
-	if (s == DAIS_OK)
-		s = open_list(caller, a, &list);
+	if (s == DAIS_OK && list)
+		s = open_list(&r, list);
 	if (s != DAIS_OK)
 		return s;
-	m = mem_lock(d);
-	s = own ? map_own(d, a, list, done) : map_pool(d, a, list, done);
-	mem_unlock(m);
-	if (list)
-		window_close(WIN_MEM);
+	spin_lock(&r.d->mem_lock);
+	s = walk(&r, map_next);
+	spin_unlock(&r.d->mem_lock);
+	window_close(WIN_MEM);
+	c->out[0] = r.done;
 	return s;
 }
 
 /* --- changing and taking away --- */
 
 /* Fills l; false for a hole (of l->order), or a page of Dais's own: mem_unshow takes those. */
-static bool find(struct domain *d, gpa_t g, struct leaf *l)
+static bool find(struct domain *d, struct leaf *l)
 {
 	struct frame f;
 	u64 prot;
-
-	l->at = g;
-	if (!nested_get(d, g, &l->to, &l->order, &prot))
-		return false;
-	f = frame_get(l->to);
-	l->pool = f.owner == d->slot;
-	l->viewed = f.viewed;
-	return f.state == FRAME_OWNED;
-}
-
-/*
- * The mapping at g, not more than `left` frames of it. Where only a part of a larger
- * one is to change, it becomes single pages: in the guest's table last, so that the
- * others are never coarser than it.
- */
-static status_t leaf_at(struct domain *d, gpa_t g, u64 left, struct leaf *l)
-{
-	status_t s = DAIS_OK;
-
-	if (!find(d, g, l))
-		return DAIS_BAD_ARG;
-	if (g.v % (PAGE_SIZE << l->order) == 0 && left >= 1ULL << l->order)
-		return DAIS_OK;
-	if (l->viewed)
-		s = view(l->to, ORDER_4K, 0);
-	if (s == DAIS_OK && l->pool)
-		s = frame_split(l->to);
-	if (s == DAIS_OK)
-		s = nested_prepare(d, l->at, ORDER_4K);
-	l->order = ORDER_4K;
-	return s;
-}
-
-static void drop_view(const struct leaf *l)
-{
-	mem_locked_t m = mem_lock(control_domain);
-	u64 prot, a = l->to.v, end = a + (PAGE_SIZE << l->order);
 	u32 order;
 	hpa_t to;
 
-	for (; a < end; a += PAGE_SIZE << order) {
-		CHECK(nested_get(control_domain, gpa(a), &to, &order, &prot));
-		nested_set(control_domain, gpa(a), hpa(0), order, 0);
-	}
-	mem_unlock(m);
-	frame_set_viewed(l->to, l->order, false);
-	batch.viewed = true;
+	if (!nested_get(d, l->at, &l->to, &l->order, &prot))
+		return false;
+	f = frame_get(l->to);
+	l->pool = f.state == FRAME_GUEST;
+	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order, &prot);
+	return f.state >= FRAME_CONTROL;
 }
 
 /* flags 0: takes it out. */
 static void set_leaf(struct domain *d, const struct leaf *l, u64 flags)
 {
 	nested_set(d, l->at, l->to, l->order, flags & DAIS_MAP_RWX);
-	if (l->viewed && !(flags & DAIS_MAP_SHARE))
-		drop_view(l);
+	if (l->viewed && !(flags & DAIS_MAP_SHARE)) {
+		spin_guard(&control_domain->mem_lock);
+
+		nested_set(control_domain, gpa(l->to.v), hpa(0), l->order, 0);
+		batch.viewed = true;
+	}
 	if (!flags)
 		batch.leaf[batch.count++] = *l;
+}
+
+/*
+ * Where only a part of a mapping is to change, it becomes single pages: in the
+ * guest's table last, so that the others are never coarser than it.
+ */
+static status_t change_next(struct range *r, struct leaf *l)
+{
+	status_t s = DAIS_OK;
+
+	if (!find(r->d, l))
+		return DAIS_BAD_ARG;
+	/* The control domain's frames: only that may widen what may be done with them. */
+	if (r->flags && !l->pool && r->caller != control_domain)
+		return DAIS_DENIED;
+	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order) {
+		l->order = ORDER_4K;
+		if (l->viewed)
+			s = view(l->to, ORDER_4K, 0);
+		if (s == DAIS_OK && l->pool)
+			s = frame_split(l->to);
+		if (s == DAIS_OK)
+			s = nested_prepare(r->d, l->at, ORDER_4K);
+	}
+	if (s == DAIS_OK)
+		set_leaf(r->d, l, r->flags);
+	return s;
 }
 
 /* Flushes once, then gives back what was taken out. */
 static void settle(struct domain *d)
 {
-	mem_locked_t m;
-
 	nested_flush(d);
 	if (batch.viewed) {
-		m = mem_lock(control_domain);
+		spin_guard(&control_domain->mem_lock);
+
 		nested_flush(control_domain);
-		mem_unlock(m);
 	}
-	for (struct leaf *l = batch.leaf; l < batch.leaf + batch.count; l++) {
-		if (l->pool) {
-			frame_free(d->pool, l->to, l->order);
-			d->frames -= 1ULL << l->order;
-		} else {
-			frame_unshare(l->to);
-			d->shared--;
-		}
-	}
-	batch.count = 0;
+	while (batch.count)
+		give_back(d, &batch.leaf[--batch.count]);
 	batch.viewed = false;
 }
 
-static status_t change(struct domain *caller, struct domain *d, u64 at, u64 frames, u64 flags,
-		       u64 *done)
+static status_t change(struct call *c, u64 flags)
 {
-	mem_locked_t m;
-	struct leaf l;
-	status_t s = check_range(d, at, frames);
+	struct range r = { .caller = c->dom, .d = domain_arg(c, 0), .gpa = c->arg[1], .frames = c->arg[2],
+			   .flags = flags };
+	status_t s = check_range(&r);
 
-	*done = 0;
 	if (s != DAIS_OK)
 		return s;
-	m = mem_lock(d);
-	for (u32 n = 0; *done < frames; n++) {
-		s = n == WORK_MAX ? DAIS_AGAIN :
-		    leaf_at(d, gpa(at + *done * PAGE_SIZE), frames - *done, &l);
-		/* The control domain's frames: only that may widen what may be done with them. */
-		if (s == DAIS_OK && flags && !l.pool && caller != control_domain)
-			s = DAIS_DENIED;
-		if (s != DAIS_OK)
-			break;
-		set_leaf(d, &l, flags);
-		*done += 1ULL << l.order;
-	}
-	settle(d);
-	mem_unlock(m);
+	spin_guard(&r.d->mem_lock);
+	s = walk(&r, change_next);
+	settle(r.d);
+	c->out[0] = r.done;
 	return s;
 }
 
-status_t mem_unmap(struct domain *d, u64 at, u64 frames, u64 *done)
+status_t call_mem_unmap(struct call *c)
 {
-	return change(NULL, d, at, frames, 0, done);
+	return change(c, 0);
 }
 
-status_t mem_protect(struct domain *caller, struct domain *d, u64 at, u64 frames, u64 flags,
-		     u64 *done)
+status_t call_mem_protect(struct call *c)
 {
-	status_t s = check_flags(caller, flags);
+	struct range r = { .caller = c->dom, .flags = c->arg[3] };
+	status_t s = check_flags(&r);
 
-	*done = 0;
-	return s == DAIS_OK ? change(caller, d, at, frames, flags, done) : s;
+	return s == DAIS_OK ? change(c, c->arg[3]) : s;
 }
 
 bool mem_reclaim_some(struct domain *d)
 {
-	mem_locked_t m = mem_lock(d);
+	spin_guard(&d->mem_lock);
 	u32 skips = 0;
-	struct leaf l;
 
 	while (batch.count < WORK_MAX && skips < SKIPS_MAX && d->reclaim_next < GPA_LIMIT) {
-		if (find(d, gpa(d->reclaim_next), &l))
+		struct leaf l = { .at = gpa(d->reclaim_next) };
+
+		if (find(d, &l))
 			set_leaf(d, &l, 0);
 		else
 			skips++;
@@ -368,7 +313,6 @@ bool mem_reclaim_some(struct domain *d)
 				  (PAGE_SIZE << l.order);
 	}
 	settle(d);
-	mem_unlock(m);
 	return d->reclaim_next >= GPA_LIMIT;
 }
 
@@ -377,52 +321,27 @@ bool mem_reclaim_some(struct domain *d)
 status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable)
 {
 	u64 at = hva_to_hpa(page).v, end = at + pages * PAGE_SIZE, prot;
-	u32 order;
-	hpa_t there;
-	mem_locked_t m;
 	status_t s = DAIS_OK;
+	hpa_t there;
+	u32 order;
 
 	if (!to)
 		return DAIS_BAD_STATE;
-	m = mem_lock(to);
+	spin_guard(&to->mem_lock);
 	for (u64 a = at; a < end && s == DAIS_OK; a += PAGE_SIZE)
 		s = nested_get(to, gpa(a), &there, &order, &prot) ? DAIS_EXISTS :
 		    nested_prepare(to, gpa(a), ORDER_4K);
 	for (u64 a = at; a < end && s == DAIS_OK; a += PAGE_SIZE)
 		nested_set(to, gpa(a), hpa(a), ORDER_4K, writable ? RW : DAIS_MAP_READ);
-	mem_unlock(m);
 	return s;
 }
 
 void mem_unshow(struct domain *to, const void *page, u32 pages)
 {
-	u64 at = hva_to_hpa(page).v;
-	mem_locked_t m;
-
 	if (!to)
 		return;
-	m = mem_lock(to);
+	spin_guard(&to->mem_lock);
 	for (u32 i = 0; i < pages; i++)
-		nested_set(to, gpa(at + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
+		nested_set(to, gpa(hva_to_hpa(page).v + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
 	nested_flush(to);
-	mem_unlock(m);
-}
-
-/* --- hypercalls --- */
-
-status_t call_mem_map(struct call *c)
-{
-	struct mem_map_args a = { c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5] };
-
-	return mem_map(c->dom, domain_arg(c, 0), &a, &c->out[0]);
-}
-
-status_t call_mem_unmap(struct call *c)
-{
-	return mem_unmap(domain_arg(c, 0), c->arg[1], c->arg[2], &c->out[0]);
-}
-
-status_t call_mem_protect(struct call *c)
-{
-	return mem_protect(c->dom, domain_arg(c, 0), c->arg[1], c->arg[2], c->arg[3], &c->out[0]);
 }

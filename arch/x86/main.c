@@ -46,10 +46,8 @@ static void cpu_init(void)
 static void memory_init(void)
 {
 	mem = hpa_to_hva(hpa(boot->mem));
-	if (frames_cost(mem, boot->mem_count) > boot->store_size - SIZE_2M)
-		panic("the loader left %lu KiB for the frame database", boot->store_size >> 10);
-	heap_init(hpa_to_hva(hpa(boot->store)));
-	frames_init(mem, boot->mem_count, hpa_to_hva(hpa(boot->store + SIZE_2M)));
+	heap_init(hpa_to_hva(hpa(boot->store)), boot->store_size / SIZE_2M);
+	frames_init(mem, boot->mem_count);
 }
 
 static void check(status_t s, const char *what)

@@ -40,10 +40,9 @@ static u64 *entry_of(u64 virt, u32 level)
 	return &((u64 *)hpa_to_hva(hpa(table)))[virt >> (12 + 9 * level) & 511];
 }
 
-status_t host_map_2m(hpa_t a)
+void host_map_2m(hpa_t a)
 {
 	*entry_of(DIRECT_BASE + a.v, 1) = a.v | PTE_RW | PTE_PS;
-	return DAIS_OK;
 }
 
 /* --- windows: changed by their CPU alone, so that a local INVLPG is enough --- */

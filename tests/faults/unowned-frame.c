@@ -8,7 +8,7 @@ void test_fault(void)
 {
 	hpa_t a = hpa(0x100000);
 
-	while (frame_get(a).state != FRAME_OWNED)
+	while (frame_get(a).state != FRAME_CONTROL)
 		a.v += PAGE_SIZE;
 	*(volatile u64 *)(DIRECT_BASE + a.v);
 }

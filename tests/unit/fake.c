@@ -17,7 +17,7 @@ struct fake_domain { struct domain d; struct leaf *leaf; u32 leaves, room; };
 u32 fake_cpu, fake_cpus = FAKE_CPUS, fake_requests[MAX_CPUS], fake_msix[8], fake_pokes, fake_flushes;
 u32 fake_interrupts, fake_last_vector;
 u64 fake_now = 1, fake_timer[MAX_CPUS];
-bool fake_irqs_off, fake_has_work, fake_shutdown, fake_no_map;
+bool fake_irqs_off, fake_has_work, fake_shutdown;
 int fake_nested_fails_in = -1;
 void (*fake_on_interrupt)(struct vcpu *v);
 
@@ -61,7 +61,7 @@ hpa_t hva_to_hpa(const void *p)
 }
 
 void *fake_ram(u64 at) { return ram + at; }
-status_t host_map_2m(hpa_t a) { (void)a; return fake_no_map ? DAIS_NO_MEMORY : DAIS_OK; }
+void host_map_2m(hpa_t a) { assert_int_equal(a.v % SIZE_2M, 0); }
 void *window_open(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
 void *window_open_device(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
 void window_close(enum window_slot slot) { (void)slot; }
@@ -135,11 +135,12 @@ void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
 	struct fake_domain *f = fake(d);
 	u32 i = lower(f, a.v);
 
-	if (i < f->leaves && f->leaf[i].gpa < a.v + (PAGE_SIZE << order)) {
-		assert_true(f->leaf[i].gpa == a.v && f->leaf[i].order == order);
+	/* smaller ones there go too */
+	while (i < f->leaves && f->leaf[i].gpa < a.v + (PAGE_SIZE << order)) {
+		assert_true(f->leaf[i].gpa >= a.v && (f->leaf[i].order == order || (f->leaf[i].order < order && !prot)));
 		stale[stales].d = d;
 		stale[stales].hpa = f->leaf[i].hpa;
-		stale[stales++].bytes = PAGE_SIZE << order;
+		stale[stales++].bytes = PAGE_SIZE << f->leaf[i].order;
 		assert_true(stales < ARRAY_SIZE(stale));
 		erase(f, i);
 	}
@@ -196,6 +197,20 @@ void nested_free(struct domain *d)
 }
 
 u64 fake_mapped(struct domain *d) { return fake(d)->leaves; }
+
+/* --- hypercalls without a dispatch --- */
+
+status_t fake_call(status_t (*handler)(struct call *c), struct domain *caller, struct domain *d, const u64 *args, u32 count,
+		   u64 *done)
+{
+	struct call c = { .dom = caller, .cap[0] = { &d->obj, DAIS_R_ALL, 0 }, .mgmt = { 1 } };
+	status_t s;
+
+	memcpy(&c.arg[1], args, count * sizeof(u64));
+	s = handler(&c);
+	*done = c.out[0];
+	return s;
+}
 
 /* --- domains, vCPUs, devices --- */
 struct domain *arch_domain_alloc(void)
@@ -273,12 +288,11 @@ void fake_boot(void)
 	memset(fake_msix, 0, sizeof(fake_msix));
 	fake_cpu = 0;
 	fake_nested_fails_in = -1;
-	fake_no_map = fake_irqs_off = fake_has_work = false;
+	fake_irqs_off = fake_has_work = false;
 	stales = 0;
 	log_set_level(LOG_ERROR);
-	heap_init(ram + FAKE_POOL - 0x400000);
-	assert_true(frames_cost(map, ARRAY_SIZE(map)) < SIZE_2M);
-	frames_init(map, ARRAY_SIZE(map), ram + FAKE_POOL - 0x200000);
+	heap_init(ram + FAKE_POOL - 0x400000, 2);
+	frames_init(map, ARRAY_SIZE(map));
 	for (u32 i = 0; i < fake_cpus; i++)
 		sched_init_cpu(i);
 }

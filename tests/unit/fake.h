@@ -17,6 +17,7 @@
 #include "kernel/domain.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
+#include "kernel/hypercall.h"
 #include "kernel/info.h"
 #include "kernel/vcpu.h"
 
@@ -31,7 +32,6 @@ extern u32 fake_requests[MAX_CPUS];   /* cpu_request */
 extern u32 fake_msix[8], fake_pokes;
 extern u32 fake_interrupts, fake_last_vector;
 extern bool fake_irqs_off, fake_has_work, fake_shutdown;
-extern bool fake_no_map;              /* host_map_2m fails */
 extern int fake_nested_fails_in;      /* nested_prepare fails after so many calls; < 0: never */
 extern u32 fake_flushes;
 extern void (*fake_on_interrupt)(struct vcpu *v);
@@ -43,6 +43,11 @@ void fake_boot_control(void);
 struct vcpu *fake_control_vcpu(void);
 /* Every queued vCPU of a guest blocks, as its run loop would have it after VP_STOP. */
 void fake_settle(void);
+/* A handler called with domain d as its first argument, and these. */
+status_t fake_call(status_t (*handler)(struct call *c), struct domain *caller, struct domain *d, const u64 *args, u32 count,
+		   u64 *done);
+#define FAKE_CALL(name, caller, d, done, ...) \
+	fake_call(call_##name, caller, d, (const u64[]){ __VA_ARGS__ }, sizeof((u64[]){ __VA_ARGS__ }) / 8, done)
 void *fake_ram(u64 at);
 u64 fake_mapped(struct domain *d);    /* leaves in d's nested tables */
 

@@ -268,7 +268,7 @@ struct frame frame_get(hpa_t a)
 {
 	if ((a.v & PAGE_MASK) == FAKE_DAIS_RAM)
 		return (struct frame){ .state = FRAME_DAIS };
-	return (struct frame){ .state = a.v < FAKE_RAM_END ? FRAME_OWNED : FRAME_NONE };
+	return (struct frame){ .state = a.v < FAKE_RAM_END ? FRAME_CONTROL : FRAME_NONE };
 }
 
 static void *take(size_t size)

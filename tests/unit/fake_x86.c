@@ -24,8 +24,9 @@ static struct timer *timers[FAKE_VCPUS];
 
 /* --- memory --- */
 
-void *heap_pages(u32 n)
+void *heap_alloc(size_t size)
 {
+	u32 n = (u32)(size / PAGE_SIZE);
 	void *p;
 
 	if (fake.heap_left < n)
@@ -37,8 +38,10 @@ void *heap_pages(u32 n)
 	return p;
 }
 
-void heap_pages_free(void *p, u32 n)
+void heap_free(void *p, size_t size)
 {
+	u32 n = (u32)(size / PAGE_SIZE);
+
 	fake.heap_used -= n;
 	fake.heap_left += n;
 	free(p);
@@ -54,7 +57,7 @@ struct frame frame_get(hpa_t a)
 	struct frame f = { .state = FRAME_NONE };
 
 	if (a.v >= (u64)ram && a.v < (u64)ram + FAKE_RAM)
-		f.state = FRAME_OWNED;
+		f.state = FRAME_CONTROL;
 	return f;
 }
 

@@ -42,7 +42,7 @@ static void give_memory(struct domain *x, u64 frames)
 	status_t s;
 
 	do {
-		s = mem_map(control_domain, x, &(struct mem_map_args){ 0, total << 12, frames - total, 7, 0 }, &done);
+		s = FAKE_CALL(mem_map, control_domain, x, &done, 0, total << 12, frames - total, 7, 0);
 		total += done;
 	} while (s == DAIS_AGAIN);
 	assert_int_equal(s, DAIS_OK);
@@ -54,7 +54,7 @@ static int setup(void **state)
 	fake_boot_control();
 	m = mgmt_acquire();
 	remember();
-	assert_int_equal(domain_create(m, control_domain, pool_root(), 4, 16, &d), DAIS_OK);
+	assert_int_equal(domain_create(m, control_domain, &pool_root, 4, 16, &d), DAIS_OK);
 	assert_int_equal(vcpu_create(d, control_domain, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
 	return 0;
 }
@@ -174,7 +174,7 @@ static void test_creator_dies(void **state)
 
 	(void)state;
 	give_memory(d, 600);
-	assert_int_equal(pool_split(pool_root(), 100, &sub), DAIS_OK);
+	assert_int_equal(pool_split(&pool_root, 100, &sub), DAIS_OK);
 	assert_int_equal(cap_insert(&d->caps, &sub->obj, DAIS_R_ALL, &i), DAIS_OK);
 	assert_int_equal(event_create(d, &e), DAIS_OK);
 	assert_int_equal(cap_insert(&d->caps, &e->obj, DAIS_R_ALL, &j), DAIS_OK);
@@ -214,7 +214,7 @@ static void test_many_times(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < 100; i++) {
-		assert_int_equal(domain_create(m, control_domain, pool_root(), 3, 100, &x), DAIS_OK);
+		assert_int_equal(domain_create(m, control_domain, &pool_root, 3, 100, &x), DAIS_OK);
 		assert_true(x->id > id);
 		id = x->id;
 		give_memory(x, 1000);
@@ -233,7 +233,7 @@ static void test_slots_run_out(void **state)
 
 	(void)state;
 	do
-		s = domain_create(m, control_domain, pool_root(), 1, 1, &x[n]);
+		s = domain_create(m, control_domain, &pool_root, 1, 1, &x[n]);
 	while (s == DAIS_OK && ++n);
 	assert_int_equal(s, DAIS_NO_SPACE);
 	assert_int_equal(n, MAX_DOMAINS - 2);
@@ -247,11 +247,12 @@ static void test_no_heap(void **state)
 {
 	struct domain *x;
 	void *list = NULL, *p;
+	u64 budget = pool_root.free;
 	u32 tries = 0;
 	status_t s;
 
 	(void)state;
-	fake_no_map = true;
+	pool_root.free = 0; /* the heap cannot grow */
 	while ((p = heap_pages(1))) {
 		*(void **)p = list;
 		list = p;
@@ -259,7 +260,7 @@ static void test_no_heap(void **state)
 	do {
 		u64 used = counters.heap;
 
-		s = domain_create(m, control_domain, pool_root(), 512, 16, &x);
+		s = domain_create(m, control_domain, &pool_root, 512, 16, &x);
 		assert_true(s == DAIS_OK || s == DAIS_NO_MEMORY);
 		if (s != DAIS_OK)
 			assert_int_equal(counters.heap, used);
@@ -274,10 +275,10 @@ static void test_no_heap(void **state)
 		list = *(void **)p;
 		heap_pages_free(p, 1);
 	}
-	fake_no_map = false;
+	pool_root.free = budget;
 	for (int i = 0; i < 8; i++) { /* tables for the area */
 		fake_nested_fails_in = i;
-		s = domain_create(m, control_domain, pool_root(), 1, 1, &x);
+		s = domain_create(m, control_domain, &pool_root, 1, 1, &x);
 		if (s == DAIS_OK)
 			reclaim(x);
 		else

@@ -21,13 +21,13 @@ static void test_boot(void **state)
 	struct frame_counts c = frames_count();
 
 	(void)state;
-	assert_int_equal(c.total, (FAKE_RAM >> 12) - 0x61);
+	assert_int_equal(c.free + c.dais + c.control + c.guests, (FAKE_RAM >> 12) - 0x61);
 	assert_int_equal(c.free, (FAKE_RAM - FAKE_POOL) >> 12);
 	assert_int_equal(c.dais, 0x400);
 	assert_int_equal(c.control, (FAKE_POOL >> 12) - 0x461);
 	assert_int_equal(c.guests, 0);
-	assert_int_equal(frame_get(hpa(0x9e000)).state, FRAME_OWNED);
-	assert_int_equal(frame_get(hpa(0x9f000)).state, FRAME_OWNED);
+	assert_int_equal(frame_get(hpa(0x9e000)).state, FRAME_CONTROL);
+	assert_int_equal(frame_get(hpa(0x9f000)).state, FRAME_FIRMWARE);
 	assert_int_equal(frame_get(hpa(FAKE_POOL)).state, FRAME_FREE);
 	assert_int_equal(frame_get(hpa(FAKE_RAM)).state, FRAME_NONE);
 	assert_int_equal(frame_get(hpa(~0ULL << 12)).state, FRAME_NONE);
@@ -40,21 +40,21 @@ static void test_alloc_free(void **state)
 	hpa_t big, small, small2;
 
 	(void)state;
-	assert_int_equal(frame_alloc(pool_root(), ORDER_2M, 3, &big), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 3, &big), DAIS_OK);
 	assert_int_equal(big.v % SIZE_2M, 0);
 	assert_int_equal(frame_get(hpa(big.v + 0x5000)).owner, 3);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 4, &small), DAIS_OK);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 4, &small2), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 4, &small), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 4, &small2), DAIS_OK);
 	/* 4 KiB frames come out of one block */
 	assert_int_equal(small.v / SIZE_2M, small2.v / SIZE_2M);
 	check();
 	c = frames_count();
 	assert_int_equal(c.guests, 514);
 	assert_int_equal(c.free, before.free - 514);
-	frame_free(pool_root(), small, ORDER_4K);
-	frame_free(pool_root(), small2, ORDER_4K);
+	frame_free(&pool_root, small, ORDER_4K);
+	frame_free(&pool_root, small2, ORDER_4K);
 	check();
-	frame_free(pool_root(), big, ORDER_2M);
+	frame_free(&pool_root, big, ORDER_2M);
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
@@ -68,27 +68,27 @@ static void test_exhaustion(void **state)
 	hpa_t a, first = { 0 };
 
 	(void)state;
-	assert_int_equal(pool_split(pool_root(), 0, &p), DAIS_BAD_ARG);
-	assert_int_equal(pool_split(pool_root(), ~0ULL, &p), DAIS_NO_MEMORY);
-	assert_int_equal(pool_split(pool_root(), 513, &p), DAIS_OK);
+	assert_int_equal(pool_split(&pool_root, 0, &p), DAIS_BAD_ARG);
+	assert_int_equal(pool_split(&pool_root, ~0ULL, &p), DAIS_NO_MEMORY);
+	assert_int_equal(pool_split(&pool_root, 513, &p), DAIS_OK);
 	assert_int_equal(counters.pools, 2);
-	assert_int_equal(p->limit - p->used, 513);
+	assert_int_equal(p->free, 513);
 	assert_int_equal(frame_alloc(p, ORDER_2M, 1, &a), DAIS_OK);
 	assert_int_equal(frame_alloc(p, ORDER_2M, 1, &first), DAIS_NO_MEMORY);
 	frame_free(p, a, ORDER_2M);
 	object_put(&p->obj);
 	assert_int_equal(counters.pools, 1);
 	check();
-	while (frame_alloc(pool_root(), ORDER_4K, 1, &a) == DAIS_OK) {
+	while (frame_alloc(&pool_root, ORDER_4K, 1, &a) == DAIS_OK) {
 		if (!n++)
 			first = a;
 	}
 	/* The tables of the splits came out of the same pool. */
 	assert_true(n > ((FAKE_RAM - FAKE_POOL) >> 12) - 2048);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_2M, 1, &a), DAIS_NO_MEMORY);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 1, &a), DAIS_NO_MEMORY);
 	check();
-	frame_free(pool_root(), first, ORDER_4K);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 2, &a), DAIS_OK);
+	frame_free(&pool_root, first, ORDER_4K);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 2, &a), DAIS_OK);
 	assert_int_equal(a.v, first.v);
 	check();
 }
@@ -100,40 +100,32 @@ static void test_share(void **state)
 	hpa_t a;
 
 	(void)state;
-	assert_int_equal(frame_share(hpa(0x200000), 0), DAIS_OK);
-	assert_int_equal(frame_share(hpa(0x200000), 0), DAIS_OK);
-	assert_int_equal(frame_share(hpa(0x200000), 1), DAIS_DENIED);
+	assert_int_equal(frame_share(hpa(0x200000)), DAIS_OK);
+	assert_int_equal(frame_share(hpa(0x200000)), DAIS_OK);
 	assert_int_equal(frame_get(hpa(0x200000)).shares, 2);
 	assert_int_equal(frame_get(hpa(0x201000)).shares, 0);
 	check();
-	assert_int_equal(frame_share(hpa(0x9f000), 0), DAIS_DENIED); /* firmware */
-	assert_int_equal(frame_share(hpa(FAKE_POOL), 0), DAIS_DENIED);
-	assert_int_equal(frame_share(hpa(FAKE_RAM), 0), DAIS_DENIED);
+	assert_int_equal(frame_share(hpa(0x9f000)), DAIS_DENIED); /* firmware */
+	assert_int_equal(frame_share(hpa(FAKE_POOL)), DAIS_DENIED);
+	assert_int_equal(frame_share(hpa(FAKE_RAM)), DAIS_DENIED);
 	frame_unshare(hpa(0x200000));
 	check();
 	frame_unshare(hpa(0x200000));
 	check();
 	/* merged again */
 	assert_int_equal(counters.heap, heap);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_2M, 5, &a), DAIS_OK);
-	frame_set_viewed(a, ORDER_2M, true);
-	assert_int_equal(frame_get(a).viewed, 1);
-	assert_int_equal(frame_share(a, 5), DAIS_DENIED);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 5, &a), DAIS_OK);
+	assert_int_equal(frame_share(a), DAIS_DENIED);
 	check();
 	assert_int_equal(frame_split(a), DAIS_OK);
 	assert_int_equal(frame_split(a), DAIS_OK);
-	frame_set_viewed(hpa(a.v + 0x3000), ORDER_4K, false);
-	assert_int_equal(frame_get(hpa(a.v + 0x3000)).viewed, 0);
-	assert_int_equal(frame_get(hpa(a.v + 0x4000)).viewed, 1);
-	frame_free(pool_root(), hpa(a.v + 0x3000), ORDER_4K);
+	frame_free(&pool_root, hpa(a.v + 0x3000), ORDER_4K);
+	assert_int_equal(frame_get(hpa(a.v + 0x3000)).state, FRAME_FREE);
+	assert_int_equal(frame_get(hpa(a.v + 0x4000)).owner, 5);
 	check();
-	frame_set_viewed(a, ORDER_4K, false);
-	for (u64 i = 0; i < 512; i++) {
-		if (i == 3)
-			continue;
-		frame_set_viewed(hpa(a.v + i * PAGE_SIZE), ORDER_4K, false);
-		frame_free(pool_root(), hpa(a.v + i * PAGE_SIZE), ORDER_4K);
-	}
+	for (u64 i = 0; i < 512; i++)
+		if (i != 3)
+			frame_free(&pool_root, hpa(a.v + i * PAGE_SIZE), ORDER_4K);
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));
@@ -148,26 +140,23 @@ static void test_far_ranges(void **state)
 		{ 5ULL << 40, 0x200, BOOT_MEM_POOL, 0 },
 		{ 60ULL << 40, 0x7ff, BOOT_MEM_CONTROL, 0 },
 	};
-	void *store = aligned_alloc(4096, frames_cost(map, ARRAY_SIZE(map)));
 	hpa_t a;
 
 	(void)state;
-	memset(store, 0, frames_cost(map, ARRAY_SIZE(map)));
-	frames_init(map, ARRAY_SIZE(map), store);
+	frames_init(map, ARRAY_SIZE(map));
 	check();
-	assert_int_equal(frames_count().total, 0x9e + 2 + 0x200 + 0x7ff);
+	assert_int_equal(frames_count().control, 0x9e + 0x7ff);
 	assert_int_equal(frames_count().pool, 0x202);
 	assert_int_equal(frame_get(hpa(0)).state, FRAME_NONE);
-	assert_int_equal(frame_get(hpa(0x1000)).state, FRAME_OWNED);
-	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7fe000)).state, FRAME_OWNED);
+	assert_int_equal(frame_get(hpa(0x1000)).state, FRAME_CONTROL);
+	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7fe000)).state, FRAME_CONTROL);
 	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7ff000)).state, FRAME_NONE);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_2M, 1, &a), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 1, &a), DAIS_OK);
 	assert_int_equal(a.v, 5ULL << 40);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 1, &a), DAIS_OK);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 1, &a), DAIS_OK);
-	assert_int_equal(frame_alloc(pool_root(), ORDER_4K, 1, &a), DAIS_NO_MEMORY);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_OK);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_NO_MEMORY);
 	check();
-	free(store);
 }
 
 /* Issue 2: Dais's own memory under 64 MiB for 1 TiB: image, frame database, and a heap that holds a table for every 2 MiB
@@ -181,11 +170,18 @@ static void test_terabyte(void **state)
 		{ 1ULL << 32, (1ULL << 28) - (1ULL << 20), BOOT_MEM_POOL, 0 },
 	};
 	u64 image = 2ULL << 20, split_tables = (1ULL << 40) / SIZE_2M / 10 * 2048 / 4;
-	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL;
+	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL, before, cost;
+	void *chunks = aligned_alloc(SIZE_2M, 8 * SIZE_2M);
 
 	(void)state;
-	assert_true(frames_cost(map, ARRAY_SIZE(map)) < 9ULL << 20);
-	assert_true(image + frames_cost(map, ARRAY_SIZE(map)) + SIZE_2M + split_tables + per_cpu < 64ULL << 20);
+	heap_init(chunks, 8);
+	before = counters.heap;
+	frames_init(map, ARRAY_SIZE(map));
+	cost = counters.heap - before;
+	assert_true(cost < 9ULL << 20);
+	assert_true(image + cost + SIZE_2M + split_tables + per_cpu < 64ULL << 20);
+	check();
+	free(chunks);
 }
 
 static void test_random(void **state)
@@ -203,19 +199,19 @@ static void test_random(void **state)
 
 		if (k % 5 < 3 && n < MAX) {
 			held[n].order = k % 64 == 0 ? ORDER_2M : ORDER_4K;
-			if (frame_alloc(pool_root(), held[n].order, (u16)(1 + k % 9), &held[n].a) == DAIS_OK)
+			if (frame_alloc(&pool_root, held[n].order, (u16)(1 + k % 9), &held[n].a) == DAIS_OK)
 				n++;
 		} else if (n) {
 			u32 victim = (u32)rand() % n;
 
-			frame_free(pool_root(), held[victim].a, held[victim].order);
+			frame_free(&pool_root, held[victim].a, held[victim].order);
 			held[victim] = held[--n];
 		}
 		if (i % 50 == 0)
 			check();
 	}
 	while (n--)
-		frame_free(pool_root(), held[n].a, held[n].order);
+		frame_free(&pool_root, held[n].a, held[n].order);
 	check();
 	c = frames_count();
 	assert_memory_equal(&c, &before, sizeof(c));

@@ -28,7 +28,7 @@ static void test_sizes(void **state)
 
 		assert_non_null(a);
 		assert_true(zeroed(a, size));
-		assert_int_equal((uintptr_t)a % (size >= 64 ? 64 : 16), 0);
+		assert_int_equal((uintptr_t)a % (size > HEAP_SMALL ? PAGE_SIZE : size >= 64 ? 64 : 16), 0);
 		assert_true((char *)a + size <= (char *)b || (char *)b + size <= (char *)a);
 		memset(a, 0xff, size);
 		memset(b, 0xff, size);
@@ -43,17 +43,21 @@ static void test_sizes(void **state)
 
 static void test_pages(void **state)
 {
-	void *a = heap_pages(256), *b = heap_pages(200), *c;
+	void *a = heap_pages(256), *b = heap_pages(200), *c, *d;
 
 	(void)state;
 	assert_non_null(a);
 	assert_non_null(b);
 	assert_int_equal(counters.heap, at_boot + 456 * PAGE_SIZE);
-	/* a second chunk */
+	/* the second chunk, then a new one */
 	c = heap_pages(100);
 	assert_non_null(c);
 	assert_int_not_equal((uintptr_t)c / SIZE_2M, (uintptr_t)a / SIZE_2M);
+	assert_int_equal(frames_count().dais, 0x400);
+	d = heap_pages(511);
+	assert_non_null(d);
 	assert_int_equal(frames_count().dais, 0x400 + 512);
+	heap_pages_free(d, 511);
 	memset(a, 0xee, 256 * PAGE_SIZE);
 	heap_pages_free(a, 256);
 	a = heap_pages(256);
@@ -68,25 +72,35 @@ static void test_pages(void **state)
 
 static void test_exhaustion(void **state)
 {
+	u64 budget = pool_root.free;
 	struct frame_counts before;
-	void *p, *list = NULL;
+	void *p, *list = NULL, *small = NULL;
 
 	(void)state;
-	fake_no_map = true;
+	pool_root.free = 0;
 	before = frames_count();
 	while ((p = heap_pages(1))) {
 		*(void **)p = list;
 		list = p;
 	}
+	while ((p = heap_alloc(16))) {
+		*(void **)p = small;
+		small = p;
+	}
 	assert_null(heap_alloc(16));
 	assert_int_equal(frames_count().free, before.free);
-	fake_no_map = false;
+	pool_root.free = budget;
 	while ((p = heap_pages(1))) {
 		*(void **)p = list;
 		list = p;
 	}
 	assert_int_equal(frames_count().free, 0);
 	assert_int_equal(frames_check(), 0);
+	while (small) {
+		p = small;
+		small = *(void **)p;
+		heap_free(p, 16);
+	}
 	while (list) {
 		p = list;
 		list = *(void **)p;

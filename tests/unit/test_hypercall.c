@@ -192,7 +192,7 @@ static void test_caps(void **state)
 	OK(AS(v, cap_drop, 2));
 	assert_check();
 	/* back to the control domain */
-	OK(cap_insert(&control_domain->caps, &pool_root()->obj, DAIS_R_ALL, &pool));
+	OK(cap_insert(&control_domain->caps, &pool_root.obj, DAIS_R_ALL, &pool));
 	assert_int_equal(pool, DAIS_CAP_POOL);
 	end(dom);
 }

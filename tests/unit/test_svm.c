@@ -40,9 +40,12 @@ static u32 stale_before[VCPUS]; /* translations made earlier than this are wrong
 static u32 now = 1;
 static void (*guest)(struct vmcb *b, u64 *gpr);
 
-void *heap_pages(u32 n) { void *p = aligned_alloc(4096, n * 4096); memset(p, 0, n * 4096); return p; }
-void heap_pages_free(void *p, u32 n) { (void)n; free(p); }
-void *heap_alloc(size_t n) { return calloc(1, n); }
+void *heap_alloc(size_t n)
+{
+	n = n > HEAP_SMALL ? ALIGN_UP(n, PAGE_SIZE) : ALIGN_UP(n, 16);
+	return memset(aligned_alloc(n > HEAP_SMALL ? PAGE_SIZE : 16, n), 0, n);
+}
+
 void heap_free(void *p, size_t n) { (void)n; free(p); }
 hpa_t hva_to_hpa(const void *p) { return hpa((u64)p); }
 u32 cpu_id(void) { return this_cpu()->id; }

@@ -45,7 +45,7 @@ static status_t map_range(u64 a, u64 end)
 /* Neighbours are joined first, so that large pages may span them. */
 status_t control_map_memory(const struct boot_mem *mem, u32 count)
 {
-	mem_locked_t m = mem_lock(control_domain);
+	spin_guard(&control_domain->mem_lock);
 	u64 start = 0, end = 0;
 	status_t s = DAIS_OK;
 
@@ -60,7 +60,6 @@ status_t control_map_memory(const struct boot_mem *mem, u32 count)
 	}
 	if (s == DAIS_OK)
 		s = map_range(start, end);
-	mem_unlock(m);
 	return s;
 }
 
@@ -82,14 +81,13 @@ static bool may_map_device(u64 a, u64 size)
 static bool map_device(u64 a, u32 order)
 {
 	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
-	mem_locked_t m;
 	hpa_t to;
 	u32 o = 0;
 	bool mapped, done;
 
 	if (!may_map_device(base, size))
 		return false;
-	m = mem_lock(control_domain);
+	spin_guard(&control_domain->mem_lock);
 	done = mapped = nested_get(control_domain, gpa(a), &to, &o, &prot);
 	if (!done && (order == ORDER_4K || o >= order))
 		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
@@ -98,7 +96,6 @@ static bool map_device(u64 a, u32 order)
 		nested_set(control_domain, gpa(base), hpa(base), order, 0);
 		nested_flush(control_domain);
 	}
-	mem_unlock(m);
 	return done;
 }
 
@@ -115,18 +112,16 @@ bool control_fault(struct xvcpu *x, u64 a)
 
 status_t control_trap_page(u64 page)
 {
-	mem_locked_t m;
 	status_t s;
 
 	if (page >> host.phys_bits)
 		return DAIS_BAD_ARG;
-	m = mem_lock(control_domain);
+	spin_guard(&control_domain->mem_lock);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
 	if (s == DAIS_OK) {
 		nested_set(control_domain, gpa(page), hpa(page), ORDER_4K, 0);
 		nested_flush(control_domain);
 	}
-	mem_unlock(m);
 	return s;
 }
 

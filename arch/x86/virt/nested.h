@@ -11,12 +11,11 @@
 
 #include "kernel/types.h"
 
+/* In both formats bits 0 and 1 of an entry let read and write, and all of 0-2 make a link. */
 struct nested_format {
-	u64 present;         /* bits that make an entry of a table or leaf valid (NPT: P; EPT: R) */
-	u64 table;           /* bits of a link to the next level (all permissions) */
-	u64 write, exec, no_exec;         /* of a leaf; exec or no_exec is 0 */
-	u64 leaf;            /* bits of every leaf (NPT: US, A, D; EPT: nothing) */
-	u64 memory_wb;       /* memory type of RAM (EPT; NPT: 0, the host's MTRRs say it) */
+	u64 leaf;            /* bits of every leaf */
+	u64 no_exec;         /* of a leaf, where bit 2 does not let execute */
+	u64 ram;             /* memory type of RAM (EPT; NPT: 0, the host's MTRRs say it) */
 };
 
 struct nested {
@@ -24,7 +23,7 @@ struct nested {
 	hpa_t root;          /* PML4, a heap page */
 };
 
-#define NESTED_UC 0x100ULL /* in prot: device memory */
+#define NESTED_UC (1ULL << 52) /* in prot: device memory; in an entry ignored by the hardware */
 
 extern const struct nested_format nested_npt, nested_ept;
 
