@@ -7,7 +7,7 @@ JOBS  ?= $(shell nproc)
 export BUILD := $(OUT)
 
 # The settings of `make run`, handed to scripts/run untouched by make.
-RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
+RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MODEL MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
 	DAIS_ELF QEMU_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
 # Nor to other makes: Kbuild wants a clean environment.
@@ -33,8 +33,8 @@ help:
 #: make run             boot Dais in QEMU; the control domain's shell; Ctrl-A X ends it
 #: make run EXEC='cmd'  run cmd in the control domain, print its output, exit with its status
 #:                      (125: the machine failed). More settings, for both:
-#:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native
-#:                      MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
+#:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native|bochs-svm|bochs-vmx
+#:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
 #:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' TEST_FAULT=name CONSOLE_LOG=file
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones
@@ -42,7 +42,7 @@ help:
 #: make unit            unit tests only
 #: make setup           install missing Debian packages, fetch the kernel into build/
 #: make update-kernel   forget the fetched kernel; the next build takes the newest
-#: make clean           remove what was built (the fetched kernel stays)
+#: make clean           remove what was built (the fetched kernel and Bochs stay)
 
 # --- Set-up -------------------------------------------------------------
 
@@ -222,4 +222,4 @@ system: all
 	@scripts/test system
 
 clean:
-	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} +
+	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel ! -name 'bochs*' -exec rm -rf {} +
