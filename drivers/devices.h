@@ -12,8 +12,8 @@
 struct boot_info;
 
 /* --- what drivers ask of the architecture (arch/x86) --- */
-u8 port_in8(u16 port); u16 port_in16(u16 port); u32 port_in32(u16 port);
-void port_out8(u16 port, u8 v); void port_out16(u16 port, u16 v); void port_out32(u16 port, u32 v);
+u32 port_read(u16 port, u32 size);     /* size: 1, 2, 4 */
+void port_write(u16 port, u32 size, u32 value);
 u32 cpu_apic_id(u32 cpu);              /* physical APIC ID for MSI and IO-APIC destinations */
 /* The control domain's access to a GPA page traps from now on. Takes
  * the domain's mem lock, flushes. BAD_ARG: no such address; NO_MEMORY. */

@@ -55,7 +55,7 @@ static void access(u16 seg, u16 bdf, u32 reg, u32 size, bool write, u32 *value)
 	} else {
 		spin_guard(&cf8_lock);
 
-		port_out32(CF8, CF8_ENABLE | (u32)bdf << 8 | (reg & ~3u));
+		port_write(CF8, 4, CF8_ENABLE | (u32)bdf << 8 | (reg & ~3u));
 		port_pass(CFC + (reg & 3), size, write, value);
 	}
 }

@@ -23,18 +23,10 @@ void arch_shutdown_allowed(bool yes)
 
 void port_pass(u16 port, u32 size, bool write, u32 *value)
 {
-	if (size == 4 && write)
-		port_out32(port, *value);
-	else if (size == 4)
-		*value = port_in32(port);
-	else if (size == 2 && write)
-		port_out16(port, *value);
-	else if (size == 2)
-		*value = port_in16(port);
-	else if (write)
-		port_out8(port, *value);
+	if (write)
+		port_write(port, size, *value);
 	else
-		*value = port_in8(port);
+		*value = port_read(port, size);
 }
 
 static bool sleep_refused(u16 upper, u16 port, u32 size, u32 value)

@@ -23,23 +23,23 @@ void serial_init(u16 port, u32 baud)
 	u32 divisor = baud && baud <= UART_CLOCK ? UART_CLOCK / baud : 1;
 
 	uart = 0;
-	if (!port || port_in8(port + UART_LSR) == 0xff) /* nothing there */
+	if (!port || port_read(port + UART_LSR, 1) == 0xff) /* nothing there */
 		return;
-	port_out8(port + UART_IER, 0);
-	port_out8(port + UART_LCR, LCR_DLAB);
-	port_out8(port + UART_DATA, divisor & 0xff);
-	port_out8(port + UART_IER, divisor >> 8 & 0xff);
-	port_out8(port + UART_LCR, LCR_8N1);
-	port_out8(port + UART_FCR, FCR_ENABLE_CLEAR);
-	port_out8(port + UART_MCR, MCR_DTR_RTS);
+	port_write(port + UART_IER, 1, 0);
+	port_write(port + UART_LCR, 1, LCR_DLAB);
+	port_write(port + UART_DATA, 1, divisor & 0xff);
+	port_write(port + UART_IER, 1, divisor >> 8 & 0xff);
+	port_write(port + UART_LCR, 1, LCR_8N1);
+	port_write(port + UART_FCR, 1, FCR_ENABLE_CLEAR);
+	port_write(port + UART_MCR, 1, MCR_DTR_RTS);
 	uart = port;
 }
 
 static void put(char c)
 {
-	for (u32 i = 0; i < THRE_POLLS && !(port_in8(uart + UART_LSR) & LSR_THRE); i++)
+	for (u32 i = 0; i < THRE_POLLS && !(port_read(uart + UART_LSR, 1) & LSR_THRE); i++)
 		;
-	port_out8(uart + UART_DATA, (u8)c);
+	port_write(uart + UART_DATA, 1, (u8)c);
 }
 
 void serial_write(const char *text, size_t len)

@@ -3,10 +3,14 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
-#include "kernel/log.h"
 #include "kernel/string.h"
 
+#define CPUID_EBX_AMD   0x68747541 /* "Auth" */
+#define CPUID_EBX_HYGON 0x6f677948 /* "Hygo" */
+#define CPUID_EBX_INTEL 0x756e6547 /* "Genu" */
+
 struct host host;
+struct quirks quirks;
 
 u32 cpu_id(void)
 {
@@ -33,67 +37,48 @@ void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
 }
 
-static void probe_names(void)
+bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit)
 {
 	u32 r[4];
 
-	host_cpuid(0, 0, r);
-	host.max_leaf = r[0];
-	memcpy(host.vendor, &r[1], 4);
-	memcpy(host.vendor + 4, &r[3], 4);
-	memcpy(host.vendor + 8, &r[2], 4);
-	host.amd = !strcmp(host.vendor, "AuthenticAMD") || !strcmp(host.vendor, "HygonGenuine");
-	host.intel = !strcmp(host.vendor, "GenuineIntel");
-	host_cpuid(0x80000000, 0, r);
-	host.max_ext_leaf = r[0];
-	for (u32 i = 0; i < 3 && host.max_ext_leaf >= 0x80000004; i++) {
-		host_cpuid(0x80000002 + i, 0, r);
-		memcpy(host.name + 16 * i, r, 16);
-	}
+	host_cpuid(leaf & 0x80000000, 0, r);
+	if (leaf > r[0])
+		return false;
+	host_cpuid(leaf, 0, r);
+	return r[reg] >> bit & 1;
 }
 
-static void probe_xsave(void)
-{
-	u32 r[4];
-
-	host_cpuid(0xd, 0, r);
-	host.xcr0 = r[0] | (u64)r[3] << 32;
-	host.xsave_size = r[2];
-}
+static const struct { bool *has; u32 leaf; enum cpuid_reg reg; u32 bit; } features[] = {
+	{ &host.x2apic, 1, ECX, 21 }, { &host.tsc_deadline, 1, ECX, 24 }, { &host.xsave, 1, ECX, 26 },
+	{ &host.pcid, 1, ECX, 17 }, { &host.fsgsbase, 7, EBX, 0 }, { &host.smep, 7, EBX, 7 },
+	{ &host.smap, 7, EBX, 20 }, { &host.umip, 7, ECX, 2 }, { &host.page1g, 0x80000001, EDX, 26 },
+	{ &host.rdtscp, 0x80000001, EDX, 27 },
+};
 
 void host_probe(void)
 {
 	u32 r[4];
 
-	probe_names();
-	host_cpuid(1, 0, r);
-	host.family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 255 : 0);
-	host.x2apic = r[2] >> 21 & 1 && (!(boot->flags & BOOT_F_X2APIC_OFF) ||
-					 (rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD)); /* no way back from it */
-	host.tsc_deadline = r[2] >> 24 & 1;
-	host.xsave = r[2] >> 26 & 1;
-	host.pcid = r[2] >> 17 & 1;
-	if (host.max_leaf >= 7) {
-		host_cpuid(7, 0, r);
-		host.smep = r[1] >> 7 & 1;
-		host.smap = r[1] >> 20 & 1;
-		host.fsgsbase = r[1] & 1;
-		host.umip = r[2] >> 2 & 1;
-		host.pku = r[2] >> 3 & 1;
-	}
-	host_cpuid(0x80000001, 0, r);
-	host.nx = r[3] >> 20 & 1;
-	host.page1g = r[3] >> 26 & 1;
-	host.rdtscp = r[3] >> 27 & 1;
-	if (host.max_ext_leaf >= 0x80000007) {
-		host_cpuid(0x80000007, 0, r);
-		host.invariant_tsc = r[3] >> 8 & 1;
-	}
+	for (u32 i = 0; i < ARRAY_SIZE(features); i++)
+		*features[i].has = cpu_has(features[i].leaf, features[i].reg, features[i].bit);
+	/* once it is on, there is no way back */
+	host.x2apic &= !(boot->flags & BOOT_F_X2APIC_OFF) || rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD;
+	host_cpuid(0, 0, r);
+	host.max_leaf = r[0];
+	host.amd = r[1] == CPUID_EBX_AMD || r[1] == CPUID_EBX_HYGON;
+	host.intel = r[1] == CPUID_EBX_INTEL;
+	host_cpuid(0x80000000, 0, r);
+	host.max_ext_leaf = r[0];
 	host_cpuid(0x80000008, 0, r);
 	host.phys_bits = r[0] & 255;
-	if (host.xsave)
-		probe_xsave();
-	quirks_probe();
+	if (host.xsave) {
+		host_cpuid(0xd, 0, r);
+		host.xcr0 = r[0] | (u64)r[3] << 32;
+	}
+	/* QEMU's TCG (up to 11.1): docs/platforms.md */
+	host_cpuid(0x40000000, 0, r);
+	if (cpu_has(1, ECX, 31) && !memcmp(&r[1], "TCGTCGTCGTCG", 12))
+		quirks = (struct quirks){ .shadow_by_sti = true, .reread_tpr = true, .host_tick = true };
 }
 
 /* --- this CPU's tables and control registers --- */
@@ -106,6 +91,7 @@ static void load_gdt(struct cpu *c)
 	struct { u16 limit; u64 base; } __packed ptr = { sizeof(c->gdt) - 1, (u64)c->gdt };
 	u64 t = (u64)&c->tss;
 
+	c->self = c;
 	c->tss.iomap = sizeof(c->tss);
 	c->tss.ist[0] = CPU_AREA(c->id) + (CPU_FAULT_PAGE + 1) * PAGE_SIZE;
 	c->tss.ist[1] = CPU_AREA(c->id) + (CPU_NMI_PAGE + 1) * PAGE_SIZE;
@@ -124,12 +110,9 @@ static void load_gdt(struct cpu *c)
 
 static void harden(void)
 {
-	u64 cr4 = read_cr4() | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
-
-	cr4 |= (host.smep ? CR4_SMEP : 0) | (host.smap ? CR4_SMAP : 0) | (host.umip ? CR4_UMIP : 0) |
-	       (host.xsave ? CR4_OSXSAVE : 0);
-	write_cr4(cr4 & ~(CR4_PCIDE | CR4_FSGSBASE | CR4_PKE));
-	write_cr0((read_cr0() | CR0_WP | CR0_NE | CR0_MP) & ~(CR0_TS | CR0_EM | CR0_AM | CR0_CD | CR0_NW));
+	write_cr4(CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (host.smep ? CR4_SMEP : 0) |
+		  (host.smap ? CR4_SMAP : 0) | (host.umip ? CR4_UMIP : 0) | (host.xsave ? CR4_OSXSAVE : 0));
+	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE | EFER_SCE);
 	wrmsr(MSR_PAT, 0x0007040600070406ULL); /* the reset value: windows use entry 3, UC */
 }
@@ -137,22 +120,40 @@ static void harden(void)
 /* Machine checks come to trap.c; every bank reports. */
 static void machine_check_on(void)
 {
-	u32 r[4], banks;
+	u32 banks = cpu_has(1, EDX, 14) ? rdmsr(MSR_MCG_CAP) & 0xff : 0;
 
-	host_cpuid(1, 0, r);
-	if (!(r[3] >> 14 & 1))
-		return;
-	banks = rdmsr(MSR_MCG_CAP) & 0xff;
-	for (u32 i = 0; i < banks && i < 32; i++)
+	for (u32 i = 0; i < banks; i++)
 		wrmsr(MSR_MC0_CTL + 4 * i, ~0ULL);
 }
 
 void cpu_setup(struct cpu *c)
 {
-	c->self = c;
 	load_gdt(c);
 	idt_init();
 	harden();
 	machine_check_on();
 	defences_cpu();
+}
+
+/* --- ports --- */
+
+u32 port_read(u16 port, u32 size)
+{
+	u32 v = 0;
+
+	switch (size) {
+	case 1: __asm__ volatile("inb %1, %b0" : "+a"(v) : "Nd"(port) : "memory"); break;
+	case 2: __asm__ volatile("inw %1, %w0" : "+a"(v) : "Nd"(port) : "memory"); break;
+	case 4: __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory"); break;
+	}
+	return v;
+}
+
+void port_write(u16 port, u32 size, u32 v)
+{
+	switch (size) {
+	case 1: __asm__ volatile("outb %b0, %1" : : "a"(v), "Nd"(port) : "memory"); break;
+	case 2: __asm__ volatile("outw %w0, %1" : : "a"(v), "Nd"(port) : "memory"); break;
+	case 4: __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory"); break;
+	}
 }

@@ -20,7 +20,6 @@ struct cpu {
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
 	u32 last_domain;           /* id of the domain that ran last: defences.c */
-	u64 nmis, pokes;
 	struct tss tss;
 	u64 gdt[5];
 	void *vendor;              /* host save areas: svm or vmx */
@@ -39,27 +38,24 @@ static inline struct cpu *this_cpu(void)
 
 /* What was probed, once, on the boot CPU; APs must have at least the same. */
 struct host {
-	char vendor[16], name[56];
-	u32 family, max_leaf, max_ext_leaf;
-	bool amd, intel, x2apic, tsc_deadline, invariant_tsc, xsave, smep, smap, umip, pcid, page1g, rdtscp, nx, fsgsbase, pku;
-	bool tcg;                  /* QEMU's TCG says so in CPUID 0x40000000: see quirks.c */
-	u32 phys_bits;
+	u32 max_leaf, max_ext_leaf, phys_bits;
+	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase;
 	u64 xcr0;                  /* XCR0 bits that the CPU has */
-	u32 xsave_size;
 };
 extern struct host host;
 extern const struct boot_info *boot;
 
-/* Quirks of emulators and steppings: one probed table (quirks.c); hardware pays a load and a branch. */
+/* Quirks of emulators and steppings: probed here alone; hardware pays a load and a branch. */
 struct quirks {
 	bool shadow_by_sti;        /* INT_STATE is not loaded at VMRUN */
 	bool reread_tpr;           /* the host's pending interrupts need a TPR write to be seen again */
 	bool host_tick;            /* guests that never exit need a host timer tick */
 };
 extern struct quirks quirks;
-void quirks_probe(void);
 
-void host_cpuid(u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
+enum cpuid_reg { EAX, EBX, ECX, EDX };
+void host_cpuid(u32 leaf, u32 sub, u32 out[4]);
+bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit);
 void host_probe(void);
 void cpu_setup(struct cpu *c);         /* this CPU: GDT, IDT, TSS, GS, CR0/CR4/EFER, PAT */
 
@@ -76,18 +72,27 @@ void smp_stop_others(void);            /* for panic: by NMI */
 #define VEC_TIMER    0xf1
 #define VEC_SPURIOUS 0xff
 
+/* Taken are interrupts here only: irq_window takes what is pending, idle_wait waits for one. */
+static inline void irq_window(void) { __asm__ volatile("sti; nop; nop; cli" : : : "memory"); }
+static inline void idle_wait(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
+void cpu_stop(void) __noreturn;
+
 /* trap.c, panic.c */
+struct trap_frame;
 void idt_init(void);
-void irq_window(void);                 /* takes what is pending */
-void idle_wait(void);                  /* sti; hlt; cli */
-void backtrace(u64 rbp, u64 rip);
-const char *symbol_at(u64 address, u64 *offset);
+void panic_at(const struct trap_frame *f, const char *fmt, ...) __noreturn __printf(2, 3);
+void panic_nmi(void);                  /* another CPU panicked: stops this one, or returns */
+
+/* As entry.asm pushes it. */
+struct trap_frame {
+	u64 rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
+	u64 vector, error, rip, cs, rflags, rsp, ss;
+};
 
 /* defences.c */
-struct vcpu;
 void defences_probe(bool off);
-void defences_list(struct dais_named *f, u32 n);
-void defences_switch_to(struct vcpu *v);   /* comes onto this CPU, perhaps after another domain's */
+void defences_info(struct dais_info *info);
+void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
 void defences_cpu(void);
 
 /* run.c */

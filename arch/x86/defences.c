@@ -7,63 +7,42 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
-#include "kernel/string.h"
-#include "kernel/domain.h"
-#include "kernel/vcpu.h"
 
-enum defence { D_IBPB, D_RSB, D_VERW, D_L1D, D_AUTO_IBRS, D_COUNT };
+#define BIT(defence) (1u << DAIS_DEFENCE_##defence)
 
-static struct {
-	const char *name;
-	u32 leaf, reg, bit;        /* where CPUID says that the CPU has it; leaf 0: always */
-	bool intel_only;           /* its threat is Intel's */
-	bool present, used;
-} table[D_COUNT] = {
-	[D_IBPB]      = { "IBPB", 0x80000008, 1, 12, false, false, false },
-	[D_RSB]       = { "RSB filling", 0, 0, 0, false, false, false },
-	[D_VERW]      = { "VERW buffer clear", 7, 3, 10, true, false, false },
-	[D_L1D]       = { "L1D flush", 7, 3, 28, true, false, false },
-	[D_AUTO_IBRS] = { "automatic IBRS", 0x80000021, 0, 8, false, false, false },
+/* Where CPUID says that the CPU has it */
+static const struct { u32 bit, leaf; enum cpuid_reg reg; u32 shift; bool intel; } table[] = {
+	{ BIT(IBPB), 0x80000008, EBX, 12, false },
+	{ BIT(IBPB), 7, EDX, 26, true },
+	{ BIT(VERW), 7, EDX, 10, true },           /* these threats are Intel's */
+	{ BIT(L1D), 7, EDX, 28, true },
+	{ BIT(AUTO_IBRS), 0x80000021, EAX, 8, false },
 };
-
-static bool cpuid_bit(u32 leaf, u32 reg, u32 bit)
-{
-	u32 r[4];
-
-	if (leaf > (leaf & 0x80000000 ? host.max_ext_leaf : host.max_leaf))
-		return false;
-	host_cpuid(leaf, 0, r);
-	return r[reg] >> bit & 1;
-}
+static u32 present = BIT(RSB), used;
 
 void defences_probe(bool off)
 {
-	for (u32 i = 0; i < D_COUNT; i++) {
-		table[i].present = !table[i].leaf || cpuid_bit(table[i].leaf, table[i].reg, table[i].bit);
-		if (table[i].intel_only && !host.intel)
-			table[i].present = false;
-	}
-	if (host.intel && cpuid_bit(7, 3, 26))
-		table[D_IBPB].present = true;
-	for (u32 i = 0; i < D_COUNT; i++)
-		table[i].used = table[i].present && !off;
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
+		if ((host.intel || !table[i].intel) && cpu_has(table[i].leaf, table[i].reg, table[i].shift))
+			present |= table[i].bit;
+	used = off ? 0 : present;
 }
 
-void defences_list(struct dais_named *f, u32 n)
+void defences_info(struct dais_info *info)
 {
-	for (u32 i = 0; i < D_COUNT && i < n; i++) {
-		format(f[i].name, sizeof(f[i].name), "%s", table[i].name);
-		f[i].present = table[i].present;
-		f[i].used = table[i].used;
-	}
+	info->defences = present;
+	info->defences_used = used;
 }
 
 void defences_cpu(void)
 {
-	if (table[D_AUTO_IBRS].used)
+	u32 r[4];
+
+	if (used & BIT(AUTO_IBRS))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1ULL << 21); /* APM vol. 2 §3.1.7: AIBRSE */
 	/* newer CPUs always serialize (CPUID 8000_0021 EAX[2]); a hypervisor below us owns the MSR */
-	if (host.amd && host.family > 0x11 && !cpuid_bit(0x80000021, 0, 2) && !cpuid_bit(1, 2, 31))
+	host_cpuid(1, 0, r);
+	if (host.amd && (r[EAX] >> 20 & 0xff) > 2 /* family 12h */ && !cpu_has(0x80000021, EAX, 2) && !cpu_has(1, ECX, 31))
 		wrmsr(MSR_DE_CFG, rdmsr(MSR_DE_CFG) | 1 << 1);
 }
 
@@ -76,20 +55,20 @@ static void fill_rsb(void)
 			 "5: add $16, %%rsp; dec %0; jnz 1b" : "+r"(n) : : "memory", "cc");
 }
 
-void defences_switch_to(struct vcpu *v)
+void defences_switch_to(u32 domain)
 {
 	static const u16 data_selector = 0x10;
 	struct cpu *c = this_cpu();
 
-	if (c->last_domain == v->dom->id)
+	if (c->last_domain == domain)
 		return;
-	c->last_domain = v->dom->id;
-	if (table[D_IBPB].used)
+	c->last_domain = domain;
+	if (used & BIT(IBPB))
 		wrmsr(MSR_PRED_CMD, 1);
-	if (table[D_RSB].used)
+	if (used & BIT(RSB))
 		fill_rsb();
-	if (table[D_L1D].used)
+	if (used & BIT(L1D))
 		wrmsr(MSR_FLUSH_CMD, 1);
-	if (table[D_VERW].used)
+	if (used & BIT(VERW))
 		__asm__ volatile("verw %0" : : "m"(data_selector) : "cc");
 }

@@ -31,8 +31,8 @@ static void cpu_init(void)
 {
 	const struct boot_cpu *list = hpa_to_hva(hpa(boot->cpus));
 
-	while (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION || boot->size != sizeof(*boot))
-		__asm__ volatile("cli; hlt");
+	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION || boot->size != sizeof(*boot))
+		cpu_stop();
 	write_cr3(boot->host_cr3);
 	for (u32 i = 0; i < boot->cpu_count; i++) {
 		cpu_data(i)->id = i;
@@ -79,7 +79,7 @@ void boot_main(const struct boot_info *info)
 	memory_init();
 	log_ring = heap_pages(LOG_BYTES / PAGE_SIZE);
 	log_init(log_ring, LOG_BYTES, boot->log_level);
-	log_info("Dais %s; TSC: %lu kHz%s", DAIS_VERSION, boot->tsc_hz / 1000, host.invariant_tsc ? ", invariant" : "");
+	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
 	pv_init(boot->epoch_seconds, boot->epoch_tsc);
 	virt_choose();

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Panic: takes the serial port back, says what happened and where, then stops or reboots as configured. */
 
-#include "arch/x86/panic.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
 #include "drivers/devices.h"
@@ -10,30 +9,21 @@
 #include "kernel/string.h"
 #include "kernel/trace.h"
 
+#define BACKTRACE_DEPTH 24
+#define TRACE_EVENTS    8
+
 /* Made by scripts/ksyms from the first link: sorted by address. */
-extern const u32 ksyms_count;
-extern const u32 ksyms_addr[], ksyms_name[];
+extern const u32 ksyms_count, ksyms_addr[], ksyms_name[];
 extern const char ksyms_strings[];
 extern char __image_start[], __text_end[];
 
-static u32 panicking; /* CPU + 1 of the first */
+static u32 panics;
+static struct cpu *reporter; /* the first; the others only stop */
 
-const char *symbol_at(u64 address, u64 *offset)
+void cpu_stop(void)
 {
-	u32 low = 0, high = ksyms_count, rel = address - (u64)__image_start;
-
-	if (address < (u64)__image_start || address >= (u64)__text_end || !ksyms_count)
-		return NULL;
-	while (high - low > 1) {
-		u32 mid = (low + high) / 2;
-
-		if (ksyms_addr[mid] <= rel)
-			low = mid;
-		else
-			high = mid;
-	}
-	*offset = rel - ksyms_addr[low];
-	return ksyms_strings + ksyms_name[low];
+	for (;;)
+		__asm__ volatile("cli; hlt");
 }
 
 static void __printf(1, 2) say(const char *fmt, ...)
@@ -43,7 +33,7 @@ static void __printf(1, 2) say(const char *fmt, ...)
 	size_t n;
 
 	va_start(ap, fmt);
-	n = vformat(line, sizeof(line) - 2, fmt, ap);
+	n = vformat(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);
 	line[n++] = '\n';
 	serial_write(line, n);
@@ -51,27 +41,32 @@ static void __printf(1, 2) say(const char *fmt, ...)
 
 static void say_address(u64 a)
 {
-	u64 offset;
-	const char *name = symbol_at(a, &offset);
+	u32 i = 0, offset = a - (u64)__image_start;
 
-	say("  %016lx %s+0x%lx", a, name ? name : "?", name ? offset : 0);
+	while (i + 1 < ksyms_count && ksyms_addr[i + 1] <= offset)
+		i++;
+	if (a >= (u64)__image_start && a < (u64)__text_end && ksyms_count)
+		say("  %016lx %s+0x%x", a, ksyms_strings + ksyms_name[i], offset - ksyms_addr[i]);
+	else
+		say("  %016lx ?", a);
 }
 
-/* Frame pointers, followed only inside one stack area or the image's boot stack. */
-void backtrace(u64 rbp, u64 rip)
+/* Frame pointers, followed upwards inside one CPU's stacks only. */
+static void backtrace(const u64 *frame, u64 rip)
 {
-	say_address(rip);
-	for (u32 depth = 0; depth < 24; depth++) {
-		u64 *frame = (u64 *)rbp;
+	u64 area = (u64)frame & ~(STACKS_STRIDE - 1);
 
-		if ((rbp & 7) || rbp < STACKS_BASE || !frame[1])
-			return;
-		if (rbp >= STACKS_BASE + cpu_count() * STACKS_STRIDE && rbp < IMAGE_BASE)
+	say("backtrace:");
+	say_address(rip);
+	for (u32 i = 0; i < BACKTRACE_DEPTH && area >= STACKS_BASE && area < CPU_AREA(cpu_count()); i++) {
+		const u64 *next = (const u64 *)frame[0];
+
+		if (((u64)frame & 7) || !frame[1])
 			return;
 		say_address(frame[1]);
-		if (frame[0] <= rbp)
+		if (next <= frame || ((u64)next & ~(STACKS_STRIDE - 1)) != area)
 			return;
-		rbp = frame[0];
+		frame = next;
 	}
 }
 
@@ -89,67 +84,49 @@ static void say_trace(const struct dais_trace_entry *e)
 	say("  tsc %lu kind %u vcpu %x a %lx b %lx", e->tsc, e->kind, e->vcpu, e->a, e->b);
 }
 
-static void __noreturn finish(void)
+/* A panic within a panic stops, too. */
+static void __noreturn report(const struct trap_frame *f, const char *fmt, va_list ap)
 {
-	say("%s", boot->panic == BOOT_PANIC_REBOOT ? "Dais reboots the machine." : "Dais has stopped. Reset the machine.");
-	if (boot->panic == BOOT_PANIC_REBOOT)
-		machine_reset();
-	for (;;)
-		__asm__ volatile("cli; hlt");
-}
-
-/* The first CPU reports; the others, and a panic within a panic, only stop. */
-static void begin(void)
-{
-	u32 me = this_cpu() ? this_cpu()->id + 1 : 1;
+	bool reboot = boot->panic == BOOT_PANIC_REBOOT;
+	char what[200];
 
 	__asm__ volatile("cli");
-	if (!atomic_cas32(&panicking, 0, me)) {
-		for (;;)
-			__asm__ volatile("cli; hlt");
-	}
+	if (atomic_add(&panics, 1) != 1)
+		cpu_stop();
+	reporter = this_cpu();
 	smp_stop_others();
 	serial_init(boot->console_port, boot->console_baud);
-}
-
-static void __noreturn report(const struct trap_frame *f, const char *what)
-{
-	begin();
-	serial_write("\n", 1);
-	say("*** Dais panic on CPU %u: %s", this_cpu() ? this_cpu()->id : 0, what);
+	vformat(what, sizeof(what), fmt, ap);
+	say("\n*** Dais panic on CPU %u: %s", reporter->id, what);
 	if (f)
 		say_registers(f);
-	say("backtrace:");
-	backtrace(f ? f->rbp : (u64)__builtin_frame_address(0), f ? f->rip : (u64)__builtin_return_address(0));
+	backtrace(f ? (u64 *)f->rbp : __builtin_frame_address(0), f ? f->rip : (u64)__builtin_return_address(0));
 	say("last trace events:");
-	trace_dump(8, say_trace);
-	finish();
+	trace_dump(TRACE_EVENTS, say_trace);
+	say("%s", reboot ? "Dais reboots the machine." : "Dais has stopped. Reset the machine.");
+	if (reboot)
+		machine_reset();
+	cpu_stop();
 }
 
 void panic_at(const struct trap_frame *f, const char *fmt, ...)
 {
-	char what[200];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vformat(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	report(f, what);
+	report(f, fmt, ap);
 }
 
 void panic(const char *fmt, ...)
 {
-	char what[200];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vformat(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	report(NULL, what);
+	report(NULL, fmt, ap);
 }
 
 void panic_nmi(void)
 {
-	while (atomic_load(&panicking) && panicking != this_cpu()->id + 1)
-		__asm__ volatile("cli; hlt");
+	if (atomic_load(&panics) && reporter != this_cpu())
+		cpu_stop();
 }

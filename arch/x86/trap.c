@@ -6,7 +6,6 @@
  */
 
 #include "arch/x86/cpu.h"
-#include "arch/x86/panic.h"
 #include "arch/x86/x86.h"
 #include "drivers/devices.h"
 #include "kernel/atomic.h"
@@ -37,28 +36,13 @@ void idt_init(void)
 /* SDM vol. 3 §15.3.2: a bank's STATUS is valid when bit 63 is set. */
 static void machine_check(struct trap_frame *f)
 {
-	u32 banks = rdmsr(MSR_MCG_CAP) & 0xff;
-	u64 status = 0;
-	u32 bank = 0;
+	u32 banks = rdmsr(MSR_MCG_CAP) & 0xff, bank = 0;
 
-	for (u32 i = 0; i < banks && i < 32; i++) {
-		u64 s = rdmsr(MSR_MC0_STATUS + 4 * i);
-
-		if (s >> 63) {
-			status = s;
-			bank = i;
-		}
-	}
-	panic_at(f, "machine check: bank %u status %lx, MCG_STATUS %lx: a hardware fault", bank, status,
-		 rdmsr(MSR_MCG_STATUS));
+	while (bank < banks && !(rdmsr(MSR_MC0_STATUS + 4 * bank) >> 63))
+		bank++;
+	panic_at(f, "machine check: bank %u status %lx, MCG_STATUS %lx: a hardware fault", bank,
+		 bank < banks ? rdmsr(MSR_MC0_STATUS + 4 * bank) : 0, rdmsr(MSR_MCG_STATUS));
 }
-
-static const char *const exception_name[32] = {
-	[0] = "divide error", [1] = "debug", [3] = "breakpoint", [4] = "overflow", [5] = "bound range",
-	[6] = "invalid opcode", [7] = "device not available", [8] = "double fault", [10] = "invalid TSS",
-	[11] = "segment not present", [12] = "stack fault", [13] = "general protection", [14] = "page fault",
-	[16] = "x87", [17] = "alignment check", [19] = "SIMD", [21] = "control protection",
-};
 
 /* What a page fault's address and error code say about Dais's own bug. */
 static const char *fault_kind(u64 address, u64 error)
@@ -78,13 +62,8 @@ static void exception(struct trap_frame *f)
 		panic_at(f, "page fault at %lx (%s %lx): %s", f->rip, f->error & 16 ? "fetch" : f->error & 2 ? "write" : "read",
 			 read_cr2(), fault_kind(read_cr2(), f->error));
 	panic_at(f, "exception %lu (%s), error code %lx, at %lx", f->vector,
-		 f->vector < 32 && exception_name[f->vector] ? exception_name[f->vector] : "reserved", f->error, f->rip);
-}
-
-static void nmi(void)
-{
-	this_cpu()->nmis++;
-	panic_nmi();
+		 f->vector == VEC_DF ? "double fault" : f->vector == VEC_GP ? "general protection" :
+		 f->vector == VEC_UD ? "invalid opcode" : "SDM vol. 3 table 6-1", f->error, f->rip);
 }
 
 static void interrupt(struct cpu *c, u32 vector)
@@ -94,9 +73,7 @@ static void interrupt(struct cpu *c, u32 vector)
 	trace(DAIS_TRACE_IRQ, 0, vector, 0);
 	if (vector == VEC_TIMER)
 		atomic_or(&c->pending, CPU_TIMER);
-	else if (vector == VEC_POKE)
-		c->pokes++;
-	else if (!irq_handle(c->id, vector))
+	else if (vector != VEC_POKE && !irq_handle(c->id, vector))
 		log_debug("CPU %u: spurious interrupt, vector %u", c->id, vector);
 	apic_eoi();
 }
@@ -104,7 +81,7 @@ static void interrupt(struct cpu *c, u32 vector)
 void trap_entry(struct trap_frame *f)
 {
 	if (f->vector == VEC_NMI)
-		nmi();
+		panic_nmi();
 	else if (f->vector == VEC_MC)
 		machine_check(f);
 	else if (f->vector >= 32)

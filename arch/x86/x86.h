@@ -19,7 +19,6 @@
 #define CR4_PSE (1ULL << 4)
 #define CR4_PAE (1ULL << 5)
 #define CR4_MCE (1ULL << 6)
-#define CR4_PGE (1ULL << 7)
 #define CR4_OSFXSR (1ULL << 9)
 #define CR4_OSXMMEXCPT (1ULL << 10)
 #define CR4_UMIP (1ULL << 11)
@@ -37,7 +36,6 @@
 #define EFER_SVME (1ULL << 12)
 #define RFLAGS_TF (1ULL << 8)
 #define RFLAGS_IF (1ULL << 9)
-#define RFLAGS_DF (1ULL << 10)
 #define RFLAGS_RF (1ULL << 16)
 #define RFLAGS_VM (1ULL << 17)
 
@@ -47,7 +45,6 @@
 #define VEC_UD 6
 #define VEC_DF 8
 #define VEC_TS 10
-#define VEC_SS 12
 #define VEC_GP 13
 #define VEC_PF 14
 #define VEC_AC 17
@@ -120,13 +117,5 @@ CR_ACCESS(0) CR_ACCESS(2) CR_ACCESS(3) CR_ACCESS(4)
 DR_ACCESS(0) DR_ACCESS(1) DR_ACCESS(2) DR_ACCESS(3) DR_ACCESS(6) DR_ACCESS(7)
 
 static inline void invlpg(const void *p) { __asm__ volatile("invlpg (%0)" : : "r"(p) : "memory"); }
-static inline void cpu_halt(void) { __asm__ volatile("hlt" : : : "memory"); }
-
-static inline void out8(u16 p, u8 v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p) : "memory"); }
-static inline void out16(u16 p, u16 v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p) : "memory"); }
-static inline void out32(u16 p, u32 v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p) : "memory"); }
-static inline u8 in8(u16 p) { u8 v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p) : "memory"); return v; }
-static inline u16 in16(u16 p) { u16 v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p) : "memory"); return v; }
-static inline u32 in32(u16 p) { u32 v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p) : "memory"); return v; }
 
 #endif

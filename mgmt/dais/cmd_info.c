@@ -1,8 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dais.h"
+
+/* enum dais_defence */
+static const char *const defence_names[DAIS_DEFENCES] = {
+	"IBPB", "RSB filling", "VERW buffer clear", "L1D flush", "automatic IBRS",
+};
+
+static const struct dais_named *defences(const struct dais_info *info)
+{
+	static struct dais_named list[DAIS_DEFENCES + 1];
+	unsigned int i;
+
+	for (i = 0; i < DAIS_DEFENCES; i++) {
+		snprintf(list[i].name, sizeof(list[i].name), "%s", defence_names[i]);
+		list[i].present = info->defences >> i & 1;
+		list[i].used = info->defences_used >> i & 1;
+	}
+	return list;
+}
+
+/* CPUID shows the control domain the real CPU. */
+struct cpu_names {
+	char vendor[13], model[49];
+};
+
+static struct cpu_names cpu_names(void)
+{
+	struct cpu_names n = { "", "" };
+	unsigned int r[4] = { 0 }, i;
+
+	__get_cpuid(0, &r[0], &r[1], &r[3], &r[2]);
+	memcpy(n.vendor, &r[1], 12);
+	for (i = 0; i < 3 && __get_cpuid(0x80000002 + i, &r[0], &r[1], &r[2], &r[3]); i++)
+		memcpy(n.model + 16 * i, r, 16);
+	return n;
+}
 
 static void print_named(const char *title, const struct dais_named *list, bool with_state)
 {
@@ -33,13 +70,14 @@ static void print_size(const char *title, uint64_t bytes, const char *note)
 
 static void print_text(const struct dais_info *i)
 {
+	struct cpu_names cpu = cpu_names();
 	char size[32];
 
 	printf("Dais             %.32s (ABI %u)\n", i->version, i->abi);
-	printf("CPU              %.16s, %.56s\n", i->cpu_vendor, i->cpu_name);
+	printf("CPU              %s, %s\n", cpu.vendor, cpu.model);
 	printf("Virtualization   %.16s, %u ASIDs\n", i->virt, i->asids);
 	print_named("Features used    ", i->features, false);
-	print_named("Defences         ", i->defences, true);
+	print_named("Defences         ", defences(i), true);
 	printf("CPUs             %u", i->cpus);
 	if (i->cpus_skipped)
 		printf(" (%u more not used)", i->cpus_skipped);
@@ -85,15 +123,16 @@ static struct json_object *named(const struct dais_named *list)
 static void print_as_json(const struct dais_info *i)
 {
 	struct json_object *o = json_object_new_object();
+	struct cpu_names cpu = cpu_names();
 
 	json_add(o, "version", i->version);
 	json_add_number(o, "abi", i->abi);
-	json_add(o, "cpu_vendor", i->cpu_vendor);
-	json_add(o, "cpu_name", i->cpu_name);
+	json_add(o, "cpu_vendor", cpu.vendor);
+	json_add(o, "cpu_name", cpu.model);
 	json_add(o, "virtualization", i->virt);
 	json_add_number(o, "asids", i->asids);
 	json_object_object_add(o, "features", named(i->features));
-	json_object_object_add(o, "defences", named(i->defences));
+	json_object_object_add(o, "defences", named(defences(i)));
 	json_add_number(o, "cpus", i->cpus);
 	json_add_number(o, "cpus_skipped", i->cpus_skipped);
 	json_add_number(o, "control_vcpus", i->control_vcpus);

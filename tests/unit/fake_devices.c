@@ -197,14 +197,14 @@ void mmio_write(u64 address, u32 size, u64 value)
 		ioapic_write(value);
 }
 
-static u32 port_read(u16 port, u32 size)
+u32 port_read(u16 port, u32 size)
 {
 	if (port >= 0xcfc && port <= 0xcff)
 		return cf8 >> 31 ? config_read(cf8 >> 8, (cf8 & 0xfc) + (port & 3), size) : ~0u;
 	return fake_port_in;
 }
 
-static void port_write(u16 port, u32 size, u32 v)
+void port_write(u16 port, u32 size, u32 v)
 {
 	if (port == 0xcf8 && size == 4) {
 		cf8 = v;
@@ -217,12 +217,6 @@ static void port_write(u16 port, u32 size, u32 v)
 	}
 }
 
-u8 port_in8(u16 port) { return port_read(port, 1); }
-u16 port_in16(u16 port) { return port_read(port, 2); }
-u32 port_in32(u16 port) { return port_read(port, 4); }
-void port_out8(u16 port, u8 v) { port_write(port, 1, v); }
-void port_out16(u16 port, u16 v) { port_write(port, 2, v); }
-void port_out32(u16 port, u32 v) { port_write(port, 4, v); }
 u32 cpu_apic_id(u32 cpu) { return cpu * 2; }
 u32 cpu_count(void) { return FAKE_CPUS; }
 void control_trap_port(u16 port, bool on) { fake_trapped_port[port] = on; }

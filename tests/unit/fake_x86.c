@@ -317,7 +317,7 @@ void fake_start(u32 count)
 	fake.heap_left = 4096;
 	fake.now = 1000000;
 	fake.cpuid_all = ~0u;
-	host = (struct host){ .vendor = "AuthenticAMD", .amd = true, .max_leaf = 0x20, .max_ext_leaf = 0x80000021, .xsave = true,
+	host = (struct host){ .amd = true, .max_leaf = 0x20, .max_ext_leaf = 0x80000021, .xsave = true,
 			      .xcr0 = 0xe7, .rdtscp = true, .smep = true, .smap = true, .umip = true, .pcid = true, .fsgsbase = true };
 	ram = aligned_alloc(SIZE_2M, FAKE_RAM);
 	memset(ram, 0, FAKE_RAM);

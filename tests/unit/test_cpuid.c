@@ -9,7 +9,6 @@
 
 static struct xvcpu *x;
 static u32 r[4];
-enum { EAX, EBX, ECX, EDX };
 
 static void leaf(u32 n, u32 sub)
 {

@@ -166,27 +166,17 @@ status_t control_start(void)
 	return DAIS_OK;
 }
 
-/* --- port access for drivers/ --- */
-
-u8 port_in8(u16 port) { return in8(port); }
-u16 port_in16(u16 port) { return in16(port); }
-u32 port_in32(u16 port) { return in32(port); }
-void port_out8(u16 port, u8 v) { out8(port, v); }
-void port_out16(u16 port, u16 v) { out16(port, v); }
-void port_out32(u16 port, u32 v) { out32(port, v); }
-
 /* FADT's reset register, then the chipset's, the keyboard controller's, at last a triple fault. */
 void machine_reset(void)
 {
 	struct { u16 limit; u64 base; } __packed none = { 0, 0 };
 
 	if (boot->reset_port)
-		out8(boot->reset_port, boot->reset_value);
-	out8(0xcf9, 2);
-	out8(0xcf9, 6);
-	out8(0x64, 0xfe);
+		port_write(boot->reset_port, 1, boot->reset_value);
+	port_write(0xcf9, 1, 2);
+	port_write(0xcf9, 1, 6);
+	port_write(0x64, 1, 0xfe);
 	delay_us(100000);
 	__asm__ volatile("lidt %0; int3" : : "m"(none));
-	for (;;)
-		cpu_halt();
+	cpu_stop();
 }

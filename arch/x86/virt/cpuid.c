@@ -14,7 +14,6 @@
 #define BIT(n) (1u << (n))
 #define ALL    0xffffffffu
 
-enum { EAX, EBX, ECX, EDX };
 
 /* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
  * RDRAND */

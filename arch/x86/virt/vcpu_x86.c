@@ -17,7 +17,7 @@ const struct virt_ops *virt;
 void virt_choose(void)
 {
 	if (!host.amd)
-		panic("CPU \"%s\": this build drives AMD-V only", host.vendor);
+		panic("this build drives AMD-V only");
 	virt = &svm_ops;
 }
 
@@ -303,7 +303,7 @@ void x86_vcpu_load(struct xvcpu *x)
 		return;
 	if (c->loaded)
 		arch_vcpu_unload(&c->loaded->v);
-	defences_switch_to(&x->v);
+	defences_switch_to(x->v.dom->id);
 	xsave_in(x);
 	write_dr0(x->dr[0]);
 	write_dr1(x->dr[1]);
@@ -356,8 +356,6 @@ void nested_flush(struct domain *d)
 
 void arch_info(struct dais_info *info)
 {
-	memcpy(info->cpu_vendor, host.vendor, sizeof(info->cpu_vendor));
-	memcpy(info->cpu_name, host.name, sizeof(info->cpu_name));
 	format(info->virt, sizeof(info->virt), "%s", virt->name);
 	info->cpus = boot->cpu_count;
 	info->cpus_skipped = boot->cpus_skipped;
@@ -366,5 +364,5 @@ void arch_info(struct dais_info *info)
 	info->xsave_size = cpuid_xsave_size();
 	info->control_vcpus = boot->control_vcpus;
 	virt->features(info->features, DAIS_INFO_NAMES);
-	defences_list(info->defences, DAIS_INFO_NAMES);
+	defences_info(info);
 }

@@ -258,7 +258,7 @@ struct dais_named { char name[24]; dais_u32 present, used; };
 struct dais_info {
 	dais_u32 abi, size;
 	char     version[32];
-	char     cpu_vendor[16], cpu_name[56], virt[16] /* "AMD-V" */;
+	char     virt[16];                             /* "AMD-V" */
 	dais_u32 cpus, cpus_skipped, asids, pad0;
 	dais_u64 tsc_hz;
 	dais_u64 mem_total, mem_control, mem_pool_total, mem_pool_free, mem_guests, mem_dais, mem_dais_image; /* bytes */
@@ -269,13 +269,14 @@ struct dais_info {
 	dais_u32 xsave_size;                           /* of a vCPU, in bytes */
 	dais_u32 control_vcpus;
 	struct dais_named features[DAIS_INFO_NAMES];   /* name "" ends */
-	struct dais_named defences[DAIS_INFO_NAMES];
+	dais_u32 defences, defences_used;              /* against speculation: bits by enum dais_defence */
 	dais_u64 log_hpa, log_size;                    /* struct dais_log, read-only mapped */
 	dais_u64 trace_hpa, trace_cpu_size;            /* per-CPU struct dais_trace, consecutive */
 	dais_u64 pending_hpa;                          /* struct dais_pending[], one per MSI-X vector of the virtual function, read-write */
 	dais_u32 pending_count, flags;                 /* DAIS_INFO_F_* */
 	dais_u64 cpu_idle_tsc[512];                    /* per CPU */
 };
+enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCES };
 #define DAIS_INFO_F_TPM 1u
 #define DAIS_INFO_F_SECURE_BOOT 2u
 
