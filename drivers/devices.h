@@ -48,8 +48,4 @@ bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value);
 /* Do whole pages contain one that traps? */
 bool control_mmio_traps(u64 gpa, u64 size);
 
-/* --- pci.c --- raw configuration space; bdf = bus << 8 | device << 3 | function */
-u32 pci_read(u16 seg, u16 bdf, u32 reg, u32 size);
-void pci_write(u16 seg, u16 bdf, u32 reg, u32 size, u32 value);
-
 #endif

@@ -2,12 +2,12 @@
 /*
  * What the drivers share among themselves.
  *
- * Locks: the device lock (between 1 and 2 of kernel/lock.h) covers everything
- * that the control domain configures, and is held while pages are trapped and the
- * virtual function's messages are delivered (run queues come after it). The
- * interrupt path must not wait for that, so it takes only leaf locks, under
- * which nothing is mapped, allocated or delivered: of the IO-APICs (ioapic.c),
- * the virtual function (vpci.c), the trapped ranges (control.c), port 0xCF8 (pci.c).
+ * Locks: the device lock (control.c; between 1 and 2 of kernel/lock.h) is held
+ * throughout drivers/, by whoever comes in: an access that traps, and the start.
+ * It covers all that the control domain configures; pages are trapped and messages
+ * delivered under it. The exception is the interrupt path, which must not wait
+ * for that: irq_handle, irq_eoi and control_msix_raise read what is published
+ * atomically, and take two leaves at most: hw_lock (ioapic.c) and trap_lock (control.c).
  */
 #ifndef DAIS_DRIVERS_INTERNAL_H
 #define DAIS_DRIVERS_INTERNAL_H
@@ -17,42 +17,46 @@
 #include "kernel/lock.h"
 #include "kernel/string.h"
 
-/* --- control.c --- */
-typedef struct { int held; } devlock_t; /* only devices_lock returns it */
-devlock_t devices_lock(void);
-void devices_unlock(devlock_t l);
+/* An access to memory, a port, or a register of a function, by its address there; on its way it is translated in place. */
+struct access {
+	u64 at;
+	u32 size;               /* bytes: 1, 2, 4, memory also 8; aligned */
+	bool write;
+	u64 value;              /* 0 before a read */
+};
 
-/*
- * A range of device memory whose pages trap. `access` gets all accesses to its
- * pages but those that lie in another range; they are aligned, and a read's
- * *value is 0 before. It returns false where nothing is.
- */
+/* The same to `memory`, which stands for what begins at address `base`. */
+static inline void access_bytes(struct access *a, void *memory, u64 base)
+{
+	u8 *at = (u8 *)memory + (a->at - base);
+
+	memcpy(a->write ? (void *)at : &a->value, a->write ? (void *)&a->value : at, a->size);
+}
+
+/* --- control.c --- */
+
+/* A range of device memory whose pages trap. */
 struct trap {
 	struct list link;
 	u64 base, size;         /* base 0: it lies nowhere now */
-	bool (*access)(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
+	u32 fn;                 /* ECAM: the first function in it */
+	/* Gets all accesses to its pages but those that lie in another range. False: nothing is there. */
+	bool (*access)(struct trap *t, struct access *a);
 };
 /*
  * Moves it to base, 0 = nowhere. False, and it lies nowhere: over memory, the
  * host's local APIC or another device's range, or there is no memory to trap it.
  */
-bool trap_place(devlock_t l, struct trap *t, u64 base);
+bool trap_place(struct trap *t, u64 base);
 /* The same unchecked, while nothing of it is mapped. */
-void trap_reserve(devlock_t l, struct trap *t, u64 base);
+void trap_reserve(struct trap *t, u64 base);
 
-/* --- mmio.c: a register of a device at its physical address; size 1, 2, 4, 8, within a page --- */
-u64 mmio_read(u64 address, u32 size);
-void mmio_write(u64 address, u32 size, u64 value);
+void port_access(struct access *a); /* to the hardware */
 
-/* `size` bytes of a 32-bit register; `reg` is their byte address. */
-static inline void reg_access(u32 *dword, u32 reg, u32 size, bool write, u32 *value)
-{
-	u8 *at = (u8 *)dword + (reg & 3);
-
-	if (!write)
-		*value = 0;
-	memcpy(write ? (void *)at : value, write ? (void *)value : at, size);
-}
+/* --- mmio.c: a register of a device at its physical address, within a page --- */
+void mmio_access(struct access *a);
+u32 mmio_read32(u64 address);
+void mmio_write32(u64 address, u32 value);
 
 /* --- irq.c --- */
 struct ioapic_pin;
@@ -65,36 +69,37 @@ struct ioapic_pin;
  */
 struct irq_route {
 	u64 message;               /* atomic: address | data << 32 of the guest's; 0 = unused */
+	u64 host;                  /* the same that the hardware sends (APM vol. 2 §16.11.1) */
 	struct ioapic_pin *pin;    /* whose it is, NULL = a message of PCI */
-	u32 cpu;
-	u32 address, vector;       /* of the host: the real message (APM vol. 2 §16.11.1) */
 };
 
 #define MSI_ADDRESS 0xfee00000u /* with the local APICs, in the 1 MiB of this mask */
 #define MSI_ADDRESS_MASK (~0xfffffULL)
+#define MSI_DEST_SHIFT 12
 #define MSI_LEVEL   0x8000u    /* in the data, and in an IO-APIC's entry */
 /*
- * Makes *r lead to this message of the guest. A new route (*r is NULL) is taken
+ * Makes *r lead to this message of the guest; the result is what the hardware
+ * shall send, `host`. A new route (*r is NULL) is taken
  * on the CPU where the message's destination runs now, and stays there: only
- * the message changes later. False, nothing changed: the message is refused, or
- * no vector is left.
+ * the guest's message changes later. 0, nothing changed: the message is refused,
+ * or no vector is left.
  */
-bool irq_point(devlock_t l, struct irq_route **r, struct ioapic_pin *pin, u64 address,
-	       u32 data) __must_check;
-/* Its source is off. */
-void irq_free(devlock_t l, struct irq_route **r);
+u64 irq_point(struct irq_route **r, struct ioapic_pin *pin, u64 address, u32 data) __must_check;
+void irq_free(struct irq_route **r); /* Its source is off. */
 
 /* --- ioapic.c --- */
-status_t ioapics_init(devlock_t l, const struct boot_info *b) __must_check;
+status_t ioapics_init(const struct boot_info *b) __must_check;
 /* A level-triggered interrupt arrived: the pin is masked until its EOI. */
 void ioapic_level(struct ioapic_pin *p, u64 message);
 
-/* --- pci.c --- */
-struct pci_ecam {
-	struct trap trap;
-	u16 seg, bdf;                  /* of the range's first page */
-};
-status_t pci_init(devlock_t l, const struct boot_info *b) __must_check;
+/* --- pci.c: a function is segment << 16 | bus << 8 | device << 3 | function --- */
+status_t pci_init(const struct boot_info *b) __must_check;
+void pci_port_access(struct access *a);
+
+/* Configuration space itself, the virtual function's too; afterwards a->at is something else. */
+void pci_access(u32 fn, struct access *a);
+u32 pci_read(u32 fn, u32 reg, u32 size);
+void pci_write(u32 fn, u32 reg, u32 size, u32 value);
 
 #define PCI_COMMAND     0x04
 #define PCI_COMMAND_MEM 0x0002u
@@ -103,40 +108,41 @@ status_t pci_init(devlock_t l, const struct boot_info *b) __must_check;
 #define PCI_CAP_MSI     0x05u
 #define PCI_CAP_MSIX    0x11u
 #define PCI_NOTHING     0xffffffffu /* what a register of no function reads */
-#define CF8 0xcf8u
-#define CFC 0xcfcu
-#define CF8_ENABLE 0x80000000u
-
-/* --- pci_filter.c --- */
-struct pci_fn {                 /* a function whose capabilities were looked at */
-	struct list link;
-	u16 seg, bdf;
-	u32 ids;                /* vendor and device */
-	u8 msi, msix;           /* where the capabilities lie, 0 = none */
-	u16 msi_control;        /* as the hardware had it: what it can do */
-	u32 msi_word[4];        /* the MSI capability's dwords as the guest sees them, from 1 on */
-	struct irq_route *msi_route;  /* while enabled */
-	struct msix *x;
-};
-bool pci_ecam_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value);
-void pci_port_access(u16 port, u32 size, bool write, u32 *value);
+#define PCI_PORTS       0xcf8u  /* address, then data */
+#define PCI_PORTS_END   0xd00u
 
 /* --- msi.c --- */
-#define MSIX_ENTRY_MASKED 1u    /* in an entry's fourth word */
+enum { MSI_LOW, MSI_HIGH, MSI_DATA, MSI_CONTROL, MSI_WORDS }; /* as in a MSI-X table */
+#define MSI_MASKED 1u           /* in the control word */
+
+struct msi_entry {
+	u32 word[MSI_WORDS];    /* as the guest sees it */
+	struct irq_route *route;
+};
+
+struct pci_fn {                 /* a function whose capabilities are known */
+	struct list link;
+	u32 fn, ids;            /* vendor and device */
+	u8 msi, msix;           /* where the capabilities lie, 0 = none */
+	u16 msi_control;        /* as the hardware has it: what it can do */
+	bool on;                /* MSI-X */
+	u32 count;              /* of the MSI-X table */
+	struct trap table;
+	struct msi_entry entry[]; /* behind the table's: MSI's */
+};
+/* A new one, whose interrupts are off; NULL: no memory. */
+struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix);
+void msi_free(struct pci_fn *f);
 /* False: the register has nothing to do with interrupts. */
-bool msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value);
-void msix_update(devlock_t l, struct pci_fn *f);    /* a BAR or the command register changed */
-void msi_found(devlock_t l, struct pci_fn *f);      /* its capabilities are known */
-void msi_gone(devlock_t l, struct pci_fn *f);
+bool msi_access(struct pci_fn *f, struct access *a);
+void msix_update(struct pci_fn *f);     /* a BAR or the command register changed */
 
 /* --- vpci.c --- */
+#define VPCI_BAR_SIZE 0x10000u
+extern u32 vpci_fn;             /* the virtual function; ~0: there is none */
 void vpci_init(u32 vectors);
-bool vpci_is(u16 seg, u16 bdf);
-void vpci_config(devlock_t l, u32 reg, u32 size, bool write, u32 *value);
-
-/* --- pm.c --- */
-void port_pass(u16 port, u32 size, bool write, u32 *value); /* to the hardware */
-void pm_init(const struct boot_info *b);
-void pm_port_access(u16 port, u32 size, bool write, u32 *value);
+void vpci_config(struct access *a);
+void vpci_pending(struct access *a, u64 base); /* its BAR at base, behind the table */
+void vpci_message(u32 index, u64 message);     /* as in an irq_route; 0: masked */
 
 #endif

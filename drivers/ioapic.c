@@ -37,8 +37,8 @@
 struct ioapic_pin {
 	struct ioapic *io;
 	struct irq_route *route; /* of what the guest unmasked first */
+	u64 host;                /* what irq_point said then; 0: masked by the guest, or not routed */
 	u32 guest[2];            /* entry as the control domain wrote it */
-	bool wanted;             /* unmasked by the guest, and routed */
 	u32 serving;             /* atomic: the guest's vector while in service, else 0 */
 };
 
@@ -55,27 +55,28 @@ static spinlock_t hw_lock;
 
 static u32 hw_read(u64 base, u32 reg)
 {
-	mmio_write(base + REG_INDEX, 4, reg);
-	return mmio_read(base + REG_DATA, 4);
+	mmio_write32(base + REG_INDEX, reg);
+	return mmio_read32(base + REG_DATA);
 }
 
 static void hw_write(u64 base, u32 reg, u32 value)
 {
-	mmio_write(base + REG_INDEX, 4, reg);
-	mmio_write(base + REG_DATA, 4, value);
+	mmio_write32(base + REG_INDEX, reg);
+	mmio_write32(base + REG_DATA, value);
 }
 
-/* Hw_lock is held. The address never changes; a masked entry keeps its vector for the EOI. */
+static u32 entry_reg(const struct ioapic_pin *p) { return IOAPIC_ENTRY + 2 * (p - p->io->pin); }
+
+/* hw_lock is held. A masked entry keeps its vector for the EOI. */
 static void hw_update(const struct ioapic_pin *p)
 {
-	u32 reg = IOAPIC_ENTRY + 2 * (p - p->io->pin);
 	u32 entry = p->guest[0] & (RTE_POLARITY | RTE_LEVEL);
 
-	if (!p->wanted || p->serving)
+	if (!p->host || p->serving)
 		entry |= RTE_MASKED;
 	if (p->route)
-		entry |= p->route->vector;
-	hw_write(p->io->trap.base, reg, entry);
+		entry |= p->route->host >> 32;
+	hw_write(p->io->trap.base, entry_reg(p), entry);
 }
 
 static void set_serving(struct ioapic_pin *p, u32 vector)
@@ -110,37 +111,34 @@ void ioapic_level(struct ioapic_pin *p, u64 message)
 }
 
 /* The entry as a message; bits 55..49 are destination bits 14..8 (KVM's extended IDs). */
-static bool route(devlock_t l, struct ioapic_pin *p)
+static u64 route(struct ioapic_pin *p)
 {
 	u32 low = p->guest[0], high = p->guest[1];
-	u32 address = MSI_ADDRESS | (high >> 24) << 12 | (high >> 17 & 0x7f) << 5;
+	u32 address = MSI_ADDRESS | (high >> 24) << MSI_DEST_SHIFT | (high >> 17 & 0x7f) << 5 |
+		      (low & RTE_LOGICAL ? MSI_LOGICAL : 0);
+	u64 host = irq_point(&p->route, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL));
 
-	if (low & RTE_LOGICAL)
-		address |= MSI_LOGICAL;
-	if (irq_point(l, &p->route, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL)))
-		return true;
-	log_warn("ioapic at 0x%lx: pin %lu stays masked: entry %08x %08x refused, or no vector",
-		 p->io->trap.base, p - p->io->pin, high, low);
-	return false;
+	if (!host)
+		log_warn("ioapic at 0x%lx: pin %lu stays masked: entry %08x %08x refused, or no vector",
+			 p->io->trap.base, p - p->io->pin, high, low);
+	return host;
 }
 
-static void entry_changed(devlock_t l, struct ioapic_pin *p)
+static void entry_changed(struct ioapic_pin *p)
 {
-	bool wanted = !(p->guest[0] & RTE_MASKED) && route(l, p);
-	u32 reg = IOAPIC_ENTRY + 2 * (p - p->io->pin) + 1;
+	u64 host = p->guest[0] & RTE_MASKED ? 0 : route(p);
+	spin_guard(&hw_lock);
 
-	spin_lock(&hw_lock);
-	p->wanted = wanted;
+	p->host = host;
 	if (!(p->guest[0] & RTE_LEVEL)) /* how Linux clears the remote IRR of old IO-APICs */
 		atomic_store(&p->serving, 0);
-	if (wanted)
-		hw_write(p->io->trap.base, reg, cpu_apic_id(p->route->cpu) << RTE_DEST_SHIFT);
+	if (host)
+		hw_write(p->io->trap.base, entry_reg(p) + 1, (host >> MSI_DEST_SHIFT & 0xff) << RTE_DEST_SHIFT);
 	hw_update(p);
-	spin_unlock(&hw_lock);
 }
 
 /* All but the entries is the hardware's own. */
-static void data_access(devlock_t l, struct ioapic *io, bool write, u64 *value)
+static void data_access(struct ioapic *io, struct access *a)
 {
 	u32 i = io->index - IOAPIC_ENTRY;
 	struct ioapic_pin *p = &io->pin[i / 2];
@@ -148,40 +146,38 @@ static void data_access(devlock_t l, struct ioapic *io, bool write, u64 *value)
 	if (io->index < IOAPIC_ENTRY) {
 		spin_guard(&hw_lock);
 
-		if (write)
-			hw_write(io->trap.base, io->index, *value);
+		if (a->write)
+			hw_write(io->trap.base, io->index, a->value);
 		else
-			*value = hw_read(io->trap.base, io->index);
-	} else if (i / 2 < io->pins && write) {
-		p->guest[i & 1] = i & 1 ? *value : *value & RTE_WRITABLE;
-		entry_changed(l, p);
+			a->value = hw_read(io->trap.base, io->index);
+	} else if (i / 2 < io->pins && a->write) {
+		p->guest[i & 1] = i & 1 ? a->value : a->value & RTE_WRITABLE;
+		entry_changed(p);
 	} else if (i / 2 < io->pins) {
-		*value = p->guest[i & 1];
-		if (!(i & 1) && atomic_load(&p->serving))
-			*value |= RTE_REMOTE_IRR;
+		a->value = p->guest[i & 1] | (!(i & 1) && atomic_load(&p->serving) ? RTE_REMOTE_IRR : 0);
 	}
 }
 
 /* Registers are 32 bits wide (Linux also writes the index as a byte). */
-static bool ioapic_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value)
+static bool ioapic_access(struct trap *t, struct access *a)
 {
 	struct ioapic *io = container_of(t, struct ioapic, trap);
-	u64 reg = gpa - t->base;
+	u64 reg = a->at - t->base;
 
-	if (reg == REG_INDEX && write)
-		io->index = *value & 0xff;
+	if (reg == REG_INDEX && a->write)
+		io->index = a->value & 0xff;
 	else if (reg == REG_INDEX)
-		*value = io->index;
-	else if (reg == REG_DATA && size == 4)
-		data_access(l, io, write, value);
-	else if (reg == REG_EOI && write)
-		end_vector(io, *value & RTE_VECTOR);
+		a->value = io->index;
+	else if (reg == REG_DATA && a->size == 4)
+		data_access(io, a);
+	else if (reg == REG_EOI && a->write)
+		end_vector(io, a->value & RTE_VECTOR);
 	else
 		return false;
 	return true;
 }
 
-static status_t ioapic_add(devlock_t l, u64 base)
+static status_t ioapic_add(u64 base)
 {
 	u32 version = hw_read(base, IOAPIC_VERSION), pins = (version >> 16 & 0xff) + 1;
 	struct ioapic *io;
@@ -194,23 +190,23 @@ static status_t ioapic_add(devlock_t l, u64 base)
 		return DAIS_NO_MEMORY;
 	io->pins = pins;
 	io->trap = (struct trap){ .size = REG_EOI + 4, .access = ioapic_access };
-	if (!trap_place(l, &io->trap, base))
+	if (!trap_place(&io->trap, base))
 		return DAIS_DENIED;
-	for (u32 i = 0; i < pins; i++) {
-		io->pin[i] = (struct ioapic_pin){ .io = io, .guest = { RTE_MASKED } };
-		hw_update(&io->pin[i]);
+	for (struct ioapic_pin *p = io->pin; p < io->pin + pins; p++) {
+		*p = (struct ioapic_pin){ .io = io, .guest = { RTE_MASKED } };
+		hw_update(p);
 	}
 	list_add_tail(&ioapics, &io->link);
 	return DAIS_OK;
 }
 
 /* Failing ends the start of Dais: nothing is undone. */
-status_t ioapics_init(devlock_t l, const struct boot_info *b)
+status_t ioapics_init(const struct boot_info *b)
 {
 	const struct boot_ioapic *t = hpa_to_hva(hpa(b->ioapics));
 	status_t s = DAIS_OK;
 
 	for (u32 i = 0; i < b->ioapic_count && s == DAIS_OK; i++)
-		s = ioapic_add(l, t[i].base);
+		s = ioapic_add(t[i].base);
 	return s;
 }

@@ -3,33 +3,31 @@
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 
-static volatile u8 *open(u64 address)
+#define MOVE(type, p, a) \
+	((a)->write ? (void)(*(volatile type *)(p) = (a)->value) : (void)((a)->value = *(volatile type *)(p)))
+
+void mmio_access(struct access *a)
 {
-	u8 *page = window_open_device(WIN_DEVICE, hpa(address & PAGE_MASK));
+	u8 *p = (u8 *)window_open_device(WIN_DEVICE, hpa(a->at & PAGE_MASK)) + (a->at & ~PAGE_MASK);
 
-	return page + (address & ~PAGE_MASK);
-}
-
-u64 mmio_read(u64 address, u32 size)
-{
-	volatile u8 *p = open(address);
-	u64 v = size == 1 ? *p :
-		size == 2 ? *(volatile u16 *)p :
-		size == 4 ? *(volatile u32 *)p : *(volatile u64 *)p;
-
-	window_close(WIN_DEVICE);
-	return v;
-}
-
-void mmio_write(u64 address, u32 size, u64 value)
-{
-	volatile u8 *p = open(address);
-
-	switch (size) {
-	case 1: *p = value; break;
-	case 2: *(volatile u16 *)p = value; break;
-	case 4: *(volatile u32 *)p = value; break;
-	default: *(volatile u64 *)p = value; break;
+	switch (a->size) {
+	case 1: MOVE(u8, p, a); break;
+	case 2: MOVE(u16, p, a); break;
+	case 4: MOVE(u32, p, a); break;
+	default: MOVE(u64, p, a); break;
 	}
 	window_close(WIN_DEVICE);
+}
+
+u32 mmio_read32(u64 address)
+{
+	struct access a = { .at = address, .size = 4 };
+
+	mmio_access(&a);
+	return a.value;
+}
+
+void mmio_write32(u64 address, u32 value)
+{
+	mmio_access(&(struct access){ .at = address, .size = 4, .write = true, .value = value });
 }

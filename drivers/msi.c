@@ -6,245 +6,215 @@
  * MSI offers one message only: the fields for several read 0. The pages of an
  * MSI-X table always trap, wherever its BAR and the memory-enable bit put it;
  * what else lies in them is handed through. MSI-X can't be enabled while its
- * table is out of reach, because the device decodes no memory.
+ * table is out of reach, because the device decodes no memory. The virtual
+ * function is one like others, but that its messages stay in Dais (vpci.c).
  */
 #include "drivers/internal.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
 
 #define CAP_CONTROL   2u        /* offset in both capabilities */
-#define MSI_ENABLE    0x0001u
+#define CAP_ENABLE_MSI  0x0001u
+#define CAP_ENABLE_MSIX 0x8000u
 #define MSI_CAPABLE   0x000eu
 #define MSI_MULTIPLE  0x0070u
 #define MSI_64        0x0080u
-#define MSI_MASKING   0x0100u   /* has a mask and a pending dword */
-enum { MSI_HEADER, MSI_LOW, MSI_HIGH }; /* dwords of the capability */
-
 #define MSIX_TABLE    4u        /* offset in the capability */
 #define MSIX_SIZE     0x07ffu
-#define MSIX_ENABLE   0x8000u
 #define TABLE_BIR     7u
 #define BAR_IO        1u
 #define BAR_64        4u
 #define BAR_FLAGS     0xfULL
 #define ENTRY_SIZE    16u
-enum { ENTRY_LOW, ENTRY_HIGH, ENTRY_DATA, ENTRY_CONTROL, ENTRY_WORDS };
 
-struct msix_entry {
-	u32 word[ENTRY_WORDS];  /* as the guest sees it */
-	struct irq_route *route;
-};
+static bool point(struct msi_entry *e, u64 *host)
+{
+	*host = irq_point(&e->route, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
+	return *host;
+}
 
-struct msix {
-	struct trap trap;       /* the table */
-	struct pci_fn *f;
-	u32 count, size;        /* entries; bytes of this */
-	bool on;
-	struct msix_entry entry[];
-};
+/* Waits for the write, too. */
+static void write_control(const struct pci_fn *f, u8 cap, u16 control)
+{
+	pci_write(f->fn, cap + CAP_CONTROL, 2, control);
+	pci_read(f->fn, cap + CAP_CONTROL, 2);
+}
 
 /* --- MSI --- */
 static u32 data_dword(const struct pci_fn *f) { return f->msi_control & MSI_64 ? 3 : 2; }
 
-static void put(const struct pci_fn *f, u32 dword, u32 value)
+static void msi_control(struct pci_fn *f, u16 control)
 {
-	pci_write(f->seg, f->bdf, f->msi + 4 * dword, 4, value);
-}
+	struct msi_entry *e = &f->entry[f->count];
+	u64 host;
 
-/* As the guest sees it. */
-static u32 view(const struct pci_fn *f, u32 dword)
-{
-	u32 raw = pci_read(f->seg, f->bdf, f->msi + 4 * dword, 4);
-
-	if (dword == MSI_HEADER)
-		return raw & ~(MSI_CAPABLE << 16);
-	return dword <= data_dword(f) ? f->msi_word[dword] : raw;
-}
-
-static bool route(devlock_t l, struct pci_fn *f)
-{
-	u64 high = f->msi_control & MSI_64 ? f->msi_word[MSI_HIGH] : 0;
-
-	return irq_point(l, &f->msi_route, NULL, high << 32 | f->msi_word[MSI_LOW],
-			 f->msi_word[data_dword(f)]);
-}
-
-static void msi_control(devlock_t l, struct pci_fn *f, u16 control)
-{
 	control &= ~MSI_MULTIPLE;
-	if (control & MSI_ENABLE && !route(l, f)) {
-		log_warn("pci %04x:%04x: MSI stays off: message refused, or no vector", f->seg,
-			 f->bdf);
-		control &= ~MSI_ENABLE;
+	if (control & CAP_ENABLE_MSI && !point(e, &host)) {
+		log_warn("pci %08x: MSI stays off: message refused, or no vector", f->fn);
+		control &= ~CAP_ENABLE_MSI;
 	}
-	if (control & MSI_ENABLE) { /* always anew: the function may have been reset since */
-		put(f, MSI_LOW, f->msi_route->address);
-		put(f, MSI_HIGH, 0); /* or the data */
-		put(f, data_dword(f), f->msi_route->vector);
+	if (control & CAP_ENABLE_MSI) { /* always anew: the function may have been reset since */
+		pci_write(f->fn, f->msi + 4, 4, host);
+		pci_write(f->fn, f->msi + 8, 4, 0); /* the message's upper half, or the data */
+		pci_write(f->fn, f->msi + 4 * data_dword(f), 4, host >> 32);
 	}
-	pci_write(f->seg, f->bdf, f->msi + CAP_CONTROL, 2, control);
-	view(f, MSI_HEADER); /* waits for the write */
-	if (!(control & MSI_ENABLE))
-		irq_free(l, &f->msi_route);
+	write_control(f, f->msi, control);
+	if (!(control & CAP_ENABLE_MSI))
+		irq_free(&e->route);
 }
 
-static void msi_write(devlock_t l, struct pci_fn *f, u32 dword, u32 value)
+/* One of the dwords between header and mask. */
+static void msi_word(struct pci_fn *f, u32 dword, struct access *a)
 {
-	if (dword == MSI_HEADER) {
-		msi_control(l, f, value >> 16);
-	} else if (dword > data_dword(f)) {
-		put(f, dword, value);
-	} else {
-		f->msi_word[dword] = dword == data_dword(f) ? value & 0xffff : value;
-		if (f->msi_route) /* refused, as half a message may be, the old one stays */
-			route(l, f);
-	}
+	struct msi_entry *e = &f->entry[f->count];
+	u32 i = dword == data_dword(f) ? MSI_DATA : dword - 1;
+	u64 host;
+
+	access_bytes(a, &e->word[i], f->msi + 4 * dword);
+	e->word[MSI_DATA] &= 0xffff;
+	if (a->write && e->route) /* refused, as half a message may be, the old one stays */
+		(void)point(e, &host);
 }
 
 /* --- MSI-X --- */
 /* While the table is out of reach, nothing is written: it will be when it is back. */
-static void hw_put(const struct msix *x, const struct msix_entry *e, u32 word, u32 value)
+static void hw_put(const struct pci_fn *f, const struct msi_entry *e, u32 word, u32 value)
 {
-	u64 at = x->trap.base + (e - x->entry) * ENTRY_SIZE + 4 * word;
-
-	if (x->trap.base)
-		mmio_write(at, 4, value);
+	if (f->table.base)
+		mmio_write32(f->table.base + (e - f->entry) * ENTRY_SIZE + 4 * word, value);
 }
 
 /* Makes the device's entry stand for the guest's. A masked one keeps its route for later. */
-static void entry_apply(devlock_t l, struct msix *x, struct msix_entry *e)
+static void entry_apply(struct pci_fn *f, struct msi_entry *e)
 {
 	u32 *w = e->word;
+	bool use = f->on && !(w[MSI_CONTROL] & MSI_MASKED);
+	u64 host;
 
-	hw_put(x, e, ENTRY_CONTROL, w[ENTRY_CONTROL] | MSIX_ENTRY_MASKED);
-	if (!x->on)
-		irq_free(l, &e->route);
-	if (!x->on || w[ENTRY_CONTROL] & MSIX_ENTRY_MASKED)
-		return;
-	if (!irq_point(l, &e->route, NULL, w[ENTRY_LOW] | (u64)w[ENTRY_HIGH] << 32,
-		       w[ENTRY_DATA])) {
-		log_warn("pci %04x:%04x: MSI-X entry %lu stays masked: refused, or no vector",
-			 x->f->seg, x->f->bdf, e - x->entry);
+	if (f->fn == vpci_fn) {
+		vpci_message(e - f->entry, use && !w[MSI_HIGH] ? w[MSI_LOW] | (u64)w[MSI_DATA] << 32 : 0);
 		return;
 	}
-	hw_put(x, e, ENTRY_LOW, e->route->address);
-	hw_put(x, e, ENTRY_HIGH, 0);
-	hw_put(x, e, ENTRY_DATA, e->route->vector);
-	hw_put(x, e, ENTRY_CONTROL, w[ENTRY_CONTROL]);
+	hw_put(f, e, MSI_CONTROL, w[MSI_CONTROL] | MSI_MASKED);
+	if (!f->on)
+		irq_free(&e->route);
+	if (use && point(e, &host)) {
+		hw_put(f, e, MSI_LOW, host);
+		hw_put(f, e, MSI_HIGH, 0);
+		hw_put(f, e, MSI_DATA, host >> 32);
+		hw_put(f, e, MSI_CONTROL, w[MSI_CONTROL]);
+	} else if (use) {
+		log_warn("pci %08x: MSI-X entry %lu stays masked: refused, or no vector", f->fn, e - f->entry);
+	}
 }
 
-static void apply_all(devlock_t l, struct msix *x)
+static void apply_all(struct pci_fn *f)
 {
-	for (struct msix_entry *e = x->entry; e < x->entry + x->count; e++)
-		entry_apply(l, x, e);
+	for (struct msi_entry *e = f->entry; e < f->entry + f->count; e++)
+		entry_apply(f, e);
 }
 
 /* Where the table lies now (§6.2.5.1); 0: nowhere, or the device does not decode memory. */
 static u64 table_address(const struct pci_fn *f)
 {
-	u32 table = pci_read(f->seg, f->bdf, f->msix + MSIX_TABLE, 4);
+	u32 table = pci_read(f->fn, f->msix + MSIX_TABLE, 4);
 	u32 reg = PCI_BAR0 + 4 * (table & TABLE_BIR);
-	u64 bar = pci_read(f->seg, f->bdf, reg, 4);
+	u64 bar = pci_read(f->fn, reg, 4);
 
-	if (!(pci_read(f->seg, f->bdf, PCI_COMMAND, 2) & PCI_COMMAND_MEM) || bar & BAR_IO)
+	if (!(pci_read(f->fn, PCI_COMMAND, 2) & PCI_COMMAND_MEM) || bar & BAR_IO)
 		return 0;
 	if (bar & BAR_64)
-		bar |= (u64)pci_read(f->seg, f->bdf, reg + 4, 4) << 32;
+		bar |= (u64)pci_read(f->fn, reg + 4, 4) << 32;
 	bar &= ~BAR_FLAGS;
 	return reg < PCI_BARS_END && bar ? bar + (table & ~TABLE_BIR) : 0;
 }
 
-void msix_update(devlock_t l, struct pci_fn *f)
+void msix_update(struct pci_fn *f)
 {
-	if (f->x && trap_place(l, &f->x->trap, table_address(f)))
-		apply_all(l, f->x);
+	if (f->msix && trap_place(&f->table, table_address(f)))
+		apply_all(f);
 }
 
-static bool table_access(devlock_t l, struct trap *t, u64 gpa, u32 size, bool write, u64 *value)
+static bool table_access(struct trap *t, struct access *a)
 {
-	struct msix *x = container_of(t, struct msix, trap);
-	u64 offset = gpa - t->base;
-	struct msix_entry *e = &x->entry[offset / ENTRY_SIZE];
-	u8 *at = (u8 *)e->word + offset % ENTRY_SIZE;
+	struct pci_fn *f = container_of(t, struct pci_fn, table);
+	u64 i = (a->at - t->base) / ENTRY_SIZE;
 
-	if (offset >= t->size && write) {
-		mmio_write(gpa, size, *value);
-	} else if (offset >= t->size) {
-		*value = mmio_read(gpa, size);
-	} else if (write) {
-		memcpy(at, value, size);
-		entry_apply(l, x, e);
+	if (i < f->count) {
+		access_bytes(a, f->entry[i].word, t->base + i * ENTRY_SIZE);
+		if (a->write)
+			entry_apply(f, &f->entry[i]);
+	} else if (f->fn == vpci_fn) {
+		vpci_pending(a, t->base);
 	} else {
-		memcpy(value, at, size);
+		mmio_access(a);
 	}
 	return true;
 }
 
-static void msix_control(devlock_t l, struct pci_fn *f, u16 control)
+static void msix_control(struct pci_fn *f, u16 control)
 {
-	bool want = control & MSIX_ENABLE, on = want && f->x && f->x->trap.base;
-
-	if (want && !on) {
-		log_error("pci %04x:%04x: MSI-X stays off: no memory, or its table is out of reach",
-			  f->seg, f->bdf);
-		control &= ~MSIX_ENABLE;
+	f->on = control & CAP_ENABLE_MSIX && f->table.base;
+	if (control & CAP_ENABLE_MSIX && !f->on) {
+		log_error("pci %08x: MSI-X stays off: its table is out of reach", f->fn);
+		control &= ~CAP_ENABLE_MSIX;
 	}
-	if (f->x) { /* all anew: a reset may have cleared the device's table */
-		f->x->on = on;
-		apply_all(l, f->x);
-	}
-	pci_write(f->seg, f->bdf, f->msix + CAP_CONTROL, 2, control);
-	pci_read(f->seg, f->bdf, f->msix + CAP_CONTROL, 2); /* waits for the write */
+	apply_all(f); /* all anew: a reset may have cleared the device's table */
+	write_control(f, f->msix, control);
 }
 
 /* --- both --- */
-bool msi_access(devlock_t l, struct pci_fn *f, u32 reg, u32 size, bool write, u32 *value)
+bool msi_access(struct pci_fn *f, struct access *a)
 {
-	u32 dword = (reg - f->msi) / 4, v;
-	bool msi = f->msi && reg >= f->msi &&
-		   dword <= data_dword(f) + (f->msi_control & MSI_MASKING ? 2 : 0);
+	u32 reg = a->at & ~3u, dword = (reg - f->msi) / 4, v;
+	bool header = f->msi && reg == f->msi;
 
-	if (!msi && (!write || !f->msix || (reg & ~3u) != f->msix))
+	if (f->msi && dword - 1 < data_dword(f)) {
+		msi_word(f, dword, a);
+		return true;
+	}
+	if (!header && !(f->msix && reg == f->msix && a->write))
 		return false;
-	v = msi ? view(f, dword) : pci_read(f->seg, f->bdf, f->msix, 4);
-	reg_access(&v, reg, size, write, value);
-	if (write && msi)
-		msi_write(l, f, dword, v);
-	else if (write)
-		msix_control(l, f, v >> 16);
+	v = pci_read(f->fn, reg, 4);
+	if (header)
+		v &= ~(MSI_CAPABLE << 16);
+	access_bytes(a, &v, reg);
+	if (a->write && header)
+		msi_control(f, v >> 16);
+	else if (a->write)
+		msix_control(f, v >> 16);
 	return true;
 }
 
 /* Switches off what would use vectors that are Dais's. */
-void msi_found(devlock_t l, struct pci_fn *f)
+struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix)
 {
-	u32 count, size;
+	u32 count = msix ? (pci_read(fn, msix + CAP_CONTROL, 2) & MSIX_SIZE) + 1 : 0;
+	struct pci_fn *f = heap_alloc(sizeof(*f) + (count + 1) * sizeof(f->entry[0]));
 
-	if (f->msi)
-		msi_control(l, f, 0);
-	if (!f->msix)
-		return;
-	msix_control(l, f, 0);
-	count = (pci_read(f->seg, f->bdf, f->msix + CAP_CONTROL, 2) & MSIX_SIZE) + 1;
-	size = sizeof(*f->x) + count * sizeof(f->x->entry[0]);
-	f->x = heap_alloc(size);
-	if (!f->x)
-		return;
-	*f->x = (struct msix){ .f = f, .count = count, .size = size,
-			       .trap = { .size = count * ENTRY_SIZE, .access = table_access } };
+	if (!f)
+		return NULL;
+	*f = (struct pci_fn){ .fn = fn, .ids = ids, .msi = msi, .msix = msix, .count = count,
+			      .table = { .size = count * ENTRY_SIZE, .access = table_access } };
+	if (fn == vpci_fn)
+		f->table.size = VPCI_BAR_SIZE;
 	for (u32 i = 0; i < count; i++)
-		f->x->entry[i].word[ENTRY_CONTROL] = MSIX_ENTRY_MASKED;
-	msix_update(l, f);
+		f->entry[i].word[MSI_CONTROL] = MSI_MASKED;
+	if (msi) {
+		f->msi_control = pci_read(fn, msi + CAP_CONTROL, 2);
+		msi_control(f, 0);
+	}
+	if (msix) {
+		msix_control(f, 0);
+		msix_update(f);
+	}
+	return f;
 }
 
-void msi_gone(devlock_t l, struct pci_fn *f)
+void msi_free(struct pci_fn *f)
 {
-	irq_free(l, &f->msi_route);
-	if (!f->x)
-		return;
-	trap_place(l, &f->x->trap, 0);
-	f->x->on = false;
-	apply_all(l, f->x);
-	heap_free(f->x, f->x->size);
-	f->x = NULL;
+	for (u32 i = 0; i <= f->count; i++)
+		irq_free(&f->entry[i].route);
+	trap_place(&f->table, 0);
+	heap_free(f, sizeof(*f) + (f->count + 1) * sizeof(f->entry[0]));
 }

@@ -1,18 +1,157 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Raw configuration space: by ECAM (PCIe base spec. §7.2.2), else by ports 0xCF8 and 0xCFC. */
+/*
+ * PCI configuration space, by ECAM (PCIe base spec. §7.2.2) or else by ports
+ * 0xCF8 and 0xCFC, and the control domain's accesses to it, by both. All goes to
+ * the hardware but what makes interrupts: MSI and MSI-X capabilities show the
+ * guest's values and hold the host's (msi.c). A function is looked at when it is
+ * first touched, so that hot-plugged ones need nothing of their own. Where none
+ * is known, as SR-IOV's virtual functions, which have no IDs, nothing can be
+ * written that makes interrupts.
+ */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 #include "kernel/heap.h"
 
-#define CONFIG_SIZE_CF8 256u
-#define BUS_SHIFT 20
+#define PCI_ID          0x00u
+#define PCI_STATUS_CAPS (1u << 20) /* in the dword with the command register */
+#define PCI_HEADER_TYPE 0x0eu
+#define PCI_CAP_POINTER 0x34u
+#define PCI_CAPS_FIRST  0x40u
+#define PCI_CONFIG_SIZE 0x100u
+#define CAPS_MAX        48u        /* of 4 bytes or more in 192 */
+#define HEADER_CARDBUS  2u
+#define CFC             (PCI_PORTS + 4)
+#define CF8_ENABLE      0x80000000u
+#define BUS_SHIFT       20         /* in ECAM */
 
-static struct pci_ecam *ecams;
+static struct trap *ecams;
 static u32 ecam_count;
-static spinlock_t cf8_lock; /* a leaf: the pair of ports */
+static struct list functions = { &functions, &functions };
+static u32 cf8;                    /* the control domain's; it serializes the pair itself */
 
-status_t pci_init(devlock_t l, const struct boot_info *b)
+/* --- configuration space itself --- */
+
+void pci_access(u32 fn, struct access *a)
+{
+	const struct trap *e = ecams;
+
+	while (e < ecams + ecam_count && (u64)(fn - e->fn) << PAGE_SHIFT >= e->size)
+		e++;
+	if (fn == vpci_fn) {
+		vpci_config(a);
+	} else if (e < ecams + ecam_count) {
+		a->at += e->base + ((u64)(fn - e->fn) << PAGE_SHIFT);
+		mmio_access(a);
+	} else if (fn >> 16 || a->at >= PCI_CONFIG_SIZE) {
+		a->value = PCI_NOTHING;
+	} else {
+		port_write(PCI_PORTS, 4, CF8_ENABLE | fn << 8 | (a->at & ~3u));
+		a->at = CFC + (a->at & 3);
+		port_access(a);
+	}
+}
+
+u32 pci_read(u32 fn, u32 reg, u32 size)
+{
+	struct access a = { .at = reg, .size = size };
+
+	pci_access(fn, &a);
+	return a.value;
+}
+
+void pci_write(u32 fn, u32 reg, u32 size, u32 value)
+{
+	pci_access(fn, &(struct access){ .at = reg, .size = size, .write = true, .value = value });
+}
+
+/* --- the control domain's --- */
+
+/* 0: it has none. */
+static u8 capability(u32 fn, u8 id)
+{
+	u32 at, cap;
+
+	if (!(pci_read(fn, PCI_COMMAND, 4) & PCI_STATUS_CAPS) ||
+	    (pci_read(fn, PCI_HEADER_TYPE, 1) & 0x7f) == HEADER_CARDBUS)
+		return 0;
+	at = pci_read(fn, PCI_CAP_POINTER, 1) & ~3u;
+	for (u32 i = 0; i < CAPS_MAX && at >= PCI_CAPS_FIRST; i++) {
+		cap = pci_read(fn, at, 4);
+		if ((cap & 0xff) == id)
+			return at;
+		at = cap >> 8 & 0xfc;
+	}
+	return 0;
+}
+
+static struct pci_fn *find(u32 fn)
+{
+	list_for(p, &functions) {
+		struct pci_fn *f = list_entry(p, struct pci_fn, link);
+
+		if (f->fn == fn)
+			return f;
+	}
+	return NULL;
+}
+
+/* NULL: no such function, or no memory to follow its interrupts. */
+static struct pci_fn *get(u32 fn)
+{
+	u32 ids = pci_read(fn, PCI_ID, 4);
+	struct pci_fn *f = find(fn);
+
+	if (f && f->ids != ids) { /* it is gone, or another is in its place */
+		list_del(&f->link);
+		msi_free(f);
+		f = NULL;
+	}
+	if (!f && ids != PCI_NOTHING) {
+		f = msi_new(fn, ids, capability(fn, PCI_CAP_MSI), capability(fn, PCI_CAP_MSIX));
+		if (f)
+			list_add(&functions, &f->link);
+	}
+	return f;
+}
+
+static void config_access(u32 fn, u32 reg, struct access *a)
+{
+	struct pci_fn *f = get(fn);
+
+	a->at = reg;
+	if (f && msi_access(f, a))
+		return;
+	if (!a->write || f || reg < PCI_CAPS_FIRST || reg >= PCI_CONFIG_SIZE)
+		pci_access(fn, a);
+	if (f && a->write && reg < PCI_BARS_END)
+		msix_update(f);
+}
+
+static bool ecam_access(struct trap *t, struct access *a)
+{
+	u64 offset = a->at - t->base;
+
+	if (a->size > 4) /* no register is wider */
+		return false;
+	config_access(t->fn + (offset >> PAGE_SHIFT), offset & ~PAGE_MASK, a);
+	return true;
+}
+
+/* Ports 0xCF8..0xCFB but as a dword: the reset control register, and what chipsets have there. */
+void pci_port_access(struct access *a)
+{
+	if (a->at >= CFC && cf8 & CF8_ENABLE)
+		config_access(cf8 >> 8 & 0xffff, (cf8 & 0xfc) + (a->at & 3), a);
+	else if (a->at >= CFC)
+		a->value = PCI_NOTHING;
+	else if (a->at != PCI_PORTS || a->size != 4)
+		port_access(a);
+	else
+		access_bytes(a, &cf8, PCI_PORTS);
+}
+
+status_t pci_init(const struct boot_info *b)
 {
 	const struct boot_ecam *from = hpa_to_hva(hpa(b->ecams));
 
@@ -20,55 +159,11 @@ status_t pci_init(devlock_t l, const struct boot_info *b)
 	ecams = ecam_count ? heap_alloc(ecam_count * sizeof(*ecams)) : NULL;
 	if (ecam_count && !ecams)
 		return DAIS_NO_MEMORY;
-	for (struct pci_ecam *e = ecams; e < ecams + ecam_count; e++, from++) {
-		e->seg = from->segment;
-		e->bdf = from->bus_first << 8;
-		e->trap.size = (from->bus_last - from->bus_first + 1ULL) << BUS_SHIFT;
-		e->trap.access = pci_ecam_access;
-		trap_reserve(l, &e->trap, from->base + ((u64)from->bus_first << BUS_SHIFT));
+	for (struct trap *e = ecams; e < ecams + ecam_count; e++, from++) {
+		e->fn = from->segment << 16 | from->bus_first << 8;
+		e->size = (from->bus_last - from->bus_first + 1ULL) << BUS_SHIFT;
+		e->access = ecam_access;
+		trap_reserve(e, from->base + ((u64)from->bus_first << BUS_SHIFT));
 	}
 	return DAIS_OK;
-}
-
-/* Physical address of a register, 0: not by ECAM. */
-static u64 ecam_address(u16 seg, u16 bdf, u32 reg)
-{
-	for (struct pci_ecam *e = ecams; e < ecams + ecam_count; e++) {
-		u64 offset = (u64)(bdf - e->bdf) << PAGE_SHIFT;
-
-		if (e->seg == seg && bdf >= e->bdf && offset < e->trap.size)
-			return e->trap.base + offset + reg;
-	}
-	return 0;
-}
-
-static void access(u16 seg, u16 bdf, u32 reg, u32 size, bool write, u32 *value)
-{
-	u64 address = ecam_address(seg, bdf, reg);
-
-	if (address && write) {
-		mmio_write(address, size, *value);
-	} else if (address) {
-		*value = mmio_read(address, size);
-	} else if (seg || reg >= CONFIG_SIZE_CF8) {
-		*value = PCI_NOTHING;
-	} else {
-		spin_guard(&cf8_lock);
-
-		port_write(CF8, 4, CF8_ENABLE | (u32)bdf << 8 | (reg & ~3u));
-		port_pass(CFC + (reg & 3), size, write, value);
-	}
-}
-
-u32 pci_read(u16 seg, u16 bdf, u32 reg, u32 size)
-{
-	u32 v;
-
-	access(seg, bdf, reg, size, false, &v);
-	return v;
-}
-
-void pci_write(u16 seg, u16 bdf, u32 reg, u32 size, u32 value)
-{
-	access(seg, bdf, reg, size, true, &value);
 }

@@ -169,7 +169,7 @@ static void ioapic_write(u32 v)
 }
 
 /* --- what drivers ask of the machine --- */
-u64 mmio_read(u64 address, u32 size)
+static u64 mmio_read(u64 address, u32 size)
 {
 	u64 v = ~0ULL;
 	u8 *p = bar_byte(address);
@@ -183,7 +183,7 @@ u64 mmio_read(u64 address, u32 size)
 	return size == 8 ? v : v & ((1ULL << size * 8) - 1);
 }
 
-void mmio_write(u64 address, u32 size, u64 value)
+static void mmio_write(u64 address, u32 size, u64 value)
 {
 	u8 *p = bar_byte(address);
 
@@ -196,6 +196,17 @@ void mmio_write(u64 address, u32 size, u64 value)
 	else if (address == FAKE_IOAPIC + 0x10)
 		ioapic_write(value);
 }
+
+void mmio_access(struct access *a)
+{
+	if (a->write)
+		mmio_write(a->at, a->size, a->value);
+	else
+		a->value = mmio_read(a->at, a->size);
+}
+
+u32 mmio_read32(u64 address) { return mmio_read(address, 4); }
+void mmio_write32(u64 address, u32 value) { mmio_write(address, 4, value); }
 
 u32 port_read(u16 port, u32 size)
 {

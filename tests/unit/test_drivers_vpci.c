@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/pci_filter.c drivers/msi.c drivers/vpci.c drivers/pm.c drivers/serial.c */
+/* links: tests/unit/fake_devices.c drivers/control.c drivers/irq.c drivers/ioapic.c drivers/pci.c drivers/msi.c drivers/vpci.c drivers/serial.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
