@@ -133,7 +133,7 @@ $(OUT)/efi/%.c.o: %.c | $(OUT)/setup.stamp
 $(OUT)/efi/%.asm.o: %.asm | $(OUT)/setup.stamp
 	@mkdir -p $(@D)
 	@echo "  NASM  $<"
-	@nasm -f elf64 -o $@ $<
+	@nasm -f elf64 -I./ -MD $(@:.o=.d) -MP -o $@ $<
 
 $(OUT)/BOOTX64.EFI: $(EFI_OBJ)
 	@echo "  EFI   $@"

@@ -135,7 +135,7 @@ static void read_entry(struct acpi_machine *m, const uint8_t *entry)
 		   m->ioapic_count < m->ioapic_capacity) {
 		memcpy(&io, entry, sizeof(io));
 		m->ioapics[m->ioapic_count++] =
-			(struct boot_ioapic){ io.address, io.id, io.gsi_base };
+			(struct boot_ioapic){ io.address, io.id, io.gsi_base, 0, 0 };
 	}
 }
 

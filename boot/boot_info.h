@@ -5,10 +5,11 @@
  * core parses no file. The loader owns this layout's writing, the core its
  * reading; both refuse another version.
  *
- * Entry into the hypervisor: CPU in long mode with EFER.NXE, CR3 = start_cr3,
- * interrupts off, RIP = the ELF entry point's (link) address, RSP = the top of
- * CPU 0's main stack, where a zero lies, RDI = struct boot_info in the direct
- * mapping. The firmware's GDT is still loaded, and no IDT that can be used.
+ * Entry into the hypervisor, by each CPU: long mode with EFER.NXE, CR3 =
+ * start_cr3, interrupts off; RIP = the ELF entry point's (link) address; RSP = the
+ * top of its main stack, where a zero lies; RDI = struct boot_info in the direct
+ * mapping; GDT, TR and GS base are its own (host_layout.h), an IDT it has none. CPU
+ * 0 enters when the others are there, or known not to come.
  * Image, store, boot_info and all it points to lie below 4 GiB.
  */
 #ifndef DAIS_BOOT_INFO_H
@@ -52,7 +53,11 @@ struct boot_ioapic {
 	uint64_t base;     /* physical address of the register page */
 	uint32_t id;
 	uint32_t gsi_base;
+	uint32_t pins;     /* > 0, as its version register says */
+	uint32_t reserved;
 };
+
+#define BOOT_ECAMS_MAX 16
 
 struct boot_ecam {
 	uint64_t base; /* physical address of bus 0's configuration space */
@@ -67,12 +72,11 @@ struct boot_ecam {
 #define BOOT_STORE_RANGE 4096
 #define BOOT_STORE_TOP   8
 
-/* At the end of the trampoline's page: what a CPU that starts there loads. The
- * loader fills cr3, the core the others before each start. */
-struct boot_ap {
-	uint64_t cr3, entry, stack, arg; /* entry: like a C function with one argument, to be never left */
+/* What GS leads to, at the start of CPU_DATA_PAGE */
+struct boot_percpu {
+	uint64_t self;           /* its own address */
+	uint32_t id, apic_id;    /* id: index in cpus */
 };
-#define BOOT_AP_OFFSET (4096 - sizeof(struct boot_ap))
 
 enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 
@@ -93,7 +97,7 @@ struct boot_info {
 				     * what the frame database takes of it, for which BOOT_STORE_* suffice */
 	uint64_t host_cr3;       /* page tables as host_layout.h says */
 	uint64_t start_cr3;      /* the same, and the trampoline's and the loader's last page one to one */
-	uint64_t trampoline;     /* physical page below 1 MiB for starting CPUs; BOOT_MEM_DAIS */
+	uint64_t trampoline;     /* physical page below 1 MiB through which CPUs start; BOOT_MEM_DAIS */
 
 	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
 	uint64_t mem;     uint32_t mem_count;     uint32_t flags; /* BOOT_F_* */
@@ -108,6 +112,8 @@ struct boot_info {
 	uint32_t reset_port;     /* FADT reset register when it is an I/O port, else 0 */
 	uint32_t reset_value;
 	uint64_t hpet_base;      /* physical, 0 = none */
+	uint32_t free_device;    /* of PCI bus 0, for the virtual function; 0 = all are taken */
+	uint32_t reserved;
 
 	/* The control domain, entered by Linux's 64-bit boot protocol */
 	uint64_t control_entry;  /* RIP, physical = guest physical */

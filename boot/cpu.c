@@ -121,6 +121,11 @@ static uint32_t port_in(uint16_t port)
 	return v;
 }
 
+static void port_out(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+
 /* 10 ms */
 static uint64_t hz_by_pm_timer(uint16_t port)
 {
@@ -191,10 +196,87 @@ uint64_t cpu_apic_hz(uint64_t tsc_hz)
 	return count * 100;
 }
 
-void cpu_enter(uint64_t cr3, uint64_t entry, uint64_t info, uint64_t stack)
+/* --- what only ports and registers tell --- */
+
+#define IOAPIC_VERSION 1u
+#define CF8 0xcf8
+#define CFC 0xcfc
+#define CF8_ENABLE (1u << 31)
+#define PCI_NOTHING UINT32_MAX
+
+uint32_t cpu_ioapic_pins(uint64_t base)
+{
+	volatile uint32_t *index = (uint32_t *)base, *data = (uint32_t *)(base + 0x10);
+	uint32_t version;
+
+	*index = IOAPIC_VERSION;
+	version = *data;
+	return version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
+}
+
+uint32_t cpu_pci_ids(uint32_t fn)
+{
+	port_out(CF8, CF8_ENABLE | fn << 8);
+	return port_in(CFC);
+}
+
+/* Any of its functions takes the device number. Firmware fills them from below. */
+uint32_t cpu_free_pci_device(uint32_t (*ids)(uint32_t fn))
+{
+	uint32_t device = 32, fn = 0;
+
+	while (fn < 8 && --device > 0) {
+		fn = 0;
+		while (fn < 8 && ids(device << 3 | fn) == PCI_NOTHING)
+			fn++;
+	}
+	return device;
+}
+
+/* --- the other CPUs: SDM vol. 3 §8.4.4.1 --- */
+
+#define APIC_ICR      0x300u
+#define APIC_ICR_HIGH 0x310u
+#define ICR_INIT      0x4500u
+#define ICR_STARTUP   0x4600u
+#define ICR_PENDING   (1u << 12)
+
+static void send(uint32_t apic_id, uint32_t command)
+{
+	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD) {
+		write_msr(MSR_X2APIC + (APIC_ICR >> 4), (uint64_t)apic_id << 32 | command);
+		return;
+	}
+	while (apic_read(APIC_ICR) & ICR_PENDING)
+		;
+	apic_write(APIC_ICR_HIGH, apic_id << 24);
+	apic_write(APIC_ICR, command);
+}
+
+/* True as soon as *waiting is 0. */
+static bool wait_for(volatile uint64_t *waiting, uint64_t ticks)
+{
+	uint64_t begin = cpu_tsc();
+
+	while (*waiting && cpu_tsc() - begin < ticks)
+		__asm__ volatile("pause");
+	return !*waiting;
+}
+
+bool cpu_start(uint32_t apic_id, uint64_t page, volatile uint64_t *waiting, uint64_t tsc_hz)
+{
+	send(apic_id, ICR_INIT);
+	wait_for(waiting, tsc_hz / 100);
+	send(apic_id, ICR_STARTUP | page / 4096);
+	if (wait_for(waiting, tsc_hz / 1000))
+		return true;
+	send(apic_id, ICR_STARTUP | page / 4096);
+	return wait_for(waiting, 5 * tsc_hz);
+}
+
+void cpu_enter(uint64_t cr3, uint64_t trampoline, uint64_t enter)
 {
 	write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
-	__asm__ volatile("cli\n\tcld\n\tmov %3, %%cr3\n\tmov %2, %%rsp\n\txor %%ebp, %%ebp\n\tpush %%rbp\n\tjmp *%0"
-			 : : "r"(entry), "D"(info), "r"(stack), "r"(cr3) : "memory");
+	__asm__ volatile("cli\n\tcld\n\tmov %0, %%cr3\n\tjmp *%1" : : "r"(cr3), "r"(enter), "b"(trampoline) : "memory");
 	__builtin_unreachable();
 }

@@ -24,8 +24,15 @@ uint64_t cpu_tsc_hz(uint16_t pm_timer_port, struct error *err); /* 0 = err says 
 uint64_t cpu_apic_hz(uint64_t tsc_hz);
 uint64_t cpu_apic_base(void);
 
-/* Leaves for the hypervisor at its link address: RDI = info, in its direct mapping. Lies in two pages from
+/* INIT and start-up: the CPU begins at this page below 1 MiB and clears *waiting; false: it does not. */
+bool cpu_start(uint32_t apic_id, uint64_t page, volatile uint64_t *waiting, uint64_t tsc_hz);
+
+uint32_t cpu_ioapic_pins(uint64_t base);  /* 0: nothing is there */
+uint32_t cpu_pci_ids(uint32_t fn);        /* of function fn of bus 0 */
+uint32_t cpu_free_pci_device(uint32_t (*ids)(uint32_t fn)); /* of bus 0, 0: none */
+
+/* Leaves for the hypervisor, by `trampoline` (in RBX, and where it is entered). Lies in two pages from
  * its address on, which cr3 maps one to one. */
-void cpu_enter(uint64_t cr3, uint64_t entry, uint64_t info, uint64_t stack) __attribute__((noreturn));
+void cpu_enter(uint64_t cr3, uint64_t trampoline, uint64_t enter) __attribute__((noreturn));
 
 #endif

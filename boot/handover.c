@@ -110,10 +110,16 @@ static bool describe_cpus(struct work *w, struct error *err)
 		return refuse(err, "control_vcpus: %u asked for, but %u CPUs are used; lower it in "
 			      "dais.conf, or say all", info->control_vcpus, info->cpu_count);
 	info->cpus = (uintptr_t)m->cpus;
-	info->ioapics = (uintptr_t)m->ioapics;
-	info->ioapic_count = m->ioapic_count;
 	info->ecams = (uintptr_t)m->ecams;
-	info->ecam_count = m->ecam_count;
+	info->ecam_count = m->ecam_count < BOOT_ECAMS_MAX ? m->ecam_count : BOOT_ECAMS_MAX;
+	info->ioapics = (uintptr_t)m->ioapics;
+	for (uint32_t i = 0; i < m->ioapic_count; i++) {
+		struct boot_ioapic *io = &m->ioapics[info->ioapic_count];
+
+		*io = m->ioapics[i];
+		io->pins = cpu_ioapic_pins(io->base);
+		info->ioapic_count += io->pins > 0; /* whatever the MADT says */
+	}
 	return true;
 }
 
@@ -291,13 +297,11 @@ static bool store_suffices(struct work *w, struct error *err)
 static void build_host(struct work *w)
 {
 	struct boot_info *info = w->info;
-	struct boot_ap *ap = (void *)(info->trampoline + BOOT_AP_OFFSET);
 
 	__asm__ volatile("cli");
 	host_build(info, &w->load->hypervisor, info->store + info->store_size,
 		   (uintptr_t)cpu_enter & ~(PAGE_SIZE - 1), cpu_apic_base());
-	memcpy((void *)info->trampoline, trampoline, trampoline_end - trampoline);
-	ap->cr3 = info->start_cr3;
+	info->free_device = cpu_free_pci_device(cpu_pci_ids);
 	info->apic_hz = cpu_apic_hz(info->tsc_hz);
 }
 
@@ -321,7 +325,7 @@ static bool leave(struct work *w, const struct bzimage_screen *screen, struct er
 }
 
 bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
-		    struct handover *handover, struct error *err)
+		    const struct boot_info **info, struct error *err)
 {
 	static struct work w;
 	struct bzimage_screen screen = { 0 };
@@ -343,7 +347,24 @@ bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
 	if (!allocate_store(&w, err) || !leave(&w, &screen, err))
 		return false;
 	build_host(&w);
-	handover->info = w.info;
-	handover->entry = BOOT_IMAGE_VIRT + load->hypervisor.entry;
+	*info = w.info;
 	return true;
+}
+
+void handover_enter(const struct boot_info *info, uint64_t entry)
+{
+	volatile struct boot_ap *ap = (void *)(info->trampoline + BOOT_AP_OFFSET);
+	const struct boot_cpu *cpus = (void *)info->cpus;
+
+	memcpy((void *)info->trampoline, trampoline, trampoline_end - trampoline);
+	ap->cr3 = info->start_cr3;
+	ap->entry = entry;
+	ap->info = DIRECT_BASE + (uintptr_t)info;
+	for (uint32_t i = 1; i < info->cpu_count; i++) {
+		ap->area = CPU_AREA(i);
+		if (!cpu_start(cpus[i].apic_id, info->trampoline, &ap->area, info->tsc_hz))
+			break; /* the core will miss it, and says so */
+	}
+	ap->area = CPU_AREA(0);
+	cpu_enter(info->start_cr3, info->trampoline, info->trampoline + (trampoline_enter - trampoline));
 }

@@ -4,14 +4,12 @@
 
 #include "boot/load.h"
 
-struct handover {
-	struct boot_info *info;
-	uint64_t entry;  /* virtual */
-};
-
 /* Makes boot_info, the control domain's parameters and tables, shares out the
- * memory and leaves boot services. On success only cpu_enter() may follow. */
+ * memory, leaves boot services and builds Dais's address space. On success only
+ * handover_enter() may follow. */
 bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
-		    struct handover *handover, struct error *err);
+		    const struct boot_info **info, struct error *err);
+/* Starts the other CPUs, then goes with this one. */
+void handover_enter(const struct boot_info *info, uint64_t entry) __attribute__((noreturn));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* W^X, no guest RAM, guard pages: see host_layout.h. All tables that host mode ever needs are made here. */
+#include <stddef.h>
 #include <string.h>
 #include "boot/host.h"
 
@@ -15,6 +16,9 @@
 #define UC  (PCD | PWT) /* PAT entry 3 */
 #define ADDRESS 0x000ffffffffff000ULL
 #define GIB (1ULL << 30)
+
+_Static_assert(CPU_STACK_TOP(0) - CPU_AREA(0) == 0x5000 && CPU_DATA_PAGE == 0xc && CPU_TABLES_PAGE == 0xe &&
+	       BOOT_AP_OFFSET == 4096 - 32, "layout.inc says the same");
 
 static uint64_t next; /* free page of the block: its address */
 
@@ -77,18 +81,43 @@ static void prepare_pool(uint64_t root, const struct boot_mem *m)
 		entry_of(root, DIRECT_BASE + a, 1);
 }
 
-static const struct { uint32_t page, pages; } cpu_parts[] = {
-	{ CPU_MAIN_PAGE, CPU_MAIN_PAGES }, { CPU_FAULT_PAGE, 1 }, { CPU_NMI_PAGE, 1 },
-	{ CPU_MC_PAGE, 1 }, { CPU_DATA_PAGE, 1 },
-};
+/* Pages of a CPU's area; the physical address of the first. */
+static uint64_t give(uint64_t root, uint32_t cpu, uint64_t page, uint64_t pages)
+{
+	uint64_t at = take(pages);
 
-static void prepare_cpu(uint64_t root, uint32_t cpu)
+	map(root, CPU_AREA(cpu) + page * PAGE_SIZE, at, pages * PAGE_SIZE, RW);
+	return at;
+}
+
+struct tss { uint32_t r0; uint64_t rsp[3], r1, ist[7], r2; uint16_t r3, iomap; } __attribute__((packed));
+struct tables { uint64_t gdt[5]; struct tss tss; }; /* of a CPU; APM vol. 2 §4.8, §12.2.5 */
+
+static void fill_tables(struct tables *t, uint64_t area)
+{
+	uint64_t tss = area + CPU_TABLES_PAGE * PAGE_SIZE + offsetof(struct tables, tss);
+
+	t->gdt[CPU_CODE / 8] = 0x00af9b000000ffffULL; /* 64-bit */
+	t->gdt[CPU_DATA / 8] = 0x00cf93000000ffffULL;
+	t->gdt[CPU_TSS / 8] = (sizeof(t->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+	t->gdt[CPU_TSS / 8 + 1] = tss >> 32;
+	t->tss.ist[0] = area + (CPU_FAULT_PAGE + 1) * PAGE_SIZE;
+	t->tss.ist[1] = area + (CPU_NMI_PAGE + 1) * PAGE_SIZE;
+	t->tss.ist[2] = area + (CPU_MC_PAGE + 1) * PAGE_SIZE;
+	t->tss.iomap = sizeof(t->tss);
+}
+
+static void prepare_cpu(uint64_t root, uint32_t cpu, uint32_t apic_id)
 {
 	entry_of(root, WINDOW_BASE + cpu * WINDOW_STRIDE, 0);
 	entry_of(root, SCRUB_BASE + cpu * 2 * MIB, 1);
-	for (size_t i = 0; i < sizeof(cpu_parts) / sizeof(cpu_parts[0]); i++)
-		map(root, CPU_AREA(cpu) + cpu_parts[i].page * PAGE_SIZE, take(cpu_parts[i].pages),
-		    cpu_parts[i].pages * PAGE_SIZE, RW);
+	give(root, cpu, CPU_MAIN_PAGE, CPU_MAIN_PAGES);
+	give(root, cpu, CPU_FAULT_PAGE, 1);
+	give(root, cpu, CPU_NMI_PAGE, 1);
+	give(root, cpu, CPU_MC_PAGE, 1);
+	*(struct boot_percpu *)give(root, cpu, CPU_DATA_PAGE, 1) =
+		(struct boot_percpu){ CPU_AREA(cpu) + CPU_DATA_PAGE * PAGE_SIZE, cpu, apic_id };
+	fill_tables((struct tables *)give(root, cpu, CPU_TABLES_PAGE, 1), CPU_AREA(cpu));
 }
 
 uint64_t host_store_size(const struct boot_mem *mem, uint32_t count, uint64_t more)
@@ -117,8 +146,8 @@ uint64_t host_tables_size(const struct boot_info *info)
 		else if (mem[i].kind == BOOT_MEM_DAIS)
 			pages += end / (2 * MIB) - mem[i].base / (2 * MIB) + 4;
 	}
-	/* eight pages of its own; 64 of a CPU's windows fit into a table, 32 of its areas, 512 of what it scrubs in */
-	pages += info->cpu_count * 8 + info->cpu_count / 64 + info->cpu_count / 32 + info->cpu_count / 512;
+	/* nine pages of its own; 64 of a CPU's windows fit into a table, 32 of its areas, 512 of what it scrubs in */
+	pages += info->cpu_count * 9 + info->cpu_count / 64 + info->cpu_count / 32 + info->cpu_count / 512;
 	return pages * PAGE_SIZE;
 }
 
@@ -126,6 +155,7 @@ void host_build(struct boot_info *info, const struct elf_image *image, uint64_t 
 		uint64_t start_page, uint64_t apic)
 {
 	const struct boot_mem *mem = (void *)info->mem;
+	const struct boot_cpu *cpus = (void *)info->cpus;
 	uint64_t root;
 
 	next = tables;
@@ -138,10 +168,10 @@ void host_build(struct boot_info *info, const struct elf_image *image, uint64_t 
 			prepare_pool(root, &mem[i]);
 	}
 	for (uint32_t i = 0; i < info->cpu_count; i++)
-		prepare_cpu(root, i);
+		prepare_cpu(root, i, cpus[i].apic_id);
 	map(root, APIC_VIRT, apic, PAGE_SIZE, RW | UC);
 	info->start_cr3 = take(1);
 	memcpy((void *)info->start_cr3, (void *)root, PAGE_SIZE);
-	map(info->start_cr3, info->trampoline, info->trampoline, PAGE_SIZE, P | A);
+	map(info->start_cr3, info->trampoline, info->trampoline, PAGE_SIZE, P | W | A | D);
 	map(info->start_cr3, start_page, start_page, 2 * PAGE_SIZE, P | A);
 }

@@ -21,7 +21,13 @@ void host_build(struct boot_info *info, const struct elf_image *image, uint64_t 
 
 uint64_t host_tables_used(void); /* address of the first page that host_build left */
 
-/* trampoline.asm: one page, for below 1 MiB. */
-extern const uint8_t trampoline[], trampoline_end[];
+/* trampoline.asm: less than a page, for below 1 MiB. */
+extern const uint8_t trampoline[], trampoline_enter[], trampoline_end[];
+
+/* At the end of its page: what the CPU that goes through it loads, which then clears area. */
+struct boot_ap {
+	uint64_t cr3, entry, info, area;
+};
+#define BOOT_AP_OFFSET (PAGE_SIZE - sizeof(struct boot_ap))
 
 #endif

@@ -4,7 +4,7 @@
  * mapped: no guest RAM, no identity.
  *
  *   PML4 256  DIRECT   Dais's own memory at DIRECT_BASE + physical (heap, tables)
- *   PML4 384  STACKS   64 KiB per CPU: its data and stacks, with guard pages between
+ *   PML4 384  STACKS   64 KiB per CPU: stacks, data, descriptors, with guard pages between
  *   PML4 416  WINDOWS  8 pages per CPU, and 2 MiB per CPU for scrubbing: tables, nothing in them yet
  *   PML4 511  IMAGE    text RX, rodata R, data RW; the local APIC's page in its last 2 MiB
  */
@@ -27,7 +27,14 @@
 #define CPU_FAULT_PAGE   6  /* double fault, page fault */
 #define CPU_NMI_PAGE     8
 #define CPU_MC_PAGE      10
-#define CPU_DATA_PAGE    12 /* struct cpu, zeroed */
+#define CPU_DATA_PAGE    12 /* struct boot_percpu, and struct cpu behind it */
+#define CPU_TABLES_PAGE  14 /* GDT and TSS, whose IST 1 to 3 are the stacks of fault, NMI, machine check */
+
 #define CPU_STACK_TOP(n) (CPU_AREA(n) + (CPU_MAIN_PAGE + CPU_MAIN_PAGES) * 4096)
+
+/* Selectors */
+#define CPU_CODE 0x08
+#define CPU_DATA 0x10
+#define CPU_TSS  0x18
 
 #endif

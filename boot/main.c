@@ -25,7 +25,7 @@ static bool check_machine(struct firmware *fw, struct error *err)
 	return cpu_check(&facts, err) && check_secure_boot(fw, err);
 }
 
-static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, struct handover *handover,
+static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, const struct boot_info **info,
 		 struct error *err)
 {
 	if (!pages_init(fw, err) || !file_open_volume(fw, err))
@@ -36,7 +36,7 @@ static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, struct ha
 	console_use(&load->config);
 	return check_machine(fw, err) && load_acpi(fw, load, err) &&
 	       load_hypervisor(fw, load, err) && load_kernel(fw, load, err) &&
-	       load_initrd(fw, load, err) && handover_leave(fw, load, tsc, handover, err);
+	       load_initrd(fw, load, err) && handover_leave(fw, load, tsc, info, err);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st); /* called by crt0, by System V rules */
@@ -46,7 +46,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	static struct firmware fw;
 	static struct load load;
 	uint64_t tsc = cpu_tsc();
-	struct handover handover;
+	const struct boot_info *info;
 	struct error err;
 
 	fw.image = image;
@@ -55,9 +55,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	config_defaults(&load.config);
 	console_init(&fw);
 	console_use(&load.config);
-	if (boot(&fw, &load, tsc, &handover, &err))
-		cpu_enter(handover.info->start_cr3, handover.entry,
-			  DIRECT_BASE + (uintptr_t)handover.info, CPU_STACK_TOP(0));
+	if (boot(&fw, &load, tsc, &info, &err))
+		handover_enter(info, BOOT_IMAGE_VIRT + load.hypervisor.entry);
 	say("\ndais boot: error: %s\n", err.text);
 	say("dais boot: press a key for the firmware's boot menu (it returns in %u seconds)\n",
 	    ERROR_SECONDS);

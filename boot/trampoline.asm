@@ -1,15 +1,12 @@
 ; SPDX-License-Identifier: GPL-2.0-only
-; How the other CPUs start: from real mode, in a page below 1 MiB, to long mode on the core's page tables.
+; How each CPU comes to the core, in a page below 1 MiB: the first by trampoline_enter, in long mode already; the
+; others from real mode, after INIT and SIPI.
 
-%define PAGE_END 4096
-%define AP_CR3   PAGE_END - 32 ; struct boot_ap
-%define AP_ENTRY PAGE_END - 24
-%define AP_STACK PAGE_END - 16
-%define AP_ARG   PAGE_END - 8
+%include "boot/layout.inc"
 
 section .note.GNU-stack noalloc noexec nowrite progbits
 section .data
-global trampoline, trampoline_end
+global trampoline, trampoline_enter, trampoline_end
 bits 16
 trampoline:
 	cli
@@ -34,24 +31,46 @@ trampoline:
 	mov eax, 0x80010033             ; PG, WP, NE, ET, MP, PE
 	mov cr0, eax
 	jmp dword far [.far - trampoline]
-bits 64
-.long:	mov eax, 0x10
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-	mov ebx, ebx
-	mov rsp, [rbx + AP_STACK]
-	mov rdi, [rbx + AP_ARG]
-	xor ebp, ebp
-	push rbp                        ; the end of every backtrace
-	jmp [rbx + AP_ENTRY]
 align 8
 .gdt:	dq 0
 	dq 0x00af9b000000ffff           ; 0x08 code, 64-bit
-	dq 0x00cf93000000ffff           ; 0x10 data
 .gdt_ptr:
-	dw 23
+	dw 15
 	dd 0
 .far:	dd 0
 	dw 0x08
+
+bits 64
+.long:	mov ebx, ebx
+; RBX = this page, CR3 = start_cr3
+trampoline_enter:
+	mov r8, [rbx + AP_AREA]
+	mov rdi, [rbx + AP_INFO]
+	mov rsi, [rbx + AP_ENTRY]
+	lea rsp, [r8 + CPU_STACK_END]
+	xor ebp, ebp
+	push rbp                        ; the end of every backtrace
+	push CPU_CODE
+	push rsi
+	lea rax, [r8 + CPU_TABLES]      ; the GDT
+	push rax
+	push word CPU_GDT_SIZE - 1
+	lgdt [rsp]
+	add rsp, 10
+	mov eax, CPU_DATA
+	mov ds, eax
+	mov es, eax
+	mov ss, eax
+	xor eax, eax
+	mov fs, eax
+	mov gs, eax
+	mov eax, CPU_TSS
+	ltr ax
+	lea rax, [r8 + CPU_DATA_AREA]
+	mov rdx, rax
+	shr rdx, 32
+	mov ecx, 0xc0000101             ; GS base
+	wrmsr
+	mov qword [rbx + AP_AREA], 0    ; the loader may start the next
+	retfq
 trampoline_end:

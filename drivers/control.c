@@ -149,9 +149,10 @@ bool control_port_access(u32 port, u32 size, bool write, u64 *value)
 	return true;
 }
 
-static void ports_init(const struct boot_info *b)
+void devices_init(const struct boot_info *b)
 {
 	const u32 control[] = { b->pm1a_cnt_port, b->pm1b_cnt_port };
+	spin_guard(&device_lock);
 
 	for (u32 port = PCI_PORTS; port < PCI_PORTS_END; port++)
 		control_trap_port(port, true);
@@ -160,19 +161,7 @@ static void ports_init(const struct boot_info *b)
 		if (control[i])
 			control_trap_port(pm1[i], true);
 	}
-}
-
-status_t devices_init(const struct boot_info *b)
-{
-	spin_guard(&device_lock);
-	status_t s;
-
-	ports_init(b);
-	s = pci_init(b);
-	if (s == DAIS_OK)
-		s = ioapics_init(b);
-	vpci_init(b->control_vcpus);
-	if (s != DAIS_OK)
-		log_error("devices: no memory, or an IO-APIC over other memory (status %u)", s);
-	return s;
+	pci_init(b);
+	ioapics_init(b);
+	vpci_init(b);
 }

@@ -41,7 +41,7 @@ void irq_eoi(u32 guest_vector);        /* the control domain ended a level-trigg
 
 /* --- control.c: the one dispatch for the control domain's trapped accesses --- */
 /* After the control domain exists, before it runs. */
-status_t devices_init(const struct boot_info *b) __must_check;
+void devices_init(const struct boot_info *b);
 /* True: handled; false: nothing here (ports: all ones; memory: a hole). size 1, 2, 4, memory 8. */
 bool control_port_access(u32 port, u32 size, bool write, u64 *value);
 bool control_mmio_access(u64 gpa, u32 size, bool write, u64 *value);

@@ -88,12 +88,12 @@ u64 irq_point(struct irq_route **r, struct ioapic_pin *pin, u64 address, u32 dat
 void irq_free(struct irq_route **r); /* Its source is off. */
 
 /* --- ioapic.c --- */
-status_t ioapics_init(const struct boot_info *b) __must_check;
+void ioapics_init(const struct boot_info *b);
 /* A level-triggered interrupt arrived: the pin is masked until its EOI. */
 void ioapic_level(struct ioapic_pin *p, u64 message);
 
 /* --- pci.c: a function is segment << 16 | bus << 8 | device << 3 | function --- */
-status_t pci_init(const struct boot_info *b) __must_check;
+void pci_init(const struct boot_info *b);
 void pci_port_access(struct access *a);
 
 /* Configuration space itself, the virtual function's too; afterwards a->at is something else. */
@@ -140,7 +140,7 @@ void msix_update(struct pci_fn *f);     /* a BAR or the command register changed
 /* --- vpci.c --- */
 #define VPCI_BAR_SIZE 0x10000u
 extern u32 vpci_fn;             /* the virtual function; ~0: there is none */
-void vpci_init(u32 vectors);
+void vpci_init(const struct boot_info *b);
 void vpci_config(struct access *a);
 void vpci_pending(struct access *a, u64 base); /* its BAR at base, behind the table */
 void vpci_message(u32 index, u64 message);     /* as in an irq_route; 0: masked */

@@ -19,7 +19,6 @@
 #define REG_INDEX  0x00u
 #define REG_DATA   0x10u
 #define REG_EOI    0x40u      /* from version 0x20 on; harmless before */
-#define IOAPIC_VERSION 0x01u
 #define IOAPIC_ENTRY 0x10u
 
 /* Redirection entries, low half */
@@ -177,36 +176,24 @@ static bool ioapic_access(struct trap *t, struct access *a)
 	return true;
 }
 
-static status_t ioapic_add(u64 base)
+void ioapics_init(const struct boot_info *b)
 {
-	u32 version = hw_read(base, IOAPIC_VERSION), pins = (version >> 16 & 0xff) + 1;
-	struct ioapic *io;
+	const struct boot_ioapic *from = hpa_to_hva(hpa(b->ioapics));
 
-	log_info("ioapic at 0x%lx: version 0x%x, %u pins", base, version & 0xff, pins);
-	if (version == ~0u) /* nothing is there, whatever the MADT says */
-		return DAIS_OK;
-	io = heap_alloc(sizeof(*io) + pins * sizeof(io->pin[0]));
-	if (!io)
-		return DAIS_NO_MEMORY;
-	io->pins = pins;
-	io->trap = (struct trap){ .size = REG_EOI + 4, .access = ioapic_access };
-	if (!trap_place(&io->trap, base))
-		return DAIS_DENIED;
-	for (struct ioapic_pin *p = io->pin; p < io->pin + pins; p++) {
-		*p = (struct ioapic_pin){ .io = io, .guest = { RTE_MASKED } };
-		hw_update(p);
+	for (u32 i = 0; i < b->ioapic_count; i++, from++) {
+		struct ioapic *io = heap_alloc(sizeof(*io) + from->pins * sizeof(io->pin[0]));
+
+		log_info("ioapic at 0x%lx: %u pins", from->base, from->pins);
+		if (!io)
+			panic("no memory for an IO-APIC");
+		io->pins = from->pins;
+		io->trap = (struct trap){ .size = REG_EOI + 4, .access = ioapic_access };
+		if (!trap_place(&io->trap, from->base))
+			panic("the IO-APIC lies over other memory, or there is none to trap it");
+		for (struct ioapic_pin *p = io->pin; p < io->pin + io->pins; p++) {
+			*p = (struct ioapic_pin){ .io = io, .guest = { RTE_MASKED } };
+			hw_update(p);
+		}
+		list_add_tail(&ioapics, &io->link);
 	}
-	list_add_tail(&ioapics, &io->link);
-	return DAIS_OK;
-}
-
-/* Failing ends the start of Dais: nothing is undone. */
-status_t ioapics_init(const struct boot_info *b)
-{
-	const struct boot_ioapic *t = hpa_to_hva(hpa(b->ioapics));
-	status_t s = DAIS_OK;
-
-	for (u32 i = 0; i < b->ioapic_count && s == DAIS_OK; i++)
-		s = ioapic_add(t[i].base);
-	return s;
 }

@@ -11,7 +11,6 @@
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
 #include "kernel/arch.h"
-#include "kernel/heap.h"
 
 #define PCI_ID          0x00u
 #define PCI_STATUS_CAPS (1u << 20) /* in the dword with the command register */
@@ -25,7 +24,7 @@
 #define CF8_ENABLE      0x80000000u
 #define BUS_SHIFT       20         /* in ECAM */
 
-static struct trap *ecams;
+static struct trap ecams[BOOT_ECAMS_MAX];
 static u32 ecam_count;
 static struct list functions = { &functions, &functions };
 static u32 cf8;                    /* the control domain's; it serializes the pair itself */
@@ -151,19 +150,15 @@ void pci_port_access(struct access *a)
 		access_bytes(a, &cf8, PCI_PORTS);
 }
 
-status_t pci_init(const struct boot_info *b)
+void pci_init(const struct boot_info *b)
 {
 	const struct boot_ecam *from = hpa_to_hva(hpa(b->ecams));
 
 	ecam_count = b->ecam_count;
-	ecams = ecam_count ? heap_alloc(ecam_count * sizeof(*ecams)) : NULL;
-	if (ecam_count && !ecams)
-		return DAIS_NO_MEMORY;
 	for (struct trap *e = ecams; e < ecams + ecam_count; e++, from++) {
 		e->fn = from->segment << 16 | from->bus_first << 8;
 		e->size = (from->bus_last - from->bus_first + 1ULL) << BUS_SHIFT;
 		e->access = ecam_access;
 		trap_reserve(e, from->base + ((u64)from->bus_first << BUS_SHIFT));
 	}
-	return DAIS_OK;
 }

@@ -4,15 +4,7 @@
 
 #define UART_CLOCK 115200u /* 1.8432 MHz / 16: the baud rate of divisor 1 */
 #define UART_DATA  0       /* divisor's low byte while DLAB is set */
-#define UART_IER   1       /* divisor's high byte while DLAB is set */
-#define UART_FCR   2
-#define UART_LCR   3
-#define UART_MCR   4
 #define UART_LSR   5
-#define LCR_8N1    0x03
-#define LCR_DLAB   0x80
-#define FCR_ENABLE_CLEAR 0x07
-#define MCR_DTR_RTS 0x03
 #define LSR_THRE   0x20
 #define THRE_POLLS 1000000u /* far more than a byte takes; a dead UART must not stop Dais */
 
@@ -21,18 +13,18 @@ static u16 uart;
 void serial_init(u16 port, u32 baud)
 {
 	u32 divisor = baud && baud <= UART_CLOCK ? UART_CLOCK / baud : 1;
+	const struct { u8 reg, value; } setup[] = {
+		{ 1, 0 },                       /* no interrupts */
+		{ 3, 0x80 },                    /* DLAB */
+		{ UART_DATA, divisor }, { 1, divisor >> 8 },
+		{ 3, 0x03 },                    /* 8N1 */
+		{ 2, 0x07 },                    /* FIFOs on and empty */
+		{ 4, 0x03 },                    /* DTR, RTS */
+	};
 
-	uart = 0;
-	if (!port || port_read(port + UART_LSR, 1) == 0xff) /* nothing there */
-		return;
-	port_write(port + UART_IER, 1, 0);
-	port_write(port + UART_LCR, 1, LCR_DLAB);
-	port_write(port + UART_DATA, 1, divisor & 0xff);
-	port_write(port + UART_IER, 1, divisor >> 8 & 0xff);
-	port_write(port + UART_LCR, 1, LCR_8N1);
-	port_write(port + UART_FCR, 1, FCR_ENABLE_CLEAR);
-	port_write(port + UART_MCR, 1, MCR_DTR_RTS);
-	uart = port;
+	uart = port && port_read(port + UART_LSR, 1) != 0xff ? port : 0;
+	for (u32 i = 0; uart && i < ARRAY_SIZE(setup); i++)
+		port_write(port + setup[i].reg, 1, setup[i].value);
 }
 
 static void put(char c)

@@ -10,6 +10,7 @@
  * the pending bit looks for the message after it, whoever sets the message looks
  * for the bit after it, and who clears the bit delivers.
  */
+#include "boot/boot_info.h"
 #include "drivers/internal.h"
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
@@ -88,29 +89,14 @@ void vpci_config(struct access *a)
 		send(i);
 }
 
-/* A device number of bus 0 that nothing answers to, from above: firmware fills them from below. */
-static u32 find_device(void)
+void vpci_init(const struct boot_info *b)
 {
-	u32 device = 32, fn = 0;
-
-	while (fn < 8 && --device > 0) {
-		fn = 0;
-		while (fn < 8 && pci_read(device << 3 | fn, 0, 4) == PCI_NOTHING)
-			fn++;
-	}
-	return device << 3;
-}
-
-void vpci_init(u32 vectors)
-{
-	u32 fn = find_device();
-
-	if (!fn) {
+	if (!b->free_device) {
 		log_error("vpci: PCI bus 0 is full: the control domain gets no events");
 		return;
 	}
-	vpci_fn = fn;
-	count = MIN(vectors, (u32)MAX_CPUS);
+	vpci_fn = b->free_device << 3;
+	count = b->control_vcpus;
 	config[DW_MSIX].value |= (count - 1) << 16;
-	log_info("vpci: virtual function 00:%02x.0 with %u vectors", fn >> 3, count);
+	log_info("vpci: virtual function 00:%02x.0 with %u vectors", b->free_device, count);
 }

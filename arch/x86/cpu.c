@@ -81,32 +81,7 @@ void host_probe(void)
 		quirks = (struct quirks){ .shadow_by_sti = true, .reread_tpr = true, .host_tick = true };
 }
 
-/* --- this CPU's tables and control registers --- */
-
-#define GDT_CODE 0x00af9b000000ffffULL
-#define GDT_DATA 0x00cf93000000ffffULL
-
-static void load_gdt(struct cpu *c)
-{
-	struct { u16 limit; u64 base; } __packed ptr = { sizeof(c->gdt) - 1, (u64)c->gdt };
-	u64 t = (u64)&c->tss;
-
-	c->self = c;
-	c->tss.iomap = sizeof(c->tss);
-	c->tss.ist[0] = CPU_AREA(c->id) + (CPU_FAULT_PAGE + 1) * PAGE_SIZE;
-	c->tss.ist[1] = CPU_AREA(c->id) + (CPU_NMI_PAGE + 1) * PAGE_SIZE;
-	c->tss.ist[2] = CPU_AREA(c->id) + (CPU_MC_PAGE + 1) * PAGE_SIZE;
-	c->gdt[1] = GDT_CODE;
-	c->gdt[2] = GDT_DATA;
-	c->gdt[3] = (sizeof(c->tss) - 1) | (t & 0xffffff) << 16 | 0x89ULL << 40 | (t >> 24 & 0xff) << 56;
-	c->gdt[4] = t >> 32;
-	__asm__ volatile("lgdt %0" : : "m"(ptr));
-	__asm__ volatile("push $8; lea 1f(%%rip), %%rax; push %%rax; lretq; 1: mov $16, %%eax; mov %%eax, %%ds;"
-			 "mov %%eax, %%es; mov %%eax, %%ss; xor %%eax, %%eax; mov %%eax, %%fs; mov %%eax, %%gs"
-			 : : : "rax", "memory");
-	wrmsr(MSR_GS_BASE, (u64)c);
-	__asm__ volatile("ltr %w0" : : "r"(0x18));
-}
+/* --- this CPU's control registers --- */
 
 static void harden(void)
 {
@@ -126,9 +101,8 @@ static void machine_check_on(void)
 		wrmsr(MSR_MC0_CTL + 4 * i, ~0ULL);
 }
 
-void cpu_setup(struct cpu *c)
+void cpu_setup(void)
 {
-	load_gdt(c);
 	idt_init();
 	harden();
 	machine_check_on();

@@ -10,18 +10,14 @@
 struct vcpu;
 struct xvcpu;
 
-struct tss { u32 r0; u64 rsp[3]; u64 r1; u64 ist[7]; u64 r2; u16 r3, iomap; } __packed;
-
 struct cpu {
-	struct cpu *self;          /* gs:0 */
+	struct cpu *self;          /* gs:0; these three, struct boot_percpu, are the loader's */
 	u32 id, apic_id;
+	u64 online;                /* atomic: the TSC when it was */
 	u32 pending;               /* atomic CPU_* */
-	u32 online;
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
 	u32 last_domain;           /* id of the domain that ran last: defences.c */
-	struct tss tss;
-	u64 gdt[5];
 	void *vendor;              /* host save areas: svm or vmx */
 	u32 asid_next; u64 asid_generation; /* svm */
 };
@@ -57,7 +53,7 @@ enum cpuid_reg { EAX, EBX, ECX, EDX };
 void host_cpuid(u32 leaf, u32 sub, u32 out[4]);
 bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit);
 void host_probe(void);
-void cpu_setup(struct cpu *c);         /* this CPU: GDT, IDT, TSS, GS, CR0/CR4/EFER, PAT */
+void cpu_setup(void);                  /* this CPU: IDT, CR0/CR4/EFER, PAT */
 
 /* apic.c, smp.c */
 void apic_init(void);                  /* this CPU */
@@ -66,6 +62,7 @@ void apic_ipi(u32 apic_id, u32 icr_low);
 void apic_reread_tpr(void);
 void delay_us(u64 us);
 void smp_start(void);
+void smp_join(void) __noreturn;        /* what another CPU does */
 void smp_stop_others(void);            /* for panic: by NMI */
 
 #define VEC_POKE     0xf0

@@ -26,23 +26,6 @@ static struct dais_log *log_ring;
 void boot_main(const struct boot_info *info) __noreturn;
 void test_fault(void);
 
-/* CPU 0 for itself. What the loader gives is believed, once it is of the same version. */
-static void cpu_init(void)
-{
-	const struct boot_cpu *list = hpa_to_hva(hpa(boot->cpus));
-
-	if (boot->magic != BOOT_INFO_MAGIC || boot->version != BOOT_INFO_VERSION || boot->size != sizeof(*boot))
-		cpu_stop();
-	write_cr3(boot->host_cr3);
-	for (u32 i = 0; i < boot->cpu_count; i++) {
-		cpu_data(i)->id = i;
-		cpu_data(i)->apic_id = list[i].apic_id;
-	}
-	host_probe();
-	defences_probe(boot->flags & BOOT_F_NO_MITIGATION);
-	cpu_setup(cpu_data(0));
-}
-
 static void memory_init(void)
 {
 	mem = hpa_to_hva(hpa(boot->mem));
@@ -65,15 +48,23 @@ static void control_init(void)
 			(boot->flags & BOOT_F_TPM_MEASURED ? DAIS_INFO_F_TPM : 0) |
 			(boot->flags & BOOT_F_SECURE_BOOT ? DAIS_INFO_F_SECURE_BOOT : 0)), "information page");
 	check(control_map_memory(mem, boot->mem_count), "control domain's memory");
-	check(devices_init(boot), "devices");
+	devices_init(boot);
 	check(events_init(control_msix_count()), "events");
 	check(control_start(), "control domain");
 }
 
+/* Each CPU's first. What the loader gives is believed, once it is of the same version. */
 void boot_main(const struct boot_info *info)
 {
+	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION || info->size != sizeof(*info))
+		cpu_stop();
+	if (this_cpu()->id)
+		smp_join();
 	boot = info;
-	cpu_init();
+	write_cr3(boot->host_cr3);
+	host_probe();
+	defences_probe(boot->flags & BOOT_F_NO_MITIGATION);
+	cpu_setup();
 	serial_init(boot->console_port, boot->console_baud);
 	log_set_sink(serial_write);
 	memory_init();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Starts the other CPUs, one after the other (SDM vol. 3 §8.4). */
+/* The other CPUs. The loader started them: they wait here until CPU 0 is ready. */
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
@@ -7,65 +7,47 @@
 #include "kernel/atomic.h"
 #include "kernel/log.h"
 
-#define ICR_INIT    0x4500
-#define ICR_STARTUP 0x4600
-#define ICR_NMI     0x4400
+#define ICR_NMI 0x4400
+#define SECONDS 5
 
-static void ap_main(struct cpu *c) __noreturn;
+static u64 begin; /* atomic: CPU 0's TSC when they may go on */
 
-static u64 boot_tsc, ap_tsc; /* for the check that TSCs agree */
-
-static void ap_main(struct cpu *c)
+void smp_join(void)
 {
+	struct cpu *c = this_cpu();
+
+	while (!atomic_load(&begin))
+		cpu_relax();
 	write_cr3(boot->host_cr3);
-	cpu_setup(c);
+	cpu_setup();
 	apic_init();
-	atomic_store(&ap_tsc, rdtsc());
 	if (virt->cpu_start(c->id) != DAIS_OK)
 		panic("CPU %u: %s cannot be switched on", c->id, virt->name);
 	sched_init_cpu(c->id);
-	atomic_store(&c->online, 1);
+	atomic_store(&c->online, rdtsc());
 	cpu_loop();
-}
-
-static bool wait_online(struct cpu *c, u64 us)
-{
-	u64 end = time_now() + us * (boot->tsc_hz / 1000000);
-
-	while (!atomic_load(&c->online) && time_now() < end)
-		cpu_relax();
-	return atomic_load(&c->online);
-}
-
-static void start_one(struct cpu *c, struct boot_ap *ap)
-{
-	ap->entry = (u64)ap_main;
-	ap->stack = CPU_STACK_TOP(c->id);
-	ap->arg = (u64)c;
-	boot_tsc = rdtsc();
-	apic_ipi(c->apic_id, ICR_INIT);
-	delay_us(10000);
-	apic_ipi(c->apic_id, ICR_STARTUP | boot->trampoline >> PAGE_SHIFT);
-	if (!wait_online(c, 1000)) {
-		apic_ipi(c->apic_id, ICR_STARTUP | boot->trampoline >> PAGE_SHIFT);
-		if (!wait_online(c, 5000000))
-			panic("CPU %u (APIC ID %u) does not start: limit the CPUs with \"cpus = %u\" in dais.conf", c->id,
-			      c->apic_id, c->id);
-	}
-	if (ap_tsc < boot_tsc || ap_tsc > rdtsc())
-		log_warn("CPU %u: its TSC is not synchronous with CPU 0's", c->id);
 }
 
 void smp_start(void)
 {
-	struct boot_ap *ap = window_open(WIN_MEM, hpa(boot->trampoline)) + BOOT_AP_OFFSET;
+	u64 end = rdtsc() + SECONDS * boot->tsc_hz;
 
-	for (u32 i = 1; i < boot->cpu_count; i++)
-		start_one(cpu_data(i), ap);
-	window_close(WIN_MEM);
+	atomic_store(&begin, rdtsc());
+	for (u32 i = 1; i < boot->cpu_count; i++) {
+		u64 *online = &cpu_data(i)->online;
+
+		while (!atomic_load(online) && rdtsc() < end)
+			cpu_relax();
+		if (!atomic_load(online))
+			panic("CPU %u (APIC ID %u) does not start: limit the CPUs with \"cpus = %u\" in dais.conf", i,
+			      cpu_data(i)->apic_id, i);
+		if (*online < begin || *online > rdtsc())
+			log_warn("CPU %u: its TSC is not synchronous with CPU 0's", i);
+	}
 	log_info("CPUs: %u online", boot->cpu_count);
 }
 
+/* For panic */
 void smp_stop_others(void)
 {
 	for (u32 i = 0; i < boot->cpu_count; i++)

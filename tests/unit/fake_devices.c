@@ -15,7 +15,7 @@
 #define PAGES_MAX 4096
 
 static struct boot_ecam ecam = { .base = FAKE_ECAM, .bus_last = 255 };
-static struct boot_ioapic ioapic = { .base = FAKE_IOAPIC };
+static struct boot_ioapic ioapic = { .base = FAKE_IOAPIC, .pins = FAKE_PINS };
 struct boot_info fake_boot;
 u64 fake_rte[FAKE_PINS];
 u32 fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data;
@@ -37,7 +37,7 @@ __attribute__((constructor)) static void fill(void)
 	fake_boot = (struct boot_info){
 		.ioapics = (u64)&ioapic, .ioapic_count = 1, .ecams = (u64)&ecam, .ecam_count = 1,
 		.control_vcpus = FAKE_CPUS, .pm1a_cnt_port = 0x604,
-		.reset_port = 0xcf9, .reset_value = 0xf,
+		.reset_port = 0xcf9, .reset_value = 0xf, .free_device = FAKE_FREE_DEVICE,
 	};
 	for (u32 i = 0; i < FAKE_PINS; i++)
 		fake_rte[i] = 0x1234; /* what firmware may leave: unmasked */
@@ -305,6 +305,8 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	putchar('\n');
 }
+
+void panic(const char *fmt, ...) { puts(fmt); abort(); }
 
 /* --- the control domain --- */
 u64 guest_read(u64 gpa, u32 size)

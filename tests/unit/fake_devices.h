@@ -14,6 +14,7 @@
 #define FAKE_ECAM 0xb0000000ULL
 #define FAKE_IOAPIC 0xfec00000ULL
 #define FAKE_PINS 24
+#define FAKE_FREE_DEVICE 29
 #define FAKE_BAR_SIZE 0x2000u
 #define FAKE_RAM_END 0x80000000ULL /* below: the control domain's RAM */
 #define FAKE_DAIS_RAM 0x40001000ULL /* one page of Dais's in it */

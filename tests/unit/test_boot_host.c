@@ -32,7 +32,9 @@ static const struct elf_image image = {
 	.segment = { { 0, 0x20000, false, true }, { 0x20000, 0x10000, false, false },
 		     { 0x30000, 0x30000, true, false } },
 };
+static struct boot_cpu cpus_list[BOOT_CPUS_MAX] = { { 4, 0 }, { 0, 1 }, { 260, 2 } };
 static struct boot_info info = {
+	.cpus = (uintptr_t)cpus_list,
 	.mem = (uintptr_t)mem, .mem_count = sizeof(mem) / sizeof(mem[0]), .image_base = IMAGE,
 	.image_size = 0x60000, .trampoline = TRAMPOLINE, .cpu_count = 3, .store = STORE,
 };
@@ -113,9 +115,40 @@ static void only_its_own_memory(void **state)
 	assert_in_range(level, 2, 3);
 }
 
+/* What the CPU's own page says, physically there. */
+static const void *page(uint64_t virt)
+{
+	return (const void *)(at(virt) & 0x000ffffffffff000ULL);
+}
+
+static void descriptors(void **state)
+{
+	(void)state;
+	for (uint64_t c = 0; c < info.cpu_count; c++) {
+		uint64_t data = CPU_AREA(c) + CPU_DATA_PAGE * PAGE_SIZE, tables = CPU_AREA(c) + CPU_TABLES_PAGE * PAGE_SIZE;
+		const struct boot_percpu *p = page(data);
+		const uint64_t *gdt = page(tables);
+		uint64_t tss = (gdt[3] >> 16 & 0xffffff) | gdt[3] >> 56 << 24 | gdt[4] << 32, ist[3];
+
+		assert_int_equal(p->self, data);
+		assert_int_equal(p->id, c);
+		assert_int_equal(p->apic_id, cpus_list[c].apic_id);
+		assert_int_equal(gdt[0], 0);
+		assert_int_equal(gdt[1], 0x00af9b000000ffffULL);
+		assert_int_equal(gdt[2], 0x00cf93000000ffffULL);
+		assert_int_equal(gdt[3] & 0xffff, 0x67);
+		assert_int_equal(gdt[3] >> 40 & 0xff, 0x89);
+		assert_in_range(tss, tables + 40, tables + PAGE_SIZE - 0x68);
+		memcpy(ist, (const char *)gdt + (tss - tables) + 0x24, sizeof(ist));
+		assert_int_equal(ist[0], CPU_AREA(c) + 7 * PAGE_SIZE);
+		assert_int_equal(ist[1], CPU_AREA(c) + 9 * PAGE_SIZE);
+		assert_int_equal(ist[2], CPU_AREA(c) + 11 * PAGE_SIZE);
+	}
+}
+
 static void cpus(void **state)
 {
-	static const char used[] = ".SSSS.F.N.M.D...";
+	static const char used[] = ".SSSS.F.N.M.D.T.";
 	uint64_t seen[64], n = 0, e;
 	unsigned int level;
 
@@ -145,7 +178,7 @@ static void start_is_one_to_one(void **state)
 	unsigned int level;
 
 	(void)state;
-	maps(walk(info.start_cr3, TRAMPOLINE, &level), TRAMPOLINE, P);
+	maps(walk(info.start_cr3, TRAMPOLINE, &level), TRAMPOLINE, P | W);
 	maps(walk(info.start_cr3, START, &level), START, P);
 	maps(walk(info.start_cr3, START + 0x1000, &level), START + 0x1000, P);
 	maps(walk(info.start_cr3, IMAGE_BASE, &level), IMAGE, P);
@@ -180,7 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(image_is_w_xor_x, build), cmocka_unit_test(only_its_own_memory),
-		cmocka_unit_test(cpus), cmocka_unit_test(start_is_one_to_one),
+		cmocka_unit_test(cpus), cmocka_unit_test(descriptors), cmocka_unit_test(start_is_one_to_one),
 		cmocka_unit_test(size_suffices), cmocka_unit_test(store_size),
 	};
 

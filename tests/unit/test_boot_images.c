@@ -276,13 +276,28 @@ static void test_cpu(void **state)
 	says("AMD-V only");
 }
 
+/* As on q35: an ISA bridge and more; function 5 alone still takes the number. */
+static uint32_t some_taken(uint32_t fn)
+{
+	return fn == (31 << 3) || fn == (31 << 3 | 2) || fn == (30 << 3 | 5) ? 0x12341234 : UINT32_MAX;
+}
+
+static uint32_t all_taken(uint32_t fn) { return fn % 8 ? UINT32_MAX : 0x12341234; }
+
+static void test_free_pci_device(void **state)
+{
+	(void)state;
+	assert_int_equal(cpu_free_pci_device(some_taken), 29);
+	assert_int_equal(cpu_free_pci_device(all_taken), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused),
 		cmocka_unit_test(test_bzimage), cmocka_unit_test(test_bzimage_refused),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_paging),
-		cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
