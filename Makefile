@@ -202,8 +202,8 @@ named = $(shell sed -n 's|^/\* $(1): \(.*\) \*/$$|\1|p' $<)
 $(OUT)/unit/%: tests/unit/%.c | $(OUT)/setup.stamp
 	@mkdir -p $(@D)
 	@echo "  UNIT  $<"
-	@gcc $(UNIT_CFLAGS) $(call named,flags) -MMD -MP -MT $@ -o $@ $< $(call named,links) \
-		-lcmocka $(call named,libs)
+	@gcc $(UNIT_CFLAGS) $(call named,flags) -MM -MP -MT $@ $< $(call named,links) >$@.d
+	@gcc $(UNIT_CFLAGS) $(call named,flags) -o $@ $< $(call named,links) -lcmocka $(call named,libs)
 
 -include $(wildcard $(OUT)/unit/*.d)
 
