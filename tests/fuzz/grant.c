@@ -8,7 +8,6 @@
 
 #define POOL_FRAMES 512
 #define WATCH_US 200000
-#define SLOTS_SEARCHED 1024
 #define RIGHTS_EVENT (DAIS_R_SEND | DAIS_R_TAKE | DAIS_R_COPY)
 #define RIGHTS_POOL DAIS_R_USE
 #define RIGHTS_DOMAIN (DAIS_R_MEMORY | DAIS_R_IRQ | DAIS_R_BIND)
@@ -50,10 +49,10 @@ static uint64_t end_domain(uint64_t dom)
 	return s;
 }
 
-/* Domains that the guest created fall to the control domain when their owner is gone. */
+/* Domains that the guest created fall to the control domain when their owner is gone, in any slot. */
 static void end_orphans(void)
 {
-	for (uint64_t i = DAIS_CAP_POOL + 1; i < SLOTS_SEARCHED; i++)
+	for (uint64_t i = DAIS_CAP_POOL + 1; i <= DAIS_MAX_CAPS; i++)
 		if (raw(DAIS_NR_stat, i, DAIS_STAT_DOM_STATE, 0, 0, NULL) == DAIS_OK)
 			end_domain(i);
 }
