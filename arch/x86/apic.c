@@ -22,6 +22,7 @@
 
 #define LVT_MASKED  (1u << 16)
 #define LVT_NMI     (4u << 8)
+#define LVT_PERIODIC (1u << 17)
 #define LVT_DEADLINE (2u << 17)
 #define ICR_PENDING (1u << 12)
 #define DIVIDE_BY_1 0xb
@@ -66,7 +67,8 @@ void apic_init(void)
 	apic_write(APIC_LVT_THERMAL, LVT_MASKED);
 	apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
-	apic_write(APIC_LVT_TIMER, VEC_TIMER | (host.tsc_deadline ? LVT_DEADLINE : 0));
+	apic_write(APIC_LVT_TIMER,
+		   VEC_TIMER | (host.tsc_deadline ? LVT_DEADLINE : quirks.loses_irqs ? LVT_PERIODIC : 0));
 	apic_eoi();
 }
 
@@ -122,8 +124,8 @@ void arch_timer_set(u64 deadline)
 {
 	u64 now = time_now(), count;
 
-	if (quirks.host_tick)
-		deadline = MIN(deadline, now + boot->tsc_hz / 100);
+	if (quirks.loses_irqs) /* and again after as long, until it is set anew: a lost one is made up for */
+		deadline = MIN(MAX(deadline, now + boot->tsc_hz / 20000), now + boot->tsc_hz / 100);
 	if (host.tsc_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, deadline == ~0ULL ? 0 : MAX(deadline, 1ULL));
 		return;

@@ -77,8 +77,10 @@ void host_probe(void)
 	}
 	/* QEMU's TCG (up to 11.1): docs/platforms.md */
 	host_cpuid(0x40000000, 0, r);
-	if (cpu_has(1, ECX, 31) && !memcmp(&r[1], "TCGTCGTCGTCG", 12))
-		quirks = (struct quirks){ .shadow_by_sti = true, .reread_tpr = true, .host_tick = true };
+	if (cpu_has(1, ECX, 31) && !memcmp(&r[1], "TCGTCGTCGTCG", 12)) {
+		quirks = (struct quirks){ .shadow_by_sti = true, .loses_irqs = true };
+		host.tsc_deadline = false; /* fires once: a lost tick would be the last one */
+	}
 }
 
 /* --- this CPU's control registers --- */

@@ -44,8 +44,7 @@ extern const struct boot_info *boot;
 /* Quirks of emulators and steppings: probed here alone; hardware pays a load and a branch. */
 struct quirks {
 	bool shadow_by_sti;        /* INT_STATE is not loaded at VMRUN */
-	bool reread_tpr;           /* the host's pending interrupts need a TPR write to be seen again */
-	bool host_tick;            /* guests that never exit need a host timer tick */
+	bool loses_irqs;           /* an interrupt that comes while VMRUN sets V_IRQ up stays in the IRR, unsignalled */
 };
 extern struct quirks quirks;
 

@@ -178,7 +178,7 @@ static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 	x->shadow = b->int_state & 1;
 	*irq_taken = irq >= 0 && !(b->vintr & VINTR_IRQ);
 	svm_decode_exit(x);
-	if (quirks.reread_tpr)
+	if (quirks.loses_irqs)
 		apic_reread_tpr();
 }
 

@@ -264,11 +264,6 @@ static void idle(struct cpu *c)
 {
 	if (c->loaded)
 		arch_vcpu_unload(&c->loaded->v);
-	if (quirks.host_tick) {
-		/* an interrupt that the emulator forgot while V_IRQ was in use would be slept through */
-		timers_run(time_now());
-		apic_reread_tpr();
-	}
 	if (!atomic_load(&c->pending))
 		idle_wait();
 }
