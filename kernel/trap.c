@@ -96,6 +96,6 @@ bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *
 	if (!write)
 		*value = t.action == DAIS_TRAP_CONST ? t.value & ones : ones;
 	else if ((t.action == DAIS_TRAP_EVENT || t.action == DAIS_TRAP_POST) && t.value)
-		event_raise_binding(&d->on_trap, t.value);
+		event_raise_link(&d->on_trap, t.value);
 	return true;
 }

@@ -326,7 +326,8 @@ static void test_events(void **state)
 	IS(CALL(ev_bind, ev, 6, 0, 0), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, vcpu, 0), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 8), BAD_ARG);
-	OK(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7));
+	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7 | (u64)DAIS_MAX_EVENTS << 32), BAD_ARG);
+	OK(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7 | 5ULL << 32));
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, 0, 40), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, dom, 40), BAD_TYPE);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, vcpu, 40), DENIED);

@@ -44,10 +44,6 @@ struct lapic {
 			u32 lvt[LVT_COUNT], timer_initial, timer_count, r4[4], timer_divide;
 		};
 	};
-	/* The host timer may fire on another CPU while the vCPU's sets it anew: the lock decides. */
-	spinlock_t timer_lock;
-	bool timer_armed;
-	u64 timer_due;         /* TSC of the host */
 	struct timer timer;
 };
 

@@ -24,49 +24,11 @@ static u64 to_tsc(const struct lapic *l, u32 counts)
 }
 
 /* 0: one shot */
-static u64 period(const struct lapic *l)
+static u64 period(const struct lapic *l, u32 lvt)
 {
-	if (MODE(l->lvt[LVT_TIMER]) != MODE_PERIODIC)
+	if (MODE(lvt) != MODE_PERIODIC)
 		return 0;
 	return MAX(to_tsc(l, l->timer_initial), time_hz() / US_PER_S * PERIOD_MIN_US);
-}
-
-static void arm(struct lapic *l, u64 due)
-{
-	spin_lock(&l->timer_lock);
-	l->timer_armed = true;
-	l->timer_due = due;
-	timer_set(&l->timer, due);
-	spin_unlock(&l->timer_lock);
-}
-
-void lapic_timer_stop(struct xvcpu *x)
-{
-	struct lapic *l = &x->lapic;
-
-	spin_lock(&l->timer_lock);
-	l->timer_armed = false;
-	timer_cancel(&l->timer);
-	spin_unlock(&l->timer_lock);
-}
-
-/* True: it is really due. Sets the next period; those that were missed are one. */
-static bool expire(struct lapic *l, u64 now)
-{
-	u64 p = period(l);
-	bool due;
-
-	spin_lock(&l->timer_lock);
-	due = l->timer_armed && now >= l->timer_due;
-	if (due && p) {
-		l->timer_due += ((now - l->timer_due) / p + 1) * p;
-		timer_set(&l->timer, l->timer_due);
-	} else if (due) {
-		l->timer_armed = false;
-		atomic_store_relaxed(&l->deadline, 0);
-	}
-	spin_unlock(&l->timer_lock);
-	return due;
 }
 
 static void fire(struct timer *t)
@@ -75,40 +37,44 @@ static void fire(struct timer *t)
 	struct xvcpu *x = container_of(l, struct xvcpu, lapic);
 	u32 lvt = atomic_load_relaxed(&l->lvt[LVT_TIMER]);
 
-	if (!expire(l, time_now()) || (lvt & LVT_MASKED))
-		return;
-	if (lapic_post(l, lvt & 0xff, false))
+	if (!t->period)
+		atomic_store_relaxed(&l->deadline, 0);
+	if (!(lvt & LVT_MASKED) && lapic_post(l, lvt & 0xff, false))
 		vcpu_notify(&x->v, VP_IRQ);
+}
+
+void lapic_timer_stop(struct xvcpu *x)
+{
+	timer_cancel(&x->lapic.timer);
+	x->lapic.timer.deadline = 0;
 }
 
 void lapic_timer_init(struct xvcpu *x)
 {
-	timer_init(&x->lapic.timer, fire);
+	x->lapic.timer.fire = fire;
 }
 
 void lapic_timer_start(struct xvcpu *x, u32 initial)
 {
 	struct lapic *l = &x->lapic;
+	u32 lvt = l->lvt[LVT_TIMER];
 
-	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
+	if (MODE(lvt) == MODE_DEADLINE)
 		return;
 	lapic_timer_stop(x);
 	l->timer_initial = initial;
 	if (initial)
-		arm(l, time_now() + MAX(to_tsc(l, initial), period(l)));
+		timer_set(&l->timer, time_now() + MAX(to_tsc(l, initial), period(l, lvt)), period(l, lvt));
 }
 
 u32 lapic_timer_count(struct xvcpu *x)
 {
 	struct lapic *l = &x->lapic;
-	u64 now = time_now(), left = 0;
+	u64 now = time_now(), due = atomic_load_relaxed(&l->timer.deadline), left;
 
 	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return 0;
-	spin_lock(&l->timer_lock);
-	if (l->timer_armed && now < l->timer_due)
-		left = l->timer_due - now;
-	spin_unlock(&l->timer_lock);
+	left = due > now ? due - now : 0;
 	left = left / time_hz() * LAPIC_TIMER_HZ + left % time_hz() * LAPIC_TIMER_HZ / time_hz();
 	return MIN(left >> divide_shift(l), l->timer_initial);
 }
@@ -118,6 +84,8 @@ void lapic_timer_mode(struct xvcpu *x, u32 lvt)
 	struct lapic *l = &x->lapic;
 	u32 old = MODE(l->lvt[LVT_TIMER]), new = MODE(lvt);
 
+	if (old != MODE_DEADLINE && new != MODE_DEADLINE)
+		atomic_store_relaxed(&l->timer.period, period(l, lvt));
 	if (old == new || (old != MODE_DEADLINE && new != MODE_DEADLINE))
 		return;
 	lapic_timer_stop(x);
@@ -142,5 +110,5 @@ void lapic_deadline_write(struct xvcpu *x, u64 value)
 	if (!value)
 		return;
 	wait = value > guest_now ? value - guest_now : 0;
-	arm(l, wait < ~now ? now + wait : ~0ULL);
+	timer_set(&l->timer, wait < ~now ? now + wait : ~0ULL, 0);
 }

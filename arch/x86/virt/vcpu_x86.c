@@ -85,7 +85,7 @@ void arch_vcpu_free(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
 
-	timer_retire(&x->lapic.timer);
+	timer_cancel(&x->lapic.timer);
 	virt->vcpu_free(x);
 	heap_pages_free(x->xsave, xsave_pages());
 	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);

@@ -22,7 +22,7 @@ typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; t
 #define DAIS_MAX_VCPUS    512
 #define DAIS_MAX_CAPS     65536
 #define DAIS_MAX_TRAPS    64             /* ranges per domain */
-#define DAIS_MAX_EVENTS   4096           /* of the control domain */
+#define DAIS_MAX_EVENTS   4096           /* numbers in a pending area */
 
 enum dais_status {
 	DAIS_OK = 0,
@@ -114,7 +114,6 @@ enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
 enum dais_sched_param {
 	DAIS_SCHED_WEIGHT = 0,   /* 1..10000, default 100 */
 	DAIS_SCHED_CPU = 1,      /* home CPU, 0..cpus-1 */
-	DAIS_SCHED_SLICE_US = 2, /* round-robin slice, 100..100000, default 5000 */
 };
 
 enum dais_stat {
@@ -161,7 +160,7 @@ enum dais_trap_action {
 
 /* ev_bind: what raises the event, or where it goes */
 enum dais_ev_bind {
-	DAIS_EV_TO_MSIX   = 0, /* control domain: value = MSI-X index of its virtual function */
+	DAIS_EV_TO_MSIX   = 0, /* control domain: value = MSI-X index of its virtual function | number << 32, of its choice, in the pending area */
 	DAIS_EV_TO_VCPU   = 1, /* object = a vCPU of the caller's domain; value = vector 32..255 */
 	DAIS_EV_FROM_VCPU = 2, /* object = vCPU: its exits when autonomous, its wake-ups when hosted; value = bits */
 	DAIS_EV_FROM_DOM  = 3, /* object = domain: its death; value = bits */
@@ -214,7 +213,7 @@ struct dais_exit_io   { dais_u16 port; dais_u8 size /* 1, 2, 4 */, write; dais_u
 struct dais_exit_mmio { dais_u64 gpa; dais_u8 size /* 1, 2, 4, 8 */, write, reserved[6]; dais_u64 data; };
 struct dais_exit_eoi  { dais_u32 vector; };
 
-/* One page per vCPU, of Dais's memory, seen by whoever created the vCPU at
+/* One page per vCPU, of Dais's memory, seen by the control domain at
  * GPA = HPA. Dais reads from it only `data` of a served exit and, during
  * vcpu_state, data[], each once. */
 struct dais_vcpu_page {
@@ -231,7 +230,7 @@ struct dais_vcpu_page {
 	dais_u8  data[2048];        /* vcpu_state */
 };
 
-/* The area shared with the creator of a domain: this page, one page for the
+/* The area shared with the control domain for each other domain: this page, one page for the
  * monitor's own state, and the console ring. */
 #define DAIS_DOM_AREA_PAGES   4
 #define DAIS_DOM_MONITOR_PAGE 1
@@ -245,7 +244,7 @@ struct dais_dom_page {
 	char     reason[128];    /* text of the death: what happened, where */
 	dais_u64 created_tsc;
 	dais_u64 ring_head;      /* bytes ever written to the console ring; position = head % size */
-	/* Written by the creator, kept by Dais for whoever comes later */
+	/* Written by the control domain, kept by Dais for whoever comes later */
 	char     name[64];
 	dais_u8  uuid[16];
 	dais_u64 ring_tail;      /* bytes consumed */
