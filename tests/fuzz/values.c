@@ -249,7 +249,6 @@ void fuzz_fill(struct fuzz *f, struct fuzz_call *c)
 {
 	fill_caps(f, c);
 	switch (c->nr) {
-	case DAIS_NR_info:        c->args[0] = fuzz_below(f, 3); break;
 	case DAIS_NR_cap_copy:    fill_cap_copy(f, c); break;
 	case DAIS_NR_dom_create:  fill_dom_create(f, c); break;
 	case DAIS_NR_dom_ctl:     fill_dom_ctl(f, c); break;

@@ -263,7 +263,6 @@ void arch_vcpu_interrupt(struct vcpu *v, u32 vector)
 
 void control_msix_raise(u32 index) { fake_msix[index]++; }
 u32 control_msix_count(void) { return ARRAY_SIZE(fake_msix); }
-void arch_info(struct dais_info *info) { info->asids = 16; }
 void arch_shutdown_allowed(bool yes) { fake_shutdown = yes; }
 
 /* --- boot --- */
@@ -322,8 +321,9 @@ void fake_boot_control(void)
 		assert_int_equal(nested_prepare(control_domain, gpa(a), ORDER_2M), DAIS_OK);
 		nested_set(control_domain, gpa(a), hpa(a), ORDER_2M, DAIS_MAP_RWX);
 	}
-	assert_int_equal(info_init(FAKE_RAM, FAKE_POOL, SIZE_2M, hpa(0), 0, 0), DAIS_OK);
-	assert_int_equal(trace_init(fake_cpus), DAIS_OK);
+	facts[DAIS_STAT_MEM_IMAGE] = SIZE_2M;
+	facts[DAIS_STAT_CPUS] = fake_cpus;
+	assert_int_equal(trace_init(), DAIS_OK);
 	assert_int_equal(events_init(control_msix_count()), DAIS_OK);
 	assert_int_equal(vcpu_create(control_domain, 0, DAIS_VCPU_AUTONOMOUS, false, &v), DAIS_OK);
 	v->sc.urgent = true;

@@ -9,6 +9,7 @@
 #include "drivers/devices.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/trap.h"
 
@@ -17,6 +18,7 @@ struct host host;
 const struct boot_info *boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
+u64 facts[DAIS_STAT_FRAMES_TOTAL];
 static u8 *ram;
 static struct vcpu *vcpus[FAKE_VCPUS];
 static struct dais_vcpu_page pages[FAKE_VCPUS];

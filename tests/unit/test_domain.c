@@ -129,7 +129,6 @@ static void test_life(void **state)
 	assert_int_equal(ctl(d, DAIS_DOM_UNPAUSE, 0), DAIS_OK);
 	assert_ptr_equal(sched_pick(fake_now), &v->sc);
 	assert_int_equal(ctl(d, DAIS_DOM_SHUTDOWN, 1), DAIS_DENIED);
-	assert_int_equal(ctl(d, 99, 0), DAIS_BAD_ARG);
 	assert_int_equal(ctl(d, DAIS_DOM_KILL, 0), DAIS_BAD_ARG);
 	assert_int_equal(ctl(d, DAIS_DOM_KILL, 10), DAIS_BAD_ARG);
 	assert_int_equal(ctl(d, DAIS_DOM_KILL, DAIS_DEATH_POWEROFF), DAIS_OK);
@@ -151,7 +150,6 @@ static void test_control(void **state)
 	assert_int_equal(ctl(control_domain, DAIS_DOM_KILL, 3), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_PAUSE, 0), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_ACTIVATE, 0), DAIS_DENIED);
-	assert_int_equal(ctl(control_domain, 7, 0), DAIS_BAD_ARG);
 	assert_int_equal(domain_reclaim(m, control_domain), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_SHUTDOWN, 1), DAIS_OK);
 	assert_true(fake_shutdown);
@@ -376,8 +374,6 @@ static void test_traps(void **state)
 	assert_true(out(0x3f8, 'x', 1));
 	assert_int_equal(((char *)d->page)[DAIS_DOM_RING_PAGE * PAGE_SIZE + 3], 'x');
 	/* refusals */
-	assert_int_equal(trap_set(d, 2, 0, 1, 1, 0), DAIS_BAD_ARG);
-	assert_int_equal(trap_set(d, 0, 0, 1, 5, 0), DAIS_BAD_ARG);
 	assert_int_equal(trap_set(d, 0, 0xffff, 2, 1, 0), DAIS_BAD_ARG);
 	assert_int_equal(trap_set(d, 0, 0, 0, 1, 0), DAIS_BAD_ARG);
 	assert_int_equal(trap_set(d, 0, 0, 1, DAIS_TRAP_EXIT, 1), DAIS_BAD_ARG);

@@ -6,8 +6,11 @@
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
+
+#define FEATURES_USED (1u << 0 | 1u << 3 | 1u << 6 | 1u << 10) /* nested paging, next RIP, flush by ASID, pause filter */
 
 struct svm_features svm_features;
 
@@ -20,10 +23,12 @@ static void probe(void)
 
 	host_cpuid(0x8000000a, 0, r);
 	svm_features = (struct svm_features){
-		.nrip = r[3] >> 3 & 1, .tsc_scale = r[3] >> 4 & 1, .clean = r[3] >> 5 & 1, .flush_asid = r[3] >> 6 & 1,
-		.decode = r[3] >> 7 & 1, .pause_filter = r[3] >> 10 & 1, .vgif = r[3] >> 16 & 1,
-		.v_spec_ctrl = r[3] >> 20 & 1, .asids = r[1],
+		.nrip = r[3] >> 3 & 1, .flush_asid = r[3] >> 6 & 1, .pause_filter = r[3] >> 10 & 1, .asids = r[1],
 	};
+	facts[DAIS_STAT_VIRT] = DAIS_VIRT_SVM;
+	facts[DAIS_STAT_ASIDS] = r[1];
+	facts[DAIS_STAT_FEATURES] = r[3];
+	facts[DAIS_STAT_FEATURES_USED] = r[3] & FEATURES_USED;
 }
 
 static status_t svm_cpu_start(u32 cpu)
@@ -206,32 +211,6 @@ static void svm_write_debug(struct xvcpu *x, u64 dr6, u64 dr7)
 	svm_vcpu(x)->vmcb->dr7 = dr7;
 }
 
-static void svm_list_features(struct dais_named *f, u32 n)
-{
-	const struct { const char *name; bool present, used; } list[] = {
-		{ "nested paging", true, true },
-		{ "next RIP", svm_features.nrip, svm_features.nrip },
-		{ "decode assists", svm_features.decode, svm_features.decode },
-		{ "flush by ASID", svm_features.flush_asid, svm_features.flush_asid },
-		{ "pause filter", svm_features.pause_filter, svm_features.pause_filter },
-		{ "clean bits", svm_features.clean, false },
-		{ "TSC scaling", svm_features.tsc_scale, false },
-		{ "virtual GIF", svm_features.vgif, false },
-		{ "1 GiB pages", host.page1g, host.page1g },
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(list) && i < n; i++) {
-		format(f[i].name, sizeof(f[i].name), "%s", list[i].name);
-		f[i].present = list[i].present;
-		f[i].used = list[i].used;
-	}
-}
-
-static u32 svm_asids(void)
-{
-	return svm_features.asids;
-}
-
 const struct virt_ops svm_ops = {
 	.name = "AMD-V",
 	.nested = &nested_npt,
@@ -251,6 +230,4 @@ const struct virt_ops svm_ops = {
 	.flush = svm_flush,
 	.want_iret = svm_want_iret,
 	.trap_port = svm_trap_port,
-	.features = svm_list_features,
-	.asids = svm_asids,
 };

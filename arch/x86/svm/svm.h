@@ -6,7 +6,7 @@
 #include "arch/x86/virt/vcpu_x86.h"
 
 /* CPUID 8000_000A */
-struct svm_features { bool nrip, decode, flush_asid, clean, pause_filter, tsc_scale, vgif, v_spec_ctrl; u32 asids; };
+struct svm_features { bool nrip, flush_asid, pause_filter; u32 asids; };
 extern struct svm_features svm_features;
 
 struct svm_vcpu {

@@ -199,7 +199,7 @@ void exit_handle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
 
-	trace(DAIS_TRACE_EXIT, v->dom->id << 16 | v->index, x->exit.kind, x->rip);
+	trace(DAIS_TRACE_EXIT, v, x->exit.kind, x->rip);
 	handler[x->exit.kind](x);
 	if (unlikely(x->lapic.eoi_exit) && v->activity == DAIS_ACT_RUNNABLE && !is_control(x)) {
 		v->page->eoi.vector = x->lapic.eoi_exit;

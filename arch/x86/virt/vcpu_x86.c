@@ -353,16 +353,3 @@ void nested_flush(struct domain *d)
 			cpu_relax();
 	}
 }
-
-void arch_info(struct dais_info *info)
-{
-	format(info->virt, sizeof(info->virt), "%s", virt->name);
-	info->cpus = boot->cpu_count;
-	info->cpus_skipped = boot->cpus_skipped;
-	info->asids = virt->asids();
-	info->host_x2apic = host.x2apic;
-	info->xsave_size = cpuid_xsave_size();
-	info->control_vcpus = boot->control_vcpus;
-	virt->features(info->features, DAIS_INFO_NAMES);
-	defences_info(info);
-}
