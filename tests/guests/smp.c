@@ -2,7 +2,7 @@
 /* Starting CPUs and giving them work. */
 #include "rt.h"
 
-#define START_MS 5000
+#define START_MS 30000
 
 extern char ap_trampoline[], ap_trampoline_end[];
 void ap_main(void);

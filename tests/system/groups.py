@@ -12,17 +12,17 @@ PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive
 # name: (settings of `make run`, arguments of the script, arguments with --long, seconds, only with --long);
 # the longest first
 GROUPS = {
-    "hostile":  ({"CPUS": "2"}, "", "long", 600, False),
-    "basic":    ({"CPUS": "4"}, "", "", 500, False),
-    "good":     ({"CPUS": "2"}, "", "", 500, False),
-    "life":     ({"CPUS": "2"}, "15", "100", 300, False),
-    "selftest": ({"CPUS": "2"}, "5", "50", 300, False),
-    "one":      ({"CPUS": "1"}, "1", "1", 250, False),
-    "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 250, False),
-    "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 250, False),
-    "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 250, False),
-    "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 250, False),
-    "badinput": ({"CPUS": "2"}, "", "", 250, False),
+    "hostile":  ({"CPUS": "2"}, "", "long", 900, False),
+    "basic":    ({"CPUS": "4"}, "", "", 900, False),
+    "good":     ({"CPUS": "2"}, "", "", 900, False),
+    "life":     ({"CPUS": "2"}, "15", "100", 600, False),
+    "selftest": ({"CPUS": "2"}, "5", "50", 600, False),
+    "one":      ({"CPUS": "1"}, "1", "1", 600, False),
+    "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 600, False),
+    "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 600, False),
+    "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 600, False),
+    "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),
+    "badinput": ({"CPUS": "2"}, "", "", 600, False),
     "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
 }
 # The script of a group, where it is not the group's own name.
@@ -43,7 +43,7 @@ LOADER = {
     "CPU without SVM": ({"QEMU_ARGS": "-cpu EPYC,-svm"}, None, r"SVM|AMD-V"),
     "CPU without nested paging": ({"QEMU_ARGS": "-cpu EPYC,+svm,-npt"}, None, r"[Nn]ested paging|NPT"),
 }
-LOADER_SECONDS = 60
+LOADER_SECONDS = 150
 
 # Test images: fault: what the report on the console says
 FAULTS = {
@@ -54,4 +54,4 @@ FAULTS = {
 }
 FAULT_BACKTRACE = {"text-write": "test_fault", "data-exec": "boot_main", "stack-overrun": "deeper",
                    "unowned-frame": "test_fault"}
-FAULT_SECONDS = 60
+FAULT_SECONDS = 150

@@ -7,7 +7,7 @@
 #define LOW 0x61
 #define HIGH 0x91
 #define ROUNDS 500
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 #define LOWEST 0x100u
 #define LOGICAL 0x800u
 
@@ -131,6 +131,14 @@ static void note(struct regs *r)
 		order[ordered++] = r->vector;
 }
 
+static void wait_ordered(u32 count)
+{
+	u64 end = rdtsc() + WAIT_MS * tsc_khz();
+
+	while (ordered < count && rdtsc() < end)
+		pause();
+}
+
 /* Sent while interrupts are off: the higher vector comes first; TPR holds the lower back. */
 static void priority(void)
 {
@@ -144,11 +152,13 @@ static void priority(void)
 	apic_write(APIC_TPR, 0x80);
 	EXPECT(apic_read(APIC_IRR + 0x61 / 32) & 1u << (0x61 % 32), "IRR does not show 61");
 	sti();
+	wait_ordered(1);
 	delay_us(1000);
 	cli();
 	EXPECT(ordered == 1 && order[0] == 0x91, "TPR 80: %u delivered, first %x", ordered, order[0]);
 	apic_write(APIC_TPR, 0);
 	sti();
+	wait_ordered(4);
 	delay_us(1000);
 	cli();
 	EXPECT(ordered == 4 && order[1] == 0x81 && order[2] == 0x71 && order[3] == 0x61,

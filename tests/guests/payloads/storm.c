@@ -58,7 +58,7 @@ static void storm(u32 low, u8 vector)
 	stop = true;
 	cli();
 	for (i = 1; i < n; i++)
-		EXPECT(smp_wait(i, 10000), "CPU %u hangs", i);
+		EXPECT(smp_wait(i, 30000), "CPU %u hangs", i);
 	sti();
 	delay_us(1000);
 	cli();

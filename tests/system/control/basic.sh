@@ -31,9 +31,12 @@ cat $T/a.tap $T/b.tap $T/c.tap
 
 timeout 200 dais run --name again $LINUX --vcpus 2 --cmdline 'quiet run="reboot -f"' >$T/again.out 2>&1 </dev/null &
 runner=$!
-until_true 150 grep -q 'reboot: Restarting system' $T/again.out
-first=$(dais list | awk '$2 == "again" { print $1 }')
-until_true 60 sh -c "[ \"\$(dais list | awk '\$2 == \"again\" { print \$1 }')\" -gt '${first:-999}' ]"
+id_of() { dais list | awk -v n="$1" '$2 == n { print $1 }'; }
+id_above() { [ "$(id_of "$1")" -gt "$2" ]; }
+until_true 60 id_above again 0
+first=$(id_of again)
+until_true 200 grep -q 'reboot: Restarting system' $T/again.out
+until_true 60 id_above again "${first:-999}"
 verdict "reboot in a guest makes it anew" $? "an id above $first" "$(dais list; tail -n 5 $T/again.out)"
 check "dais destroy of a running guest" dais destroy again
 wait $runner
@@ -59,8 +62,8 @@ check "dais trace off" dais trace off
 verdict "dais trace show has entries" $? "more than 10 lines" "$(dais trace show | head -n 5)"
 matches "dais log" '.' "$(dais log)"
 
-sleep 20 | timeout 20 dais console made >$T/console.out 2>&1 &
-usleep 500000
+sleep 100 | timeout 100 dais console made >$T/console.out 2>&1 &
+until_true 60 grep -q 'alive [0-9]' $T/console.out
 refused 1 'made.*already|already.*attached|process' "a console attached twice is refused" dais console made
 killall sleep
 wait

@@ -42,7 +42,7 @@ for d in /sys/class/block/*; do # the disks made for this: 17 MiB
 done
 nets=$(ls /sys/class/net | grep -v '^lo$')
 for n in $nets; do
-	until_true 30 has_address "$n"
+	until_true 60 has_address "$n"
 	verdict "$n has an address" $? "one by DHCP" "$(ip addr show dev "$n")"
 done
 echo "# disks:$scratch; interfaces: $(echo $nets)"
@@ -100,7 +100,7 @@ if [ -n "$nic" ] && command -v setpci >/dev/null; then
 	msix=$(setpci -s "$nic" BASE_ADDRESS_3)
 	echo 1 >/sys/bus/pci/devices/"$nic"/remove
 	echo 1 >/sys/bus/pci/rescan
-	until_true 20 test -e /sys/bus/pci/devices/"$nic"/net
+	until_true 60 test -e /sys/bus/pci/devices/"$nic"/net
 	new=$(setpci -s "$nic" BASE_ADDRESS_0)
 	echo "# $nic: BAR 0 $old, now $new; BAR 3 was $msix"
 	eth=$(ls /sys/bus/pci/devices/"$nic"/net)

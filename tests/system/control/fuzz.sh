@@ -24,7 +24,7 @@ before=$(objects)
 dais run --name few --kernel /extra/guests/fuzz.elf --memory 64M --cmdline "calls=$guest_calls seed=$seed" \
 	>$T/few.out 2>&1 </dev/null &
 runner=$!
-until_true 20 state_is few running
+until_true 60 state_is few running
 /extra/tools/fuzz --grant few >$T/grant.txt 2>&1
 status=$?
 wait $runner

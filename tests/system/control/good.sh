@@ -9,7 +9,7 @@ for kind in "" --autonomous; do
 	done
 done
 cp /extra/guests/hello-pvh.elf /run/t/
-timeout 60 dais run --kernel /extra/guests/hello-pvh.elf --memory 64M --vcpus 2 >$T/pvh.txt 2>&1
+timeout 200 dais run --kernel /extra/guests/hello-pvh.elf --memory 64M --vcpus 2 >$T/pvh.txt 2>&1
 matches "ELF kernel with a PVH note" '^PASS hello' "$(tr -d '\r' <$T/pvh.txt)"
 linux eight 8 "nproc" 8
 linux eight-auto 8 "nproc" 8 --autonomous

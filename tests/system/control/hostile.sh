@@ -19,7 +19,7 @@ done
 
 # Deaths have a reason that dais list keeps.
 dais create --name dead --kernel /extra/guests/hello.elf --memory 32M --cmdline end=triple >/dev/null
-until_true 30 state_is dead dead
+until_true 60 state_is dead dead
 matches "dais list says why a guest died" 'triple fault' "$(dais list | grep dead)"
 dais destroy dead
 
@@ -28,12 +28,12 @@ for kind in "" --autonomous; do
 	dais run --name spinner --kernel /extra/guests/hello.elf --memory 32M --vcpus 2 --cmdline end=spin $kind \
 		>$T/spin.out 2>&1 </dev/null &
 	runner=$!
-	until_true 30 grep -q 'all CPUs loop' $T/spin.out
+	until_true 60 grep -q 'all CPUs loop' $T/spin.out
 	verdict "a guest loops with interrupts off $kind" $? "its line" "$(cat $T/spin.out)"
 	usleep 1000000
 	witness_alive "a loop with interrupts off $kind"
 	payload hello "" --autonomous
-	check "it can be destroyed $kind" timeout 30 dais destroy spinner
+	check "it can be destroyed $kind" timeout 60 dais destroy spinner
 	wait $runner
 done
 end_witness

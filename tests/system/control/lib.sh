@@ -94,7 +94,7 @@ payload() {
 	shift 2
 	text="payload $name $args $*"
 	while :; do
-		timeout "${LIMIT:-100}" dais run --name "p-$name" --kernel "/extra/guests/$name.elf" --memory 64M \
+		timeout "${LIMIT:-200}" dais run --name "p-$name" --kernel "/extra/guests/$name.elf" --memory 64M \
 			--vcpus "${VCPUS:-2}" --no-reboot --cmdline "$args from=$from" "$@" >$T/p.out 2>&1 </dev/null
 		status=$?
 		tr -d '\r' <$T/p.out >$T/p.txt
@@ -122,7 +122,7 @@ witness_moves() { [ "$(witness_count)" -gt "${1:-0}" ]; }
 # witness_alive AFTER-WHAT: it still counts, and Dais's tables are in order
 witness_alive() {
 	now=$(witness_count)
-	until_true 20 witness_moves "${now:-0}"
+	until_true 60 witness_moves "${now:-0}"
 	verdict "the second guest lives after $1" $? "a count above ${now:-none}" "$(dais list)"
 	same "all invariants hold after $1" 0 "$(counter check)"
 }

@@ -12,6 +12,14 @@ counters() {
 		echo "$c=$(counter $c)"
 	done
 }
+as_before() { [ "$(counters)" = "$before" ] && [ "$(users)" = 0 ]; }
+# The last domain's memory is given back after it left the list.
+settled() {
+	as_before && return
+	before=$(counters)
+	usleep 300000
+	return 1
+}
 no_guests() { [ -z "$(dais list | tail -n +2)" ]; }
 available() {
 	sync
@@ -27,26 +35,27 @@ one() {
 one_killed() {
 	dais run --name round --kernel /extra/guests/alive.elf --memory 16M --vcpus 2 --cmdline ms=1 >/dev/null 2>&1 </dev/null &
 	runner=$!
-	until_true 20 pidof dais-monitor
+	until_true 60 pidof dais-monitor
 	usleep $(($(od -An -N2 -tu2 /dev/urandom) % 300 * 1000))
 	killall -9 dais-monitor 2>/dev/null
 	wait $runner
 	case $? in 0 | 1 | 3 | 4 | 5) ;; *) return 1 ;; esac
-	until_true 20 no_guests
+	until_true 60 no_guests
 }
 
 # The first rounds fill caches of all sorts.
 rounds() {
 	text=$1 action=$2
 	$action && $action && $action
-	usleep 500000
+	before=
+	until_true 60 settled
 	before=$(counters) memory=$(available) failed=0 i=0
 	while [ $i -lt "$N" ]; do
 		$action || failed=$((failed + 1))
 		i=$((i + 1))
 	done
-	until_true 20 no_guests
-	usleep 500000
+	until_true 60 no_guests
+	until_true 30 as_before
 	same "$N x $text: each round went well" 0 $failed
 	same "$N x $text: Dais's counters are as before" "$before" "$(counters)"
 	same "$N x $text: dais.ko holds no object" 0 "$(users)"

@@ -8,11 +8,11 @@ setpci -s $ide 40.w=8000
 setpci -s $ide 42.w=8000
 echo $ide >/sys/bus/pci/drivers/ata_piix/unbind
 echo $ide >/sys/bus/pci/drivers/ata_piix/bind
-until_true 20 test -e /sys/class/block/sda
+until_true 60 test -e /sys/class/block/sda
 matches "the IDE disk is there" 'sd[a-z]|hd[a-z]' "$(ls /sys/class/block)"
 check "it reads" dd if=/dev/sda of=/dev/null bs=64k count=64 iflag=direct
 eth=$(for n in /sys/class/net/*; do readlink -f "$n"/device/driver | grep -q 'e1000$' && basename "$n"; done | head -n 1)
-until_true 30 sh -c "ip addr show dev $eth | grep -q 'inet '"
+until_true 60 sh -c "ip addr show dev $eth | grep -q 'inet '"
 before=$(awk '/ata_piix/ { s += $2 + $3 } END { print s }' /proc/interrupts)
 dd if=/dev/sda of=/dev/null bs=4k count=200 iflag=direct 2>/dev/null
 after=$(awk '/ata_piix/ { s += $2 + $3 } END { print s }' /proc/interrupts)
