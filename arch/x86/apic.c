@@ -52,6 +52,11 @@ void apic_reread_tpr(void)
 	apic_write(APIC_TPR, 0);
 }
 
+static u32 timer_mode(void)
+{
+	return host.tsc_deadline ? LVT_DEADLINE : quirks.loses_irqs ? LVT_PERIODIC : 0;
+}
+
 void apic_init(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
@@ -67,8 +72,7 @@ void apic_init(void)
 	apic_write(APIC_LVT_THERMAL, LVT_MASKED);
 	apic_write(APIC_LVT_ERROR, LVT_MASKED);
 	apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
-	apic_write(APIC_LVT_TIMER,
-		   VEC_TIMER | (host.tsc_deadline ? LVT_DEADLINE : quirks.loses_irqs ? LVT_PERIODIC : 0));
+	apic_write(APIC_LVT_TIMER, VEC_TIMER | timer_mode());
 	apic_eoi();
 }
 

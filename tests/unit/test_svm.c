@@ -51,7 +51,8 @@ void *heap_alloc(size_t n)
 void heap_free(void *p, size_t n) { (void)n; free(p); }
 hpa_t hva_to_hpa(const void *p) { return hpa((u64)p); }
 u32 cpu_id(void) { return this_cpu()->id; }
-void apic_reread_tpr(void) { }
+static u32 rereads;
+void apic_reread_tpr(void) { rereads++; }
 void log_line(enum log_level l, const char *f, ...) { (void)l; (void)f; }
 void host_cpuid(u32 leaf, u32 sub, u32 out[4]) { (void)leaf; (void)sub; memset(out, 0, 16); }
 u32 msr_passes(u32 msr, bool control) { return msr == 0xc0000081 ? 3 : msr == 0x10 && !control; }
@@ -214,6 +215,21 @@ static void an_interrupt_is_offered_until_taken(void **state)
 	assert_false(vmcb[0].vintr & VINTR_IRQ);
 }
 
+/* Where VMRUN itself loses host interrupts, the APIC is asked again after each exit; hardware pays nothing. */
+static void lost_interrupts_are_looked_for(void **state)
+{
+	bool taken;
+
+	(void)state;
+	rereads = 0;
+	run(VMEXIT_CPUID, 0, 0, 0, 0x51, &taken);
+	assert_int_equal(rereads, 0);
+	quirks.loses_irqs = true;
+	run(VMEXIT_CPUID, 0, 0, 0, 0x51, &taken);
+	quirks.loses_irqs = false;
+	assert_int_equal(rereads, 1);
+}
+
 static void exits_are_decoded(void **state)
 {
 	static const struct { u64 code, info1; u32 kind; } table[] = {
@@ -316,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup(an_asid_is_kept_without_need, setup),
 		cmocka_unit_test_setup(writing_cr3_flushes, setup),
 		cmocka_unit_test_setup(an_interrupt_is_offered_until_taken, setup),
+		cmocka_unit_test_setup(lost_interrupts_are_looked_for, setup),
 		cmocka_unit_test_setup(exits_are_decoded, setup),
 		cmocka_unit_test_setup(io_and_faults_are_decoded, setup),
 		cmocka_unit_test_setup(vectoring_is_decoded, setup),
