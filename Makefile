@@ -37,7 +37,8 @@ help:
 #:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
 #:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' BOCHS_ARGS='…;…' TEST_FAULT=name CONSOLE_LOG=file
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
-#: make test            unit tests, then system tests;  make test ONLY=name: the matching ones
+#: make test            unit tests, then system tests;  make test ONLY=name: the matching ones;
+#:                      PLATFORM=bochs-svm|bochs-vmx MODEL=…: the system tests there
 #: make test-long       the same with the long system tests
 #: make unit            unit tests only
 #: make setup           install missing Debian packages, fetch the kernel into build/
@@ -210,16 +211,16 @@ $(OUT)/unit/%: tests/unit/%.c | $(OUT)/setup.stamp
 units: $(if $(ONLY),$(foreach u,$(UNITS),$(if $(findstring $(ONLY),$(u)),$(u))),$(UNITS))
 
 test: all
-	@scripts/test unit system
+	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system
 
 test-long: all
-	@scripts/test unit system-long
+	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system-long
 
 unit: $(OUT)/setup.stamp
 	@scripts/test unit
 
 system: all
-	@scripts/test system
+	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test system
 
 clean:
 	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel ! -name 'bochs*' -exec rm -rf {} +

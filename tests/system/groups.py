@@ -13,7 +13,7 @@ PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive
 # the longest first
 GROUPS = {
     "hostile":  ({"CPUS": "2"}, "", "long", 900, False),
-    "basic":    ({"CPUS": "4"}, "", "", 900, False),
+    "basic":    ({"CPUS": "4"}, "{cpus} {vendor}", "{cpus} {vendor}", 900, False),
     "good":     ({"CPUS": "2"}, "", "", 900, False),
     "life":     ({"CPUS": "2"}, "15", "100", 600, False),
     "selftest": ({"CPUS": "2"}, "5", "50", 600, False),
@@ -28,6 +28,19 @@ GROUPS = {
 # The script of a group, where it is not the group's own name.
 SCRIPTS = {"one": "small", "many": "small"}
 LONG_FACTOR = 8  # --long: that much more time
+
+# Bochs runs all CPUs on one thread and has two serial ports and two IDE disks.
+BOCHS_CPUS = 2
+BOCHS_FACTOR = 4
+BOCHS_SKIPS = {
+    "devices": "Bochs has none of its devices",
+    "pc": "Bochs is always an i440fx machine, without QEMU's IDE disk and e1000 of this group",
+    "many": "16 CPUs on one thread take hours",
+    "fewer": "4 CPUs on one thread take most of an hour",
+}
+# The short form of PLATFORM=bochs-…: a part of plain `make test`.
+BOCHS_SHORT = {"bochs-svm": {"CPUS": "1"}}
+BOCHS_SHORT_SECONDS = 400
 
 # A boot that must end in the loader: name: (settings, files on the boot disk, what its message says)
 LOADER = {

@@ -11,7 +11,7 @@ WORK = os.path.join(BUILD, "tests")
 EXTRA = os.path.join(WORK, "extra")
 LOGS = os.path.join(WORK, "logs")
 DISK_BYTES = 17 << 20
-SETTINGS = ("EXEC", "EXTRA", "CPUS", "MEM", "PLATFORM", "MODEL", "MACHINE", "ICOUNT", "TIMEOUT", "CONF", "CMDLINE",
+SETTINGS = ("EXEC", "EXTRA", "CPUS", "MEM", "PLATFORM", "MACHINE", "ICOUNT", "TIMEOUT", "CONF", "CMDLINE",
             "ESP", "DAIS_ELF", "QEMU_ARGS", "BOCHS_ARGS", "CONSOLE_LOG")
 
 

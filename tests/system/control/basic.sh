@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # dais info and the other commands; Linux guests hosted and autonomous, alone and three at once.
+# Arguments: CPUs, "AMD" or "Intel".
 . /extra/control/lib.sh
 
+case $2 in
+AMD) cpu=AuthenticAMD virtualization=AMD-V ;;
+Intel) cpu=GenuineIntel virtualization=VT-x ;;
+esac
 info=$(dais info)
 same "dais info ends with 0" 0 $?
-for field in '^Dais +0\.1\.0' '^CPU +AuthenticAMD' '^Virtualization +AMD-V' '^Features used' '^Defences' \
-	'^CPUs +4, control domain has 4' '^Memory +' 'control domain +[0-9]' 'guests +[0-9]' "Dais's own +[0-9.]+ [KM]iB" \
+for field in '^Dais +0\.1\.0' "^CPU +$cpu" "^Virtualization +$virtualization" '^Features used' '^Defences' \
+	"^CPUs +$1, control domain has $1" '^Memory +' 'control domain +[0-9]' 'guests +[0-9]' "Dais's own +[0-9.]+ [KM]iB" \
 	'^DMA +unprotected'; do
 	matches "dais info shows /$field/" "$field" "$info"
 done
@@ -14,7 +19,7 @@ own=$(dais info --json | json memory_dais)
 verdict "Dais's own memory is under 8 MiB" $? "less than 8388608" "$own"
 matches "dais version" '^dais 0\.1\.0' "$(dais version)"
 same "every invariant holds" 0 "$(counter check)"
-same "all CPUs" 4 "$(nproc)"
+same "all CPUs" "$1" "$(nproc)"
 kernel_log_clean
 
 release=$(uname -r)
