@@ -300,6 +300,21 @@ static void segments_survive(void **state)
 	assert_int_equal(out.efer & EFER_SVME, 0);
 }
 
+/* With the threshold feature (APM vol. 2 §15.14.4) a threshold of 0 starts the count anew at every PAUSE: none would exit. */
+static void a_spinning_guest_exits(void **state)
+{
+	struct vmcb *b;
+
+	(void)state;
+	svm_features.pause_filter = true;
+	assert_int_equal(svm_domain_init(&domain), DAIS_OK);
+	assert_int_equal(svm_ops.vcpu_init(&vcpu[0]), DAIS_OK);
+	b = svm_vcpu(&vcpu[0])->vmcb;
+	assert_true(b->intercept1 & I1_PAUSE);
+	assert_true(b->pause_count && b->pause_threshold);
+	svm_ops.vcpu_free(&vcpu[0]);
+}
+
 /* What the MSR policy passes is clear in the map, all else set: APM vol. 2 §15.11. */
 static void permission_maps(void **state)
 {
@@ -337,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup(io_and_faults_are_decoded, setup),
 		cmocka_unit_test_setup(vectoring_is_decoded, setup),
 		cmocka_unit_test_setup(segments_survive, setup),
+		cmocka_unit_test_setup(a_spinning_guest_exits, setup),
 		cmocka_unit_test_setup(permission_maps, setup),
 	};
 

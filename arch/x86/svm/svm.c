@@ -64,7 +64,9 @@ static void set_intercepts(struct vmcb *b)
 			I1_IOIO | I1_MSR | I1_SHUTDOWN | (svm_features.pause_filter ? I1_PAUSE : 0);
 	b->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI | I2_SKINIT | I2_WBINVD |
 			I2_MONITOR | I2_MWAIT | I2_MWAIT_ARMED | I2_XSETBV | I2_RDPRU;
+	/* With the threshold feature the count starts anew whenever more cycles lie between two PAUSEs: 0 would be always. */
 	b->pause_count = svm_features.pause_filter ? 3000 : 0;
+	b->pause_threshold = svm_features.pause_filter ? 128 : 0;
 }
 
 static status_t svm_vcpu_init(struct xvcpu *x)
