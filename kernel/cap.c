@@ -66,10 +66,9 @@ static struct cap_slot *filled_at(const struct cap_table *t, u64 index)
 	return page && page->obj ? page : NULL;
 }
 
-/* Fills a free slot with *from, in its object's list after `after`. */
-static status_t fill(struct cap_table *t, struct cap_slot *from, struct list *after, u64 *index)
+status_t cap_prepare(struct cap_table *t)
 {
-	struct cap_slot **page, *s, *new;
+	struct cap_slot **page, *new;
 
 	if (t->used == t->size)
 		return DAIS_NO_SPACE;
@@ -82,7 +81,18 @@ static status_t fill(struct cap_table *t, struct cap_slot *from, struct list *af
 			return DAIS_NO_MEMORY;
 		atomic_store(page, new);
 	}
-	s = &(*page)[t->hint % SLOTS_PER_PAGE];
+	return DAIS_OK;
+}
+
+/* Fills a free slot with *from, in its object's list after `after`. */
+static status_t fill(struct cap_table *t, struct cap_slot *from, struct list *after, u64 *index)
+{
+	status_t r = cap_prepare(t);
+	struct cap_slot *s;
+
+	if (r != DAIS_OK)
+		return r;
+	s = &t->page[t->hint / SLOTS_PER_PAGE][t->hint % SLOTS_PER_PAGE];
 	from->table = t;
 	spin_lock(&lock);
 	*s = *from;

@@ -32,6 +32,7 @@ status_t cap_table_init(struct cap_table *t, u32 size) __must_check;  /* NO_MEMO
 void cap_table_free(struct cap_table *t);                             /* empties all slots first */
 /* type DAIS_T_ANY takes any. Needs all of `rights`. Order of checks: BAD_CAP, BAD_TYPE, DENIED. On OK object_put when done. */
 status_t cap_get(struct cap_table *t, u64 index, u32 type, u32 rights, struct cap *out) __must_check;
+status_t cap_prepare(struct cap_table *t) __must_check; /* room for the next capability: its insertion cannot fail */
 /* A new original capability. NO_SPACE, NO_MEMORY. *index != 0. */
 status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *index) __must_check;
 /* The new one has those of `rights` that src has. badge: 0 for src's own. BAD_ARG: badge of what is no event; DENIED: bits beyond src's badge. */

@@ -36,22 +36,19 @@ static void domain_free(struct object *o)
 {
 	struct domain *d = container_of(o, struct domain, obj);
 
-	for_vcpus(v, d)
-		vcpu_free(v);
+	for_vcpus(v, d) {
+		arch_vcpu_free(v);
+		atomic_sub(&counters.vcpus, 1);
+	}
 	heap_free(d->vcpu, d->max_vcpus * sizeof(*d->vcpu));
 	arch_domain_free(d);
 	atomic_sub(&counters.domains, 1);
 }
 
-void domain_undo(mgmt_t m, struct domain *d)
+/* What is left of it goes with the last reference. */
+static void domain_end(struct domain *d)
 {
-	(void)m;
 	atomic_store(&d->state, DAIS_DOM_DEAD);
-	if (d->page) {
-		mem_unshow(control_domain, d->page, DAIS_DOM_AREA_PAGES);
-		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
-		d->page = NULL;
-	}
 	nested_free(d);
 	domains[d->slot] = NULL;
 	cap_table_free(&d->caps);
@@ -59,13 +56,12 @@ void domain_undo(mgmt_t m, struct domain *d)
 	object_put(&d->obj);
 }
 
-/* What every domain has: slot, number, pool, tables of vCPUs and capabilities. */
-static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
-			   struct domain **out)
+status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out)
 {
 	struct domain *d;
 	u32 slot = 0;
 
+	(void)m;
 	while (slot < MAX_DOMAINS && domains[slot])
 		slot++;
 	if (slot == MAX_DOMAINS)
@@ -80,14 +76,18 @@ static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
 	d->slot = (u16)slot;
 	d->vcpu = heap_alloc(max_vcpus * sizeof(*d->vcpu));
 	d->max_vcpus = d->vcpu ? max_vcpus : 0;
-	if (!d->vcpu || cap_table_init(&d->caps, caps) != DAIS_OK) {
-		domain_undo(m, d);
+	d->page = heap_pages(DAIS_DOM_AREA_PAGES);
+	if (!d->vcpu || !d->page || cap_table_init(&d->caps, caps) != DAIS_OK ||
+	    (slot && mem_show(control_domain, d->page, DAIS_DOM_AREA_PAGES, true) != DAIS_OK)) {
+		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
+		domain_end(d);
 		return DAIS_NO_MEMORY;
 	}
-	atomic_add(&d->heap_bytes, max_vcpus * sizeof(*d->vcpu));
-	d->id = next_id++;
-	domains[slot] = d;
-	*out = d;
+	d->id = d->page->id = next_id++;
+	d->page->max_vcpus = max_vcpus;
+	d->page->created_tsc = time_now();
+	d->heap_bytes += max_vcpus * sizeof(*d->vcpu) + DAIS_DOM_AREA_PAGES * PAGE_SIZE;
+	domains[slot] = *out = d;
 	return DAIS_OK;
 }
 
@@ -95,7 +95,7 @@ status_t domain_create_control(u32 vcpus)
 {
 	mgmt_t m = mgmt_acquire();
 	u64 index;
-	status_t s = new_domain(m, &pool_root, vcpus, DAIS_MAX_CAPS, &control_domain);
+	status_t s = domain_create(m, &pool_root, vcpus, DAIS_MAX_CAPS, &control_domain);
 
 	if (s == DAIS_OK) {
 		control_domain->state = DAIS_DOM_RUNNING;
@@ -103,36 +103,6 @@ status_t domain_create_control(u32 vcpus)
 		CHECK(s != DAIS_OK || index == DAIS_CAP_POOL);
 	}
 	mgmt_release(m);
-	return s;
-}
-
-status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out)
-{
-	struct dais_dom_page *page;
-	struct domain *d;
-	status_t s = new_domain(m, pool, max_vcpus, caps, &d);
-
-	if (s != DAIS_OK)
-		return s;
-	s = DAIS_NO_MEMORY;
-	page = heap_pages(DAIS_DOM_AREA_PAGES);
-	if (!page)
-		goto fail;
-	page->id = d->id;
-	page->max_vcpus = d->max_vcpus;
-	page->created_tsc = time_now();
-	s = mem_show(control_domain, page, DAIS_DOM_AREA_PAGES, true);
-	if (s != DAIS_OK)
-		goto fail_page;
-	d->page = page;
-	atomic_add(&d->heap_bytes, DAIS_DOM_AREA_PAGES * PAGE_SIZE);
-	*out = d;
-	return DAIS_OK;
-
-fail_page:
-	heap_pages_free(page, DAIS_DOM_AREA_PAGES);
-fail:
-	domain_undo(m, d);
 	return s;
 }
 
@@ -180,12 +150,10 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 	vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_info("domain %u: %s", d->id, text);
-	if (d->page) {
-		memcpy(d->page->reason, text, sizeof(text));
-		d->page->death = why;
-		/* Last: whoever sees it finds the reason. */
-		atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
-	}
+	memcpy(d->page->reason, text, sizeof(text));
+	d->page->death = why;
+	/* Last: whoever sees it finds the reason. */
+	atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
 	notify_vcpus(d);
 	event_raise_link(&d->on_death, 0);
 }
@@ -258,14 +226,13 @@ void object_orphaned(mgmt_t m, struct object *o)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
 		object_put(o);
-	else if (o->type == DAIS_T_DOMAIN &&
-		 cap_insert(&control_domain->caps, o, DAIS_R_ALL, &index) != DAIS_OK)
-		log_warn("domain %u has no owner any more",
-			 container_of(o, struct domain, obj)->id);
+	else if (o->type == DAIS_T_DOMAIN && cap_insert(&control_domain->caps, o, DAIS_R_ALL, &index) != DAIS_OK)
+		log_warn("domain %u has no owner any more", container_of(o, struct domain, obj)->id);
 }
 
-status_t domain_reclaim(mgmt_t m, struct domain *d)
+status_t call_mem_reclaim(struct call *c)
 {
+	struct domain *d = domain_arg(c, 0);
 	struct object *last;
 
 	if (d == control_domain)
@@ -282,8 +249,10 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 	/* One by one: what nobody else names ends with them, or falls to the control domain. */
 	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++)
 		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
-			object_orphaned(m, last);
-	domain_undo(m, d);
+			object_orphaned(c->mgmt, last);
+	mem_unshow(control_domain, d->page, DAIS_DOM_AREA_PAGES);
+	heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
+	domain_end(d);
 	return DAIS_OK;
 }
 
@@ -316,24 +285,15 @@ status_t call_dom_create(struct call *c)
 {
 	u64 caps = c->arg[2] ? c->arg[2] : CAPS_DEFAULT;
 	struct domain *d;
-	status_t s;
+	status_t s = DAIS_BAD_ARG;
 
-	if (!c->arg[1])
-		return DAIS_BAD_ARG;
-	s = domain_create(c->mgmt, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
-	if (s != DAIS_OK)
-		return s;
-	s = cap_insert(&c->dom->caps, &d->obj, DAIS_R_ALL, &c->out[0]);
-	if (s == DAIS_OK)
+	if (c->arg[1])
+		s = domain_create(c->mgmt, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
+	if (s == DAIS_OK) {
+		c->made = &d->obj;
 		c->out[1] = hva_to_hpa(d->page).v;
-	else
-		domain_undo(c->mgmt, d);
+	}
 	return s;
-}
-
-status_t call_mem_reclaim(struct call *c)
-{
-	return domain_reclaim(c->mgmt, domain_arg(c, 0));
 }
 
 status_t call_irq_set(struct call *c)

@@ -33,7 +33,7 @@ struct domain {
 	u32 traps;
 	spinlock_t trap_lock;     /* and of the console ring; never held for long */
 	struct link on_trap, on_death;
-	struct dais_dom_page *page; /* DAIS_DOM_AREA_PAGES pages; NULL for the control domain */
+	struct dais_dom_page *page; /* DAIS_DOM_AREA_PAGES pages */
 	u64 ring_head;            /* the page's copy can be overwritten by the control domain */
 	u64 reclaim_next;         /* where mem_reclaim goes on (gpa) */
 	u64 tsc_offset;           /* guest TSC = TSC + this */
@@ -55,10 +55,7 @@ extern struct domain *domains[MAX_DOMAINS]; /* by slot, or NULL; under mgmt_lock
 /* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
 status_t domain_create_control(u32 vcpus) __must_check;
 status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
-/* Takes back a creation whose result nobody can be given. */
-void domain_undo(mgmt_t m, struct domain *d);
 void domain_go(struct domain *d);  /* its state was set to RUNNING: all its vCPUs look at it */
-status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until gone; one call is bounded (about 2 MiB of work) */
 /* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */

@@ -51,16 +51,16 @@ static void event_free(struct object *o)
 	atomic_sub(&counters.events, 1);
 }
 
-status_t event_create(struct event **out)
+struct event *event_create(void)
 {
-	struct event *e = *out = heap_alloc(sizeof(*e));
+	struct event *e = heap_alloc(sizeof(*e));
 
 	_Static_assert(!offsetof(struct event, obj), "event_free");
-	if (!e)
-		return DAIS_NO_MEMORY;
-	object_init(&e->obj, DAIS_T_EVENT, event_free);
-	atomic_add(&counters.events, 1);
-	return DAIS_OK;
+	if (e) {
+		object_init(&e->obj, DAIS_T_EVENT, event_free);
+		atomic_add(&counters.events, 1);
+	}
+	return e;
 }
 
 static void notify_msix(u32 index, u32 number)
@@ -143,15 +143,10 @@ status_t events_init(u32 vectors)
 
 status_t call_ev_create(struct call *c)
 {
-	struct event *e;
-	status_t s = event_create(&e);
+	struct event *e = event_create();
 
-	if (s != DAIS_OK)
-		return s;
-	s = cap_insert(&c->dom->caps, &e->obj, DAIS_R_ALL, &c->out[0]);
-	if (s != DAIS_OK)
-		event_end(e);
-	return s;
+	c->made = &e->obj;
+	return e ? DAIS_OK : DAIS_NO_MEMORY;
 }
 
 static status_t bind_target(struct call *c, u64 kind, u64 value)

@@ -16,7 +16,7 @@ struct event {
 	struct link target;  /* the control domain (value: MSI-X index | number in the pending area << 32), or a vCPU (vector) */
 };
 
-status_t event_create(struct event **out) __must_check;
+struct event *event_create(void) __must_check; /* NULL: no memory */
 void event_raise(struct event *e, u64 bits);       /* any context, no run-queue lock held */
 void event_raise_link(struct link *l, u64 bits);   /* the event that l leads to: by `bits`, or l's value when they are zero */
 u64 event_take(struct event *e, u64 mask);         /* the bits of mask that were set; clears them */

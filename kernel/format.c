@@ -10,25 +10,25 @@ static void put(struct out *o, char c)
 		o->buf[o->len++] = c;
 }
 
-/* The text, filled up on its left. */
-static void put_text(struct out *o, const char *s, u32 width, char pad)
+static void put_text(struct out *o, const char *s)
 {
-	for (size_t n = strlen(s); n < width; n++)
-		put(o, pad);
 	while (*s)
 		put(o, *s++);
 }
 
+/* Filled up on its left, to at most 63 characters */
 static void put_number(struct out *o, u64 v, u32 base, u32 width, char pad)
 {
-	char text[21], *digit = text + sizeof(text);
+	char text[64], *end = text + sizeof(text) - 1, *digit = end;
 
-	*--digit = '\0';
+	*digit = '\0';
 	do {
 		*--digit = "0123456789abcdef"[v % base];
 		v /= base;
 	} while (v);
-	put_text(o, digit, width, pad);
+	while (end - digit < width && digit > text)
+		*--digit = pad;
+	put_text(o, digit);
 }
 
 size_t vformat(char *buf, size_t size, const char *fmt, va_list ap)
@@ -51,14 +51,12 @@ size_t vformat(char *buf, size_t size, const char *fmt, va_list ap)
 		for (; *fmt == 'l'; fmt++)
 			wide = true;
 		if (*fmt == 's') {
-			put_text(&o, va_arg(ap, const char *), width, ' ');
+			put_text(&o, va_arg(ap, const char *));
 		} else if (*fmt == 'u' || *fmt == 'x') {
 			put_number(&o, wide ? va_arg(ap, u64) : va_arg(ap, u32),
 				   *fmt == 'u' ? 10 : 16, width, pad);
 		} else {
-			put(&o, '%');
-			if (*fmt != '%')
-				fmt--; /* unknown, or the format's end: shown as it is */
+			put(&o, *fmt); /* %%: the compiler has checked */
 		}
 	}
 	if (size)

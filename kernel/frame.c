@@ -176,11 +176,8 @@ status_t call_mem_split(struct call *c)
 	struct pool *p;
 	status_t s = pool_split(pool_arg(c, 0), c->arg[1], &p);
 
-	if (s != DAIS_OK)
-		return s;
-	s = cap_insert(&c->dom->caps, &p->obj, DAIS_R_ALL, &c->out[0]);
-	if (s != DAIS_OK)
-		object_put(&p->obj);
+	if (s == DAIS_OK)
+		c->made = &p->obj;
 	return s;
 }
 

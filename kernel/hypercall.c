@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/hypercall.h"
+#include "kernel/log.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
 
@@ -20,6 +21,8 @@ static const struct call_spec specs[] = {
 /* What happens at every interrupt or exit takes no lock of all domains. */
 #define BIT(name) (1u << DAIS_NR_##name)
 #define HOT (BIT(vcpu_run) | BIT(vcpu_resume) | BIT(vcpu_kick) | BIT(irq_set) | BIT(ev_send) | BIT(ev_take))
+/* A slot is there before the object, so that nothing has to be taken back. */
+#define MAKES (BIT(dom_create) | BIT(mem_split) | BIT(vcpu_create) | BIT(ev_create))
 
 /* What a domain may do to itself without a capability. */
 static u32 rights_on_self(const struct domain *d)
@@ -52,8 +55,12 @@ static status_t act(struct call *c, const struct call_spec *spec)
 
 	for (u32 i = CALL_ARGS; i-- && s == DAIS_OK; ) /* backwards: those that the call does not have come first */
 		s = check(c, i, &spec->arg[i]);
+	if (s == DAIS_OK && (MAKES >> (spec - specs) & 1))
+		s = cap_prepare(&c->dom->caps);
 	if (s == DAIS_OK)
 		s = spec->handler(c);
+	if (s == DAIS_OK && c->made)
+		CHECK(cap_insert(&c->dom->caps, c->made, DAIS_R_ALL, &c->out[0]) == DAIS_OK);
 	for (u32 i = 0; i < CALL_ARGS; i++)
 		if (c->cap[i].obj)
 			object_put(c->cap[i].obj);

@@ -20,7 +20,7 @@ enum sched_state { SCHED_FROZEN = 0 /* no wake-up counts */, SCHED_BLOCKED, SCHE
 
 struct sched_ctx {
 	struct list link;        /* run queue */
-	u32 cpu;                 /* home; changes only while FROZEN or BLOCKED, under its run-queue lock */
+	u32 cpu;                 /* home, for good */
 	u32 state;               /* enum sched_state; run-queue lock */
 	bool urgent;
 	u32 weight;              /* 1..10000 */
@@ -39,7 +39,7 @@ void sched_wake(struct sched_ctx *c);    /* BLOCKED -> QUEUED; asks its CPU to r
 bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask);
 /* Chooses what this CPU runs next; the running one goes back when its slice is over, else stays. NULL: idle. */
 struct sched_ctx *sched_pick(u64 now);
-/* BAD_ARG; BUSY: another home for one that does not sleep. */
+/* DAIS_SCHED_*: BAD_ARG */
 status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value) __must_check;
 u64 sched_idle_time(u32 cpu);             /* TSC ticks */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory and string primitives. The compiler may call the first four by itself. */
+/* Memory primitives. The compiler may call them by itself. */
 #include "kernel/string.h"
 
 /* Else the compiler would see memcpy in memcpy's loop and call it. */
-#define PLAIN_LOOPS __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
 
 typedef u64 word_t __attribute__((aligned(1), may_alias));
 
-PLAIN_LOOPS void *memcpy(void *d, const void *s, size_t n)
+void *memcpy(void *d, const void *s, size_t n)
 {
 	u8 *to = d;
 	const u8 *from = s;
@@ -22,19 +22,7 @@ PLAIN_LOOPS void *memcpy(void *d, const void *s, size_t n)
 	return d;
 }
 
-PLAIN_LOOPS void *memmove(void *d, const void *s, size_t n)
-{
-	u8 *to = d;
-	const u8 *from = s;
-
-	if (to <= from || to >= from + n)
-		return memcpy(d, s, n);
-	while (n--)
-		to[n] = from[n];
-	return d;
-}
-
-PLAIN_LOOPS void *memset(void *d, int c, size_t n)
+void *memset(void *d, int c, size_t n)
 {
 	u64 word = 0x0101010101010101ULL * (u8)c;
 	u8 *to = d;
@@ -46,7 +34,7 @@ PLAIN_LOOPS void *memset(void *d, int c, size_t n)
 	return d;
 }
 
-PLAIN_LOOPS int memcmp(const void *a, const void *b, size_t n)
+int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
 
@@ -54,22 +42,4 @@ PLAIN_LOOPS int memcmp(const void *a, const void *b, size_t n)
 		if (*x != *y)
 			return *x - *y;
 	return 0;
-}
-
-PLAIN_LOOPS size_t strlen(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
-}
-
-PLAIN_LOOPS int strcmp(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return (u8)*a - (u8)*b;
 }

@@ -9,50 +9,38 @@
 #include "kernel/mem.h"
 #include "kernel/string.h"
 
-void vcpu_free(struct vcpu *v)
+status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 {
-	arch_vcpu_free(v);
-	atomic_sub(&counters.vcpus, 1);
-}
-
-status_t vcpu_create(struct domain *d, u64 index, u64 flags, bool shown, struct vcpu **out)
-{
+	struct dais_vcpu_page *page;
 	struct vcpu *v;
-	status_t s = DAIS_NO_MEMORY;
 
 	if (index >= d->max_vcpus)
 		return DAIS_BAD_ARG;
 	if (d->vcpu[index])
 		return DAIS_EXISTS;
 	v = arch_vcpu_alloc(d, (u32)index);
-	if (!v)
-		return s;
+	page = heap_pages(1);
+	if (!v || !page || (d != control_domain && mem_show(control_domain, page, 1, true) != DAIS_OK))
+		goto fail;
 	object_init(&v->obj, DAIS_T_VCPU, NULL);
+	atomic_add(&counters.vcpus, 1);
 	v->obj.whole = &d->obj;
 	v->dom = d;
-	v->index = (u32)index;
+	v->page = page;
+	v->index = page->index = (u32)index;
 	v->activity = index ? DAIS_ACT_WAIT_SIPI : DAIS_ACT_RUNNABLE;
 	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
-	atomic_add(&counters.vcpus, 1);
-	if (shown) {
-		v->page = heap_pages(1);
-		if (!v->page)
-			goto fail;
-		v->page->index = v->index;
-		s = mem_show(control_domain, v->page, 1, true);
-		if (s != DAIS_OK)
-			goto fail_page;
-	}
 	if (v->autonomous)
 		sched_attach(&v->sc);
+	atomic_store(&d->vcpu[index], v);
 	*out = v;
 	return DAIS_OK;
 
-fail_page:
-	heap_pages_free(v->page, 1);
 fail:
-	vcpu_free(v);
-	return s;
+	heap_pages_free(page, 1);
+	if (v)
+		arch_vcpu_free(v);
+	return DAIS_NO_MEMORY;
 }
 
 void vcpu_end(struct vcpu *v)
@@ -63,7 +51,6 @@ void vcpu_end(struct vcpu *v)
 	link_set(&v->on_exit, NULL, 0);
 	mem_unshow(control_domain, v->page, 1);
 	heap_pages_free(v->page, 1);
-	v->page = NULL;
 }
 
 bool vcpu_freeze(struct vcpu *v)
@@ -136,20 +123,13 @@ status_t call_vcpu_create(struct call *c)
 {
 	struct domain *d = domain_arg(c, 0);
 	struct vcpu *v;
-	status_t s;
+	status_t s = DAIS_BAD_STATE;
 
-	if (d->state != DAIS_DOM_CONFIG || d == control_domain)
-		return DAIS_BAD_STATE;
-	s = vcpu_create(d, c->arg[1], c->arg[2], true, &v);
-	if (s != DAIS_OK)
-		return s;
-	s = cap_insert(&c->dom->caps, &v->obj, DAIS_R_ALL, &c->out[0]);
+	if (d->state == DAIS_DOM_CONFIG)
+		s = vcpu_create(d, c->arg[1], c->arg[2], &v);
 	if (s == DAIS_OK) {
+		c->made = &v->obj;
 		c->out[1] = hva_to_hpa(v->page).v;
-		atomic_store(&d->vcpu[v->index], v);
-	} else {
-		vcpu_end(v);
-		vcpu_free(v);
 	}
 	return s;
 }
@@ -221,7 +201,7 @@ status_t call_vcpu_state(struct call *c)
 	struct vcpu *v = vcpu_arg(c, 0);
 	status_t s;
 
-	if (!v->page || v->dom->state == DAIS_DOM_DEAD)
+	if (v->dom == control_domain || v->dom->state == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
 	/* mgmt_lock is held: what is frozen stays so */
 	if (v->autonomous ? v->sc.state != SCHED_FROZEN : !atomic_cas(&v->lender, NULL, c->self))

@@ -58,9 +58,8 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason);
 void vcpu_leave(struct vcpu *v);
 /* False: it runs. True: it does not before it is thawed (sched_thaw) or, when hosted, as long as its domain's state is not RUNNING. */
 bool vcpu_freeze(struct vcpu *v);
-/* Creation and end, under mgmt_lock (kernel/vcpu.c). shown: has a page of its own that the control domain sees. */
-status_t vcpu_create(struct domain *d, u64 index, u64 flags, bool shown, struct vcpu **out) __must_check;
-void vcpu_end(struct vcpu *v);   /* frozen; its memory stays */
-void vcpu_free(struct vcpu *v);  /* with its domain's, or when nobody knows of it yet */
+/* Creation and end, under mgmt_lock. BAD_ARG, EXISTS, NO_MEMORY */
+status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out) __must_check;
+void vcpu_end(struct vcpu *v);   /* frozen; its memory stays as long as its domain's */
 
 #endif

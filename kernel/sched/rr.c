@@ -34,45 +34,36 @@ void sched_init_cpu(u32 cpu)
 	atomic_store(&queues[cpu], q);
 }
 
-static struct run_queue *lock_home(struct sched_ctx *c)
+static struct run_queue *home(const struct sched_ctx *c)
 {
-	for (;;) {
-		u32 cpu = atomic_load(&c->cpu);
-
-		spin_lock(&queues[cpu]->lock);
-		if (cpu == c->cpu)
-			return queues[cpu];
-		spin_unlock(&queues[cpu]->lock);
-	}
+	return queues[c->cpu];
 }
 
 void sched_attach(struct sched_ctx *c)
 {
 	for (u32 i = 1; i < cpu_count(); i++) /* unlocked: a guess is good enough */
-		if (queues[i] && queues[i]->attached < queues[c->cpu]->attached)
+		if (queues[i] && queues[i]->attached < home(c)->attached)
 			c->cpu = i;
 	c->weight = WEIGHT_DEFAULT;
 	list_init(&c->link);
-	atomic_add(&queues[c->cpu]->attached, 1);
+	atomic_add(&home(c)->attached, 1);
 }
 
 void sched_detach(struct sched_ctx *c)
 {
 	CHECK(c->state == SCHED_FROZEN);
-	atomic_sub(&queues[c->cpu]->attached, 1);
+	atomic_sub(&home(c)->attached, 1);
 }
 
 bool sched_freeze(struct sched_ctx *c)
 {
-	struct run_queue *q = lock_home(c);
-	bool still = c->state != SCHED_RUNNING;
+	spin_guard(&home(c)->lock);
 
-	if (still) {
-		list_del(&c->link);
-		c->state = SCHED_FROZEN;
-	}
-	spin_unlock(&q->lock);
-	return still;
+	if (c->state == SCHED_RUNNING)
+		return false;
+	list_del(&c->link);
+	c->state = SCHED_FROZEN;
+	return true;
 }
 
 void sched_thaw(struct sched_ctx *c)
@@ -115,16 +106,16 @@ static void enqueue(struct run_queue *q, struct sched_ctx *c, bool goes_on)
 
 void sched_wake(struct sched_ctx *c)
 {
-	struct run_queue *q = lock_home(c);
+	struct run_queue *q = home(c);
+	spin_guard(&q->lock);
 
-	if (c->state == SCHED_BLOCKED) {
-		c->vtime = MAX(c->vtime, q->vtime - lead(c)); /* sleep saves up no more */
-		enqueue(q, c, false);
-		/* It idles, runs what may be due later, or has no end of the slice set. */
-		if (first(q) == c)
-			cpu_request(c->cpu, CPU_RESCHED);
-	}
-	spin_unlock(&q->lock);
+	if (c->state != SCHED_BLOCKED)
+		return;
+	c->vtime = MAX(c->vtime, q->vtime - lead(c)); /* sleep saves up no more */
+	enqueue(q, c, false);
+	/* It idles, runs what may be due later, or has no end of the slice set. */
+	if (first(q) == c)
+		cpu_request(c->cpu, CPU_RESCHED);
 }
 
 /* The running context has used the CPU until now. */
@@ -174,29 +165,8 @@ struct sched_ctx *sched_pick(u64 now)
 	return c;
 }
 
-static status_t set_home(struct sched_ctx *c, u64 cpu)
-{
-	struct run_queue *q;
-	status_t s = DAIS_BUSY;
-
-	if (cpu >= cpu_count())
-		return DAIS_BAD_ARG;
-	q = lock_home(c);
-	if (c->state < SCHED_QUEUED) {
-		atomic_sub(&q->attached, 1);
-		atomic_add(&queues[cpu]->attached, 1);
-		atomic_store(&c->cpu, (u32)cpu);
-		c->vtime = 0; /* the other queue's is another time */
-		s = DAIS_OK;
-	}
-	spin_unlock(&q->lock);
-	return s;
-}
-
 status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value)
 {
-	if (param == DAIS_SCHED_CPU)
-		return set_home(c, value);
 	if (param != DAIS_SCHED_WEIGHT || !value || value > WEIGHT_MAX)
 		return DAIS_BAD_ARG;
 	atomic_store_relaxed(&c->weight, (u32)value);

@@ -172,8 +172,8 @@ static uint64_t vcpu_that(struct fuzz *f, bool autonomous, uint32_t rights)
 static void fill_sched_set(struct fuzz *f, struct fuzz_call *c)
 {
 	c->args[0] = vcpu_that(f, true, DAIS_R_SCHED);
-	c->args[1] = fuzz_below(f, 2);
-	c->args[2] = c->args[1] == DAIS_SCHED_CPU ? fuzz_below(f, 2) : 1 + fuzz_below(f, 10000);
+	c->args[1] = DAIS_SCHED_WEIGHT;
+	c->args[2] = 1 + fuzz_below(f, 10000);
 }
 
 static void fill_stat(struct fuzz *f, struct fuzz_call *c)

@@ -5,6 +5,7 @@
 
 #include "tests/unit/fake.h"
 #include "kernel/event.h"
+#include "kernel/hypercall.h"
 #include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
@@ -296,6 +297,13 @@ void fake_boot(void)
 		sched_init_cpu(i);
 }
 
+status_t fake_reclaim(mgmt_t m, struct domain *d)
+{
+	struct call c = { .self = fake_control_vcpu(), .dom = control_domain, .cap[0].obj = &d->obj, .mgmt = m };
+
+	return call_mem_reclaim(&c);
+}
+
 struct vcpu *fake_control_vcpu(void) { return control_domain->vcpu[0]; }
 
 static void free_tables(void)
@@ -325,9 +333,8 @@ void fake_boot_control(void)
 	facts[DAIS_STAT_CPUS] = fake_cpus;
 	assert_int_equal(trace_init(), DAIS_OK);
 	assert_int_equal(events_init(control_msix_count()), DAIS_OK);
-	assert_int_equal(vcpu_create(control_domain, 0, DAIS_VCPU_AUTONOMOUS, false, &v), DAIS_OK);
+	assert_int_equal(vcpu_create(control_domain, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
 	v->sc.urgent = true;
-	control_domain->vcpu[0] = v;
 	domain_go(control_domain);
 	assert_ptr_equal(sched_pick(fake_now), &v->sc);
 }

@@ -41,6 +41,7 @@ void fake_boot(void);
 /* ... and the control domain with its vCPU, running on CPU 0, with all its memory mapped. Once per program. */
 void fake_boot_control(void);
 struct vcpu *fake_control_vcpu(void);
+status_t fake_reclaim(mgmt_t m, struct domain *d); /* the hypercall mem_reclaim */
 /* Every queued vCPU of a guest blocks, as its run loop would have it after VP_STOP. */
 void fake_settle(void);
 /* A handler called with domain d as its first argument, and these. */

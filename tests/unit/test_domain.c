@@ -44,15 +44,6 @@ static status_t ctl(struct domain *x, u64 op, u64 arg)
 	return call_dom_ctl(&c);
 }
 
-static status_t add_vcpu(struct domain *x, u32 index, u64 flags, struct vcpu **out)
-{
-	status_t s = vcpu_create(x, index, flags, true, out);
-
-	if (s == DAIS_OK)
-		x->vcpu[index] = *out;
-	return s;
-}
-
 static void give_memory(struct domain *x, u64 frames)
 {
 	u64 done, total = 0;
@@ -72,7 +63,7 @@ static int setup(void **state)
 	m = mgmt_acquire();
 	remember();
 	assert_int_equal(domain_create(m, &pool_root, 4, 16, &d), DAIS_OK);
-	assert_int_equal(add_vcpu(d, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
+	assert_int_equal(vcpu_create(d, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
 	return 0;
 }
 
@@ -83,7 +74,7 @@ static void reclaim(struct domain *x)
 	domain_kill(x, DAIS_DEATH_DESTROYED, "end of test");
 	fake_settle();
 	do
-		s = domain_reclaim(m, x);
+		s = fake_reclaim(m, x);
 	while (s == DAIS_AGAIN);
 	assert_int_equal(s, DAIS_OK);
 }
@@ -103,7 +94,7 @@ static void test_life(void **state)
 	(void)state;
 	assert_int_equal(d->page->id, d->id);
 	assert_int_equal(d->page->max_vcpus, 4);
-	assert_int_equal(domain_reclaim(m, d), DAIS_BAD_STATE);
+	assert_int_equal(fake_reclaim(m, d), DAIS_BAD_STATE);
 	assert_int_equal(ctl(d, DAIS_DOM_ACTIVATE, 0), DAIS_BAD_STATE); /* no memory */
 	give_memory(d, 16);
 	assert_int_equal(ctl(d, DAIS_DOM_ACTIVATE, 1), DAIS_BAD_ARG);
@@ -138,7 +129,7 @@ static void test_life(void **state)
 	assert_int_equal(d->page->death, DAIS_DEATH_POWEROFF); /* the first one wins */
 	assert_int_equal(ctl(d, DAIS_DOM_ACTIVATE, 0), DAIS_BAD_STATE);
 	assert_int_equal(ctl(d, DAIS_DOM_PAUSE, 0), DAIS_BAD_STATE);
-	assert_int_equal(domain_reclaim(m, d), DAIS_AGAIN); /* the vCPU runs */
+	assert_int_equal(fake_reclaim(m, d), DAIS_AGAIN); /* the vCPU runs */
 	assert_true(sched_block(&v->sc, &v->pending, 0));
 	assert_null(sched_pick(fake_now));
 	fake_cpu = 0;
@@ -150,7 +141,7 @@ static void test_control(void **state)
 	assert_int_equal(ctl(control_domain, DAIS_DOM_KILL, 3), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_PAUSE, 0), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_ACTIVATE, 0), DAIS_DENIED);
-	assert_int_equal(domain_reclaim(m, control_domain), DAIS_DENIED);
+	assert_int_equal(fake_reclaim(m, control_domain), DAIS_DENIED);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_SHUTDOWN, 1), DAIS_OK);
 	assert_true(fake_shutdown);
 	assert_int_equal(ctl(control_domain, DAIS_DOM_SHUTDOWN, 2), DAIS_BAD_ARG);
@@ -165,7 +156,7 @@ static void test_kill_reports(void **state)
 	struct event *e;
 
 	(void)state;
-	assert_int_equal(event_create(&e), DAIS_OK);
+	assert_non_null(e = event_create());
 	link_set(&d->on_death, &e->obj, 0x80);
 	domain_kill(d, DAIS_DEATH_TRIPLE_FAULT, "triple fault at %lx", 0x1234UL);
 	assert_string_equal(d->page->reason, "triple fault at 1234");
@@ -197,13 +188,13 @@ static void test_hosted(void **state)
 	struct vcpu *w;
 
 	(void)state;
-	assert_int_equal(add_vcpu(d, 1, 0, &w), DAIS_OK);
+	assert_int_equal(vcpu_create(d, 1, 0, &w), DAIS_OK);
 	w->lender = fake_control_vcpu();
 	give_memory(d, 1);
 	assert_int_equal(ctl(d, DAIS_DOM_ACTIVATE, 0), DAIS_OK);
 	assert_int_equal(ctl(d, DAIS_DOM_PAUSE, 0), DAIS_AGAIN);
 	domain_kill(d, DAIS_DEATH_DESTROYED, "x");
-	assert_int_equal(domain_reclaim(m, d), DAIS_AGAIN);
+	assert_int_equal(fake_reclaim(m, d), DAIS_AGAIN);
 	w->lender = NULL;
 }
 
@@ -221,7 +212,7 @@ static void test_creator_dies(void **state)
 	give_memory(d, 600);
 	assert_int_equal(pool_split(&pool_root, 100, &sub), DAIS_OK);
 	assert_int_equal(cap_insert(&d->caps, &sub->obj, DAIS_R_ALL, &i), DAIS_OK);
-	assert_int_equal(event_create(&e), DAIS_OK);
+	assert_non_null(e = event_create());
 	assert_int_equal(cap_insert(&d->caps, &e->obj, DAIS_R_ALL, &j), DAIS_OK);
 	assert_int_equal(cap_derive(&d->caps, j, &control_domain->caps, DAIS_R_ALL, 0, &k), DAIS_OK);
 	assert_int_equal(domain_create(m, sub, 1, 16, &child), DAIS_OK);
@@ -263,7 +254,7 @@ static void test_many_times(void **state)
 		id = x->id;
 		give_memory(x, 1000);
 		for (u32 k = 0; k < 3; k++)
-			assert_int_equal(add_vcpu(x, k, k % 2, &w), DAIS_OK);
+			assert_int_equal(vcpu_create(x, k, k % 2, &w), DAIS_OK);
 		assert_int_equal(ctl(x, DAIS_DOM_ACTIVATE, 0), DAIS_OK);
 		reclaim(x);
 	}
@@ -347,7 +338,7 @@ static void test_traps(void **state)
 	u64 x;
 
 	(void)state;
-	assert_int_equal(event_create(&e), DAIS_OK);
+	assert_non_null(e = event_create());
 	link_set(&d->on_trap, &e->obj, 0);
 	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x60, 2, DAIS_TRAP_EXIT, 0), DAIS_OK);
 	assert_int_equal(trap_set(d, DAIS_TRAP_PORT, 0x70, 1, DAIS_TRAP_EVENT, 6), DAIS_OK);

@@ -266,8 +266,7 @@ static void test_domains(void **state)
 	OK(CALL(vcpu_state, vcpu, DAIS_STATE_GET, 0, 16));
 	IS(CALL(vcpu_state, vcpu, 0x200, 0, 16), BAD_ARG);
 	OK(CALL(sched_set, vcpu, DAIS_SCHED_WEIGHT, 50));
-	OK(CALL(sched_set, vcpu, DAIS_SCHED_CPU, 1));
-	IS(CALL(sched_set, vcpu, DAIS_SCHED_CPU, FAKE_CPUS), BAD_ARG);
+	IS(CALL(sched_set, vcpu, DAIS_SCHED_WEIGHT, 0), BAD_ARG);
 	IS(CALL(vcpu_run, vcpu), BAD_CALL); /* IF = 1 */
 	fake_irqs_off = true;
 	IS(CALL(vcpu_run, vcpu), BAD_STATE);

@@ -9,11 +9,12 @@
 static struct sched_ctx c[8];
 static u32 word;
 
-static void attach(struct sched_ctx *x, u64 cpu)
+static void attach(struct sched_ctx *x)
 {
+	fake_cpus = 1;
 	sched_attach(x);
-	assert_int_equal(sched_set_param(x, DAIS_SCHED_CPU, cpu), DAIS_OK);
 	sched_thaw(x);
+	fake_cpus = FAKE_CPUS;
 }
 
 static int setup(void **state)
@@ -24,7 +25,7 @@ static int setup(void **state)
 	word = 0;
 	memset(c, 0, sizeof(c));
 	for (u32 i = 0; i < ARRAY_SIZE(c); i++)
-		attach(&c[i], 0);
+		attach(&c[i]);
 	return 0;
 }
 
@@ -167,8 +168,7 @@ static void test_params(void **state)
 	(void)state;
 	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 0), DAIS_BAD_ARG);
 	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 10001), DAIS_BAD_ARG);
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, FAKE_CPUS), DAIS_BAD_ARG);
-	assert_int_equal(sched_set_param(&c[0], 2, 1), DAIS_BAD_ARG);
+	assert_int_equal(sched_set_param(&c[0], 1, 1), DAIS_BAD_ARG);
 	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 300), DAIS_OK);
 	sched_wake(&c[0]);
 	sched_wake(&c[1]);
@@ -194,28 +194,13 @@ static void test_spread(void **state)
 	assert_int_equal(more[1].cpu, 2);
 	assert_int_equal(more[2].cpu, 3);
 	assert_int_equal(more[3].cpu, 1);
-}
-
-static void test_move(void **state)
-{
-	(void)state;
-	/* only while it sleeps */
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 1), DAIS_OK);
-	sched_wake(&c[0]);
-	assert_null(pick());
-	assert_int_equal(fake_requests[1], CPU_RESCHED);
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 2), DAIS_BUSY);
-	fake_cpu = 1;
-	assert_ptr_equal(pick(), &c[0]);
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 2), DAIS_BUSY);
-	assert_true(sched_block(&c[0], &word, 1));
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 2), DAIS_OK);
-	assert_int_equal(c[0].cpu, 2);
-	sched_wake(&c[0]);
-	assert_true(sched_freeze(&c[0]));
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_CPU, 1), DAIS_OK);
-	assert_null(pick());
-	fake_cpu = 0;
+	assert_int_equal(more[5].cpu, 3);
+	/* a place that became free is taken */
+	sched_detach(&more[1]);
+	assert_int_equal(more[1].cpu, 2);
+	memset(&more[0], 0, sizeof(more[0]));
+	sched_attach(&more[0]);
+	assert_int_equal(more[0].cpu, 2);
 }
 
 static void test_idle(void **state)
@@ -272,7 +257,6 @@ int main(void)
 		cmocka_unit_test_setup(test_stays_urgent, setup),
 		cmocka_unit_test_setup(test_params, setup),
 		cmocka_unit_test_setup(test_spread, setup),
-		cmocka_unit_test_setup(test_move, setup),
 		cmocka_unit_test_setup(test_idle, setup),
 		cmocka_unit_test_setup(test_shares, setup),
 	};

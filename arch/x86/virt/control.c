@@ -155,11 +155,10 @@ status_t control_start(void)
 	status_t s;
 
 	for (u32 i = 0; i < boot->control_vcpus; i++) {
-		s = vcpu_create(control_domain, i, DAIS_VCPU_AUTONOMOUS, false, &v);
+		s = vcpu_create(control_domain, i, DAIS_VCPU_AUTONOMOUS, &v);
 		if (s != DAIS_OK)
 			return s;
 		v->sc.urgent = true;
-		control_domain->vcpu[i] = v;
 	}
 	set_boot_state(xvcpu(control_domain->vcpu[0]));
 	domain_go(control_domain);

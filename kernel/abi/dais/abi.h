@@ -114,7 +114,6 @@ enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
 
 enum dais_sched_param {
 	DAIS_SCHED_WEIGHT = 0,   /* 1..10000, default 100 */
-	DAIS_SCHED_CPU = 1,      /* home CPU, 0..cpus-1 */
 };
 
 enum dais_stat {
