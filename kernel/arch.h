@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What kernel/ and drivers/ ask of the architecture: nothing else of it is known there. */
-#ifndef DAIS_ARCH_H
-#define DAIS_ARCH_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -74,5 +73,3 @@ void arch_vcpu_interrupt(struct vcpu *v, u32 vector);
 void control_msix_raise(u32 index);
 u32 control_msix_count(void);
 void arch_shutdown_allowed(bool yes);              /* DAIS_DOM_SHUTDOWN */
-
-#endif

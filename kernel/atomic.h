@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Atomic access, on plain u32/u64 words; full barriers unless named otherwise. */
-#ifndef DAIS_ATOMIC_H
-#define DAIS_ATOMIC_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -18,5 +17,3 @@
 
 #define atomic_cas(p, old, new) ({ __typeof__(*(p)) old_ = (old); \
 	__atomic_compare_exchange_n((p), &old_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); })
-
-#endif

@@ -206,10 +206,10 @@ status_t call_dom_ctl(struct call *c)
 		arch_shutdown_allowed(arg);
 		break;
 	case DAIS_DOM_LOG_LEVEL:
-		log_set_level(arg);
+		log_level = arg;
 		break;
 	case DAIS_DOM_TRACE:
-		atomic_store(&trace_on, arg);
+		trace_on = arg;
 		break;
 	}
 	return DAIS_OK;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Domains: create -> configure -> activate -> kill -> reclaim. Each step refuses what is out of order. */
-#ifndef DAIS_DOMAIN_H
-#define DAIS_DOMAIN_H
+#pragma once
 
 #include "kernel/atomic.h"
 #include "kernel/cap.h"
@@ -62,5 +61,3 @@ u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domain
 /* State DEAD, reason text, death event, every vCPU stopped. First one wins. The caller holds mgmt_lock, or works for a vCPU of
  * d (on_cpu or lender says so): d cannot be reclaimed meanwhile. */
 void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...) __printf(3, 4);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Events: a 64-bit OR-word with at most one receiver: an MSI-X vector of the control domain's virtual function, or a vCPU's local APIC. */
-#ifndef DAIS_EVENT_H
-#define DAIS_EVENT_H
+#pragma once
 
 #include "kernel/lock.h"
 #include "kernel/object.h"
@@ -27,5 +26,3 @@ void event_end(struct event *e);
 /* Pending areas of the control domain (struct dais_pending each 1 KiB), allocated and shown to it at boot: one per MSI-X vector. */
 status_t events_init(u32 vectors) __must_check;
 extern struct dais_pending *events_pending;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dispatch of hypercalls: decode, check capabilities by the list, trace, act. */
-#ifndef DAIS_HYPERCALL_H
-#define DAIS_HYPERCALL_H
+#pragma once
 
 #include "kernel/domain.h"
 #include "kernel/vcpu.h"
@@ -19,14 +18,10 @@ struct call {
 };
 
 /* Argument i's object, of the type that the list says. */
-static inline struct domain *domain_arg(const struct call *c, u32 i)
-{ return container_of(c->cap[i].obj, struct domain, obj); }
-static inline struct vcpu *vcpu_arg(const struct call *c, u32 i)
-{ return container_of(c->cap[i].obj, struct vcpu, obj); }
-static inline struct event *event_arg(const struct call *c, u32 i)
-{ return container_of(c->cap[i].obj, struct event, obj); }
-static inline struct pool *pool_arg(const struct call *c, u32 i)
-{ return container_of(c->cap[i].obj, struct pool, obj); }
+#define domain_arg(c, i) container_of((c)->cap[i].obj, struct domain, obj)
+#define vcpu_arg(c, i)   container_of((c)->cap[i].obj, struct vcpu, obj)
+#define event_arg(c, i)  container_of((c)->cap[i].obj, struct event, obj)
+#define pool_arg(c, i)   container_of((c)->cap[i].obj, struct pool, obj)
 
 /* arg and out as in the ABI. */
 status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[2]);
@@ -35,5 +30,3 @@ status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[
 #define DAIS_CALL(nr, name, args) status_t call_##name(struct call *c);
 #include <dais/calls.def>
 #undef DAIS_CALL
-
-#endif

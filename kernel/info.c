@@ -18,15 +18,6 @@ static u64 check_all(mgmt_t m)
 	return frames ? frames : heap ? CHECK_HEAP + heap : domains ? CHECK_DOMAINS + domains : 0;
 }
 
-static u64 idle_total(void)
-{
-	u64 sum = 0;
-
-	for (u32 i = 0; i < cpu_count(); i++)
-		sum += sched_idle_time(i);
-	return sum;
-}
-
 static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 {
 	struct frame_counts f = frames_count();
@@ -41,7 +32,7 @@ static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 		[DAIS_STAT_CAPS] = counters.caps,
 		[DAIS_STAT_EVENTS] = counters.events,
 		[DAIS_STAT_POOLS] = counters.pools,
-		[DAIS_STAT_CPU_IDLE_TSC] = what == DAIS_STAT_CPU_IDLE_TSC ? idle_total() : 0,
+		[DAIS_STAT_CPU_IDLE_TSC] = what == DAIS_STAT_CPU_IDLE_TSC ? sched_idle_time() : 0,
 		[DAIS_STAT_CHECK] = what == DAIS_STAT_CHECK ? check_all(m) : 0,
 	};
 

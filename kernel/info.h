@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the stat hypercall tells. */
-#ifndef DAIS_INFO_H
-#define DAIS_INFO_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -9,5 +8,3 @@
 extern struct counters { u64 domains, vcpus, caps, events, pools, heap; } counters;
 /* What is fixed at boot, by enum dais_stat */
 extern u64 facts[DAIS_STAT_FRAMES_TOTAL];
-
-#endif

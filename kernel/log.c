@@ -8,48 +8,29 @@
 #define LINE_MAX 200
 
 static spinlock_t lock;
-static struct dais_log *ring;
-static enum log_level max_level = LOG_INFO;
-static void (*sink)(const char *text, size_t len);
-
-void log_init(struct dais_log *at, enum log_level level)
-{
-	ring = at;
-	max_level = level;
-}
-
-void log_set_level(enum log_level level)
-{
-	atomic_store(&max_level, level);
-}
-
-void log_set_sink(void (*to)(const char *text, size_t len))
-{
-	spin_lock(&lock);
-	sink = to;
-	spin_unlock(&lock);
-}
+struct dais_log *log_ring;
+enum log_level log_level = LOG_INFO;
+void (*log_sink)(const char *text, size_t len);
 
 static void append(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		ring->text[(ring->head + i) % sizeof(ring->text)] = text[i];
+		log_ring->text[(log_ring->head + i) % sizeof(log_ring->text)] = text[i];
 	/* Readers trust what is before head. */
-	atomic_store(&ring->head, ring->head + len);
+	atomic_store(&log_ring->head, log_ring->head + len);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	static const char *const prefix[] = { "error: ", "warning: ", "", "" };
-	u64 hz = time_hz(), now = hz ? time_now() : 0; /* the clock is set up after the log */
+	u64 hz = time_hz(), now = time_now();
 	char line[LINE_MAX + 1];
 	size_t n;
 	va_list ap;
 
-	if (level > atomic_load(&max_level))
+	if (level > log_level)
 		return;
-	n = format(line, sizeof(line), "[%5lu.%06lu] %s", hz ? now / hz : 0,
-		   hz ? now % hz * 1000000 / hz : 0, prefix[level]);
+	n = format(line, sizeof(line), "[%5lu.%06lu] %s", now / hz, now % hz * 1000000 / hz, prefix[level]);
 	va_start(ap, fmt);
 	n += vformat(line + n, sizeof(line) - n, fmt, ap);
 	va_end(ap);
@@ -57,9 +38,9 @@ void log_line(enum log_level level, const char *fmt, ...)
 		n--;
 	line[n++] = '\n';
 	spin_lock(&lock);
-	if (ring)
+	if (log_ring)
 		append(line, n);
-	if (sink)
-		sink(line, n);
+	if (log_sink)
+		log_sink(line, n);
 	spin_unlock(&lock);
 }

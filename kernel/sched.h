@@ -6,8 +6,7 @@
  * slice early, so that they pre-empt others when they wake, unless they had more than
  * their share: nobody starves.
  */
-#ifndef DAIS_SCHED_H
-#define DAIS_SCHED_H
+#pragma once
 
 #include "kernel/list.h"
 
@@ -41,6 +40,4 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask);
 struct sched_ctx *sched_pick(u64 now);
 /* DAIS_SCHED_*: BAD_ARG */
 status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value) __must_check;
-u64 sched_idle_time(u32 cpu);             /* TSC ticks */
-
-#endif
+u64 sched_idle_time(void);                /* TSC ticks, summed over CPUs */

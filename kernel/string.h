@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef DAIS_STRING_H
-#define DAIS_STRING_H
+#pragma once
 
 #include <stdarg.h>
 #include "kernel/types.h"
@@ -13,5 +12,3 @@ int memcmp(const void *a, const void *b, size_t n);
  * length written, without the NUL. */
 size_t vformat(char *buf, size_t size, const char *fmt, va_list ap);
 size_t format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
-
-#endif

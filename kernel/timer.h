@@ -3,8 +3,7 @@
  * Timers on the TSC: a sorted list per CPU, as long as vCPUs on it have timers set. No
  * allocation. Who sets and cancels a timer is one CPU at a time: the one that runs its vCPU.
  */
-#ifndef DAIS_TIMER_H
-#define DAIS_TIMER_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -19,5 +18,3 @@ void timer_set(struct timer *t, u64 deadline, u64 period); /* on this CPU; moves
 void timer_cancel(struct timer *t);  /* on return it is neither queued nor firing on another CPU. No lock that fire() takes is held. */
 void timers_run(u64 now);            /* this CPU's due timers; programs the next */
 void timer_look_at(u64 deadline);    /* this CPU is interrupted then at the latest */
-
-#endif

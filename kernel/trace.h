@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A ring of exits, hypercalls, switches, interrupts; one test when off. */
-#ifndef DAIS_TRACE_H
-#define DAIS_TRACE_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -18,5 +17,3 @@ static inline void trace(u16 kind, const struct vcpu *v, u64 a, u64 b)
 	if (unlikely(trace_on))
 		trace_write(kind, v, a, b);
 }
-
-#endif

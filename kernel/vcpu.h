@@ -9,8 +9,7 @@
  * sched_wake / raises the event / pokes the CPU. The sleeper sleeps only if,
  * after announcing it (run-queue lock, or activity = HALTED), pending is clear.
  */
-#ifndef DAIS_VCPU_H
-#define DAIS_VCPU_H
+#pragma once
 
 #include "kernel/atomic.h"
 #include "kernel/event.h"
@@ -61,5 +60,3 @@ bool vcpu_freeze(struct vcpu *v);
 /* Creation and end, under mgmt_lock. BAD_ARG, EXISTS, NO_MEMORY */
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out) __must_check;
 void vcpu_end(struct vcpu *v);   /* frozen; its memory stays as long as its domain's */
-
-#endif

@@ -19,7 +19,6 @@ _Static_assert(BOOT_CPUS_MAX <= MAX_CPUS, "the loader leaves out what is beyond"
 
 const struct boot_info *boot;
 static const struct boot_mem *mem;
-static struct dais_log *log_ring;
 
 void boot_main(const struct boot_info *info) __noreturn;
 void test_fault(void);
@@ -77,10 +76,10 @@ void boot_main(const struct boot_info *info)
 	defences_probe(boot->flags & BOOT_F_NO_MITIGATION);
 	cpu_setup();
 	serial_init(boot->console_port, boot->console_baud);
-	log_set_sink(serial_write);
+	log_sink = serial_write;
 	memory_init();
 	log_ring = heap_pages(DAIS_LOG_SIZE / PAGE_SIZE);
-	log_init(log_ring, boot->log_level);
+	log_level = boot->log_level;
 	facts_init();
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
@@ -93,6 +92,6 @@ void boot_main(const struct boot_info *info)
 	control_init();
 	log_info("entering the control domain: %u vCPUs, kernel at %lx", boot->control_vcpus, boot->control_entry);
 	test_fault();
-	log_set_sink(NULL);
+	log_sink = NULL;
 	cpu_loop();
 }

@@ -173,10 +173,15 @@ status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value)
 	return DAIS_OK;
 }
 
-u64 sched_idle_time(u32 cpu)
+u64 sched_idle_time(void)
 {
-	struct run_queue *q = queues[cpu];
-	spin_guard(&q->lock);
+	u64 sum = 0;
 
-	return q->idle + (q->current ? 0 : time_now() - q->idle_since);
+	for (u32 i = 0; i < cpu_count(); i++) {
+		struct run_queue *q = queues[i];
+		spin_guard(&q->lock);
+
+		sum += q->idle + (q->current ? 0 : time_now() - q->idle_since);
+	}
+	return sum;
 }

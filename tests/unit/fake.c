@@ -290,7 +290,7 @@ void fake_boot(void)
 	fake_nested_fails_in = -1;
 	fake_irqs_off = fake_has_work = false;
 	stales = 0;
-	log_set_level(LOG_ERROR);
+	log_level = LOG_ERROR;
 	heap_init(ram + FAKE_POOL - 0x400000, 2);
 	frames_init(map, ARRAY_SIZE(map));
 	for (u32 i = 0; i < fake_cpus; i++)

@@ -59,8 +59,9 @@ static void test_log(void **state)
 	char longer[400];
 
 	(void)state;
-	log_init(ring, LOG_INFO);
-	log_set_sink(sink);
+	log_ring = ring;
+	log_level = LOG_INFO;
+	log_sink = sink;
 	log_debug("not shown");
 	assert_int_equal(ring->head, 0);
 	log_warn("disk %u", 3);
@@ -75,7 +76,7 @@ static void test_log(void **state)
 		assert_int_equal(sunk[199], '\n');
 	}
 	assert_int_equal(ring->text[(ring->head - 1) % sizeof(ring->text)], '\n');
-	log_set_sink(NULL);
+	log_sink = NULL;
 	free(ring);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The public binary interface of Dais: hypercalls, statuses, shared pages. */
-#ifndef DAIS_ABI_H
-#define DAIS_ABI_H
+#pragma once
 
 #ifdef __KERNEL__
 #include <linux/types.h>
@@ -296,5 +295,3 @@ enum dais_call_nr {
 #undef DAIS_CALL
 	DAIS_CALL_COUNT
 };
-
-#endif
