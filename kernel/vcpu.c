@@ -109,8 +109,6 @@ void vcpu_leave(struct vcpu *v)
 
 	v->leaving = DAIS_EXIT_NONE;
 	v->page->reason = reason;
-	v->page->exits = v->exits;
-	v->page->guest_tsc = v->guest_tsc;
 	if (v->autonomous)
 		event_raise_link(&v->on_exit, 0);
 	else

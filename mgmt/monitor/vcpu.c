@@ -23,26 +23,26 @@ static void arm_output(struct guest *g)
 	timerfd_settime(g->output_timer, 0, &once, NULL);
 }
 
-static enum device_request serve_io(struct guest *g, struct dais_exit_io *io)
+static enum device_request serve_io(struct guest *g, struct dais_access *io)
 {
 	uint64_t before = g->console.head;
 	enum device_request request = REQUEST_NONE;
 
 	if (io->write)
-		request = devices_port_write(&g->devices, io->port, io->size, io->data);
+		request = devices_port_write(&g->devices, io->addr, io->size, io->data);
 	else
-		io->data = devices_port_read(&g->devices, io->port, io->size);
+		io->data = devices_port_read(&g->devices, io->addr, io->size);
 	if (before == g->console.logged && before != g->console.head)
 		arm_output(g);
 	return request;
 }
 
-static void serve_mmio(struct guest *g, struct dais_exit_mmio *m)
+static void serve_mmio(struct guest *g, struct dais_access *m)
 {
 	if (m->write)
-		devices_memory_write(&g->devices, m->gpa, m->size, m->data);
+		devices_memory_write(&g->devices, m->addr, m->size, m->data);
 	else
-		m->data = devices_memory_read(&g->devices, m->gpa, m->size);
+		m->data = devices_memory_read(&g->devices, m->addr, m->size);
 }
 
 static void serve(struct guest *g, struct dais_vcpu_page *page)
@@ -52,13 +52,13 @@ static void serve(struct guest *g, struct dais_vcpu_page *page)
 	pthread_mutex_lock(&g->lock);
 	switch (page->reason) {
 	case DAIS_EXIT_IO:
-		request = serve_io(g, &page->io);
+		request = serve_io(g, &page->access);
 		break;
 	case DAIS_EXIT_MMIO:
-		serve_mmio(g, &page->mmio);
+		serve_mmio(g, &page->access);
 		break;
 	case DAIS_EXIT_EOI:
-		ioapic_eoi(&g->devices.state->ioapic, page->eoi.vector, &g->devices.out);
+		ioapic_eoi(&g->devices.state->ioapic, page->access.addr, &g->devices.out);
 		break;
 	}
 	pthread_mutex_unlock(&g->lock);

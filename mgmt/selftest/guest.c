@@ -109,7 +109,7 @@ void guest_make(struct guest *g, const char *name, bool autonomous, enum program
 
 static void count_exit(struct runner *r)
 {
-	unsigned char value = dais_vcpu_page(r->vcpu)->io.data;
+	unsigned char value = dais_vcpu_page(r->vcpu)->access.data;
 
 	if (value != (unsigned char)r->exits)
 		r->gaps++;

@@ -188,9 +188,9 @@ void fake_serve(struct xvcpu *x)
 	struct dais_vcpu_page *p = x->v.page;
 
 	if (fake.exit == DAIS_EXIT_IO)
-		record(true, p->io.port, p->io.size, p->io.write, (u64 *)&p->io.data);
+		record(true, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
 	else if (fake.exit == DAIS_EXIT_MMIO)
-		record(false, p->mmio.gpa, p->mmio.size, p->mmio.write, (u64 *)&p->mmio.data);
+		record(false, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
 	fake.exit = 0;
 	arch_vcpu_served(&x->v);
 }

@@ -384,7 +384,7 @@ static void ports(void **state)
 	io("\xee", 1, false, 1);
 	assert_int_equal(x->rip, CODE);
 	assert_int_equal(fake.exit, DAIS_EXIT_IO);
-	assert_int_equal(x->v.page->io.data, 0x88);
+	assert_int_equal(x->v.page->access.data, 0x88);
 	fake_serve(x);
 	emulate_io(x);
 	assert_int_equal(x->rip, CODE + 1);

@@ -52,17 +52,6 @@ static enum access access_control(bool port, u64 addr, u32 size, bool write, u64
 	return ACCESS_DONE;
 }
 
-static void ask_monitor(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 value)
-{
-	struct dais_vcpu_page *p = x->v.page;
-
-	if (port)
-		p->io = (struct dais_exit_io){ .port = addr, .size = size, .write = write, .data = value };
-	else
-		p->mmio = (struct dais_exit_mmio){ .gpa = addr, .size = size, .write = write, .data = value };
-	vcpu_exit_to_monitor(&x->v, port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
-}
-
 enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value)
 {
 	struct served *s = &x->served;
@@ -81,7 +70,8 @@ enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool writ
 	if (trap_access(&x->v, port ? DAIS_TRAP_PORT : DAIS_TRAP_MMIO, addr, size, write, value))
 		return ACCESS_DONE;
 	*s = (struct served){ .addr = addr, .size = size, .write = write, .port = port, .state = SERVED_ASKED };
-	ask_monitor(x, port, addr, size, write, *value & all_ones(size));
+	x->v.page->access = (struct dais_access){ addr, *value & all_ones(size), size, write };
+	vcpu_exit_to_monitor(&x->v, port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
 	return ACCESS_EXIT;
 }
 
@@ -92,7 +82,7 @@ void arch_vcpu_served(struct vcpu *v)
 
 	if (s->state != SERVED_ASKED)
 		return;
-	s->value = s->port ? v->page->io.data : v->page->mmio.data;
+	s->value = v->page->access.data;
 	s->state = SERVED_DONE;
 	x->replay = true;
 }

@@ -202,7 +202,7 @@ void exit_handle(struct xvcpu *x)
 	trace(DAIS_TRACE_EXIT, v, x->exit.kind, x->rip);
 	handler[x->exit.kind](x);
 	if (unlikely(x->lapic.eoi_exit) && v->activity == DAIS_ACT_RUNNABLE && !is_control(x)) {
-		v->page->eoi.vector = x->lapic.eoi_exit;
+		v->page->access.addr = x->lapic.eoi_exit;
 		x->lapic.eoi_exit = 0;
 		vcpu_exit_to_monitor(v, DAIS_EXIT_EOI);
 	}

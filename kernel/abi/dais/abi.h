@@ -2,13 +2,10 @@
 /* The public binary interface of Dais: hypercalls, statuses, shared pages. */
 #pragma once
 
-#ifdef __KERNEL__
-#include <linux/types.h>
-typedef __u8 dais_u8; typedef __u16 dais_u16; typedef __u32 dais_u32; typedef __u64 dais_u64;
-#else
-#include <stdint.h>
-typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; typedef uint64_t dais_u64;
-#endif
+typedef __UINT8_TYPE__ dais_u8;
+typedef __UINT16_TYPE__ dais_u16;
+typedef __UINT32_TYPE__ dais_u32;
+typedef __UINT64_TYPE__ dais_u64;
 
 #define DAIS_ABI_VERSION  1
 #define DAIS_VERSION      "0.1.0"
@@ -221,16 +218,14 @@ enum dais_exit {
 	DAIS_EXIT_INTR = 1,     /* the lender has an interrupt, an NMI or other work: open interrupts, call again */
 	DAIS_EXIT_HLT = 2,      /* halted or waiting for SIPI: wait for its event, call again */
 	DAIS_EXIT_KICK = 3,
-	DAIS_EXIT_IO = 4,       /* struct dais_exit_io; for a read put the value in data, then run/resume */
-	DAIS_EXIT_MMIO = 5,     /* struct dais_exit_mmio, likewise */
-	DAIS_EXIT_EOI = 6,      /* end of a level-triggered interrupt: vector in eoi.vector */
+	DAIS_EXIT_IO = 4,       /* access: addr = port; for a read put the value in data, then run/resume */
+	DAIS_EXIT_MMIO = 5,     /* access, likewise */
+	DAIS_EXIT_EOI = 6,      /* end of a level-triggered interrupt: access.addr = vector */
 	DAIS_EXIT_PAUSED = 7,   /* the domain is paused */
 	DAIS_EXIT_DEAD = 8,     /* the domain is dead: see its page */
 };
 
-struct dais_exit_io   { dais_u16 port; dais_u8 size /* 1, 2, 4 */, write; dais_u32 reserved; dais_u64 data; };
-struct dais_exit_mmio { dais_u64 gpa; dais_u8 size /* 1, 2, 4, 8 */, write, reserved[6]; dais_u64 data; };
-struct dais_exit_eoi  { dais_u32 vector; };
+struct dais_access { dais_u64 addr, data; dais_u32 size /* 1, 2, 4; memory: 8 */, write; };
 
 /* One page per vCPU, of Dais's memory, seen by the control domain at
  * GPA = HPA. Dais reads from it only `data` of a served exit and, during
@@ -238,14 +233,8 @@ struct dais_exit_eoi  { dais_u32 vector; };
 struct dais_vcpu_page {
 	dais_u32 reason;   /* enum dais_exit */
 	dais_u32 index;    /* of the vCPU */
-	union {
-		struct dais_exit_io io;
-		struct dais_exit_mmio mmio;
-		struct dais_exit_eoi eoi;
-		dais_u8 pad[56];
-	};
-	dais_u64 exits, guest_tsc;  /* statistics, written at each exit to the monitor */
-	dais_u8  reserved[2048 - 80];
+	struct dais_access access;
+	dais_u8  reserved[2048 - 32];
 	dais_u8  data[DAIS_STATE_CHUNK]; /* vcpu_state */
 };
 
