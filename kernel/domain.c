@@ -108,20 +108,16 @@ status_t domain_create_control(u32 vcpus)
 
 /* --- life --- */
 
-static void notify_vcpus(struct domain *d)
+void domain_notify(struct domain *d)
 {
-	for_vcpus(v, d)
+	for_vcpus(v, d) {
+		if (d->state == DAIS_DOM_RUNNING)
+			sched_thaw(&v->sc);
 		vcpu_notify(v, VP_STOP);
+	}
 }
 
-void domain_go(struct domain *d)
-{
-	for_vcpus(v, d)
-		sched_thaw(&v->sc);
-	notify_vcpus(d);
-}
-
-/* True: none of its vCPUs runs, nor will before domain_go. They were notified after the state changed. */
+/* True: none of its vCPUs runs, nor will before its state is RUNNING again. They were notified after the state changed. */
 static bool all_frozen(struct domain *d)
 {
 	bool all = true;
@@ -129,14 +125,6 @@ static bool all_frozen(struct domain *d)
 	for_vcpus(v, d)
 		all &= vcpu_freeze(v);
 	return all;
-}
-
-static bool change_state(struct domain *d, u32 from, u32 to)
-{
-	if (!atomic_cas(&d->state, from, to))
-		return false;
-	atomic_cas(&d->page->state, from, to); /* DEAD may have come meanwhile */
-	return true;
 }
 
 void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
@@ -154,28 +142,28 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 	d->page->death = why;
 	/* Last: whoever sees it finds the reason. */
 	atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
-	notify_vcpus(d);
+	domain_notify(d);
 	event_raise_link(&d->on_death, 0);
 }
 
-/* CONFIG or PAUSED -> RUNNING */
-static status_t go(struct domain *d, u32 from)
+/* ACTIVATE, PAUSE, UNPAUSE */
+static status_t change_state(struct domain *d, u64 op)
 {
-	if (from == DAIS_DOM_CONFIG && (!d->vcpu[0] || !(d->frames || d->shared)))
-		return DAIS_BAD_STATE;
-	if (!change_state(d, from, DAIS_DOM_RUNNING))
-		return DAIS_BAD_STATE;
-	domain_go(d);
-	return DAIS_OK;
-}
+	static const struct { u32 from, to; } change[] = {
+		{ DAIS_DOM_CONFIG, DAIS_DOM_RUNNING }, { DAIS_DOM_RUNNING, DAIS_DOM_PAUSED },
+		{ DAIS_DOM_PAUSED, DAIS_DOM_RUNNING },
+	};
+	u32 from = change[op].from, to = change[op].to;
 
-static status_t pause(struct domain *d)
-{
-	if (change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED))
-		notify_vcpus(d);
-	else if (atomic_load(&d->state) != DAIS_DOM_PAUSED)
+	if (op == DAIS_DOM_ACTIVATE && (!d->vcpu[0] || !(d->frames || d->shared)))
 		return DAIS_BAD_STATE;
-	return all_frozen(d) ? DAIS_OK : DAIS_AGAIN;
+	if (atomic_cas(&d->state, from, to)) {
+		atomic_cas(&d->page->state, from, to); /* DEAD may have come meanwhile */
+		domain_notify(d);
+	} else if (op != DAIS_DOM_PAUSE || atomic_load(&d->state) != DAIS_DOM_PAUSED) {
+		return DAIS_BAD_STATE;
+	}
+	return op != DAIS_DOM_PAUSE || all_frozen(d) ? DAIS_OK : DAIS_AGAIN;
 }
 
 status_t call_dom_ctl(struct call *c)
@@ -193,12 +181,8 @@ status_t call_dom_ctl(struct call *c)
 	if ((op >= DAIS_DOM_SHUTDOWN) != (d == control_domain))
 		return DAIS_DENIED;
 	switch (op) {
-	case DAIS_DOM_ACTIVATE:
-		return go(d, DAIS_DOM_CONFIG);
-	case DAIS_DOM_PAUSE:
-		return pause(d);
-	case DAIS_DOM_UNPAUSE:
-		return go(d, DAIS_DOM_PAUSED);
+	default:
+		return change_state(d, op);
 	case DAIS_DOM_KILL:
 		domain_kill(d, arg, "ended by hypercall");
 		break;

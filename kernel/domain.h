@@ -54,7 +54,7 @@ extern struct domain *domains[MAX_DOMAINS]; /* by slot, or NULL; under mgmt_lock
 /* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
 status_t domain_create_control(u32 vcpus) __must_check;
 status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
-void domain_go(struct domain *d);  /* its state was set to RUNNING: all its vCPUs look at it */
+void domain_notify(struct domain *d);  /* its state was set: all its vCPUs look at it */
 /* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* What an access of a guest to a port, or to memory that is not there, does. */
 #include "kernel/atomic.h"
 #include "kernel/hypercall.h"
 #include "kernel/mem.h"
-#include "kernel/trap.h"
 
 #define PORTS 0x10000ULL
 
-static bool args_ok(const struct trap *t, u64 kind, u64 action)
+static bool args_ok(const struct trap *t)
 {
-	u64 limit = kind == DAIS_TRAP_PORT ? PORTS : GPA_LIMIT;
+	u64 limit = t->kind == DAIS_TRAP_PORT ? PORTS : GPA_LIMIT;
 
 	if (t->base >= limit || !t->length || t->length > limit - t->base)
 		return false;
-	if (action == DAIS_TRAP_EVENT)
+	if (t->action == DAIS_TRAP_EVENT)
 		return t->value;
-	return !t->value || action == DAIS_TRAP_POST || action == DAIS_TRAP_CONST;
+	return !t->value || t->action == DAIS_TRAP_POST || t->action == DAIS_TRAP_CONST;
 }
 
 /* The range that overlaps this one, or NULL. */
@@ -26,12 +26,22 @@ static struct trap *overlapping(struct domain *d, u32 kind, u64 base, u64 length
 	return NULL;
 }
 
-static status_t set_locked(struct domain *d, const struct trap *t)
+status_t call_trap_set(struct call *c)
 {
-	struct trap *there = overlapping(d, t->kind, t->base, t->length);
+	struct trap t = { .kind = c->arg[1], .base = c->arg[2], .length = c->arg[3], .action = c->arg[4], .value = c->arg[5] };
+	struct domain *d = domain_arg(c, 0);
+	struct trap *there;
 
-	if (t->action == DAIS_TRAP_DENY) {
-		if (!there || there->base != t->base || there->length != t->length)
+	if (d == control_domain)
+		return DAIS_DENIED;
+	if (!args_ok(&t))
+		return DAIS_BAD_ARG;
+	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
+		return DAIS_BAD_STATE;
+	spin_guard(&d->trap_lock);
+	there = overlapping(d, t.kind, t.base, t.length);
+	if (t.action == DAIS_TRAP_DENY) {
+		if (!there || there->base != t.base || there->length != t.length)
 			return DAIS_BAD_ARG;
 		*there = d->trap[--d->traps];
 		return DAIS_OK;
@@ -40,30 +50,8 @@ static status_t set_locked(struct domain *d, const struct trap *t)
 		return DAIS_EXISTS;
 	if (d->traps == DAIS_MAX_TRAPS)
 		return DAIS_NO_SPACE;
-	d->trap[d->traps++] = *t;
+	d->trap[d->traps++] = t;
 	return DAIS_OK;
-}
-
-status_t trap_set(struct domain *d, u64 kind, u64 base, u64 length, u64 action, u64 value)
-{
-	struct trap t = { base, length, value, (u8)kind, (u8)action };
-	status_t s;
-
-	if (d == control_domain)
-		return DAIS_DENIED;
-	if (!args_ok(&t, kind, action))
-		return DAIS_BAD_ARG;
-	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
-		return DAIS_BAD_STATE;
-	spin_lock(&d->trap_lock);
-	s = set_locked(d, &t);
-	spin_unlock(&d->trap_lock);
-	return s;
-}
-
-status_t call_trap_set(struct call *c)
-{
-	return trap_set(domain_arg(c, 0), c->arg[1], c->arg[2], c->arg[3], c->arg[4], c->arg[5]);
 }
 
 /* To the console ring; trap_lock is held. */

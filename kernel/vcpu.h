@@ -57,6 +57,9 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason);
 void vcpu_leave(struct vcpu *v);
 /* False: it runs. True: it does not before it is thawed (sched_thaw) or, when hosted, as long as its domain's state is not RUNNING. */
 bool vcpu_freeze(struct vcpu *v);
+/* What v's access to a port, or to memory that is not there, does (kernel/trap.c). True: done, *value holds what a read
+ * returns. False: exit to the monitor. size 1, 2, 4, 8. An access that is not wholly inside a range is denied. */
+bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *value);
 /* Creation and end, under mgmt_lock. BAD_ARG, EXISTS, NO_MEMORY */
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out) __must_check;
 void vcpu_end(struct vcpu *v);   /* frozen; its memory stays as long as its domain's */

@@ -11,7 +11,6 @@
 #include "kernel/heap.h"
 #include "kernel/info.h"
 #include "kernel/log.h"
-#include "kernel/trap.h"
 
 struct fake fake;
 struct host host;

@@ -3,7 +3,6 @@
 #include "tests/unit/fake.h"
 #include "kernel/hypercall.h"
 #include "kernel/mem.h"
-#include "kernel/trap.h"
 
 static mgmt_t m;
 static struct domain *d;
@@ -42,6 +41,13 @@ static status_t ctl(struct domain *x, u64 op, u64 arg)
 	struct call c = { .self = fake_control_vcpu(), .dom = control_domain, .arg = { 0, op, arg }, .cap[0].obj = &x->obj };
 
 	return call_dom_ctl(&c);
+}
+
+static status_t trap_set(struct domain *x, u64 kind, u64 base, u64 length, u64 action, u64 value)
+{
+	struct call c = { .arg = { 0, kind, base, length, action, value }, .cap[0].obj = &x->obj };
+
+	return call_trap_set(&c);
 }
 
 static void give_memory(struct domain *x, u64 frames)

@@ -8,7 +8,6 @@
 #include "arch/x86/virt/vcpu_x86.h"
 #include "drivers/devices.h"
 #include "kernel/log.h"
-#include "kernel/trap.h"
 
 static u64 all_ones(u32 size)
 {

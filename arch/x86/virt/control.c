@@ -161,7 +161,7 @@ status_t control_start(void)
 		v->sc.urgent = true;
 	}
 	set_boot_state(xvcpu(control_domain->vcpu[0]));
-	domain_go(control_domain);
+	domain_notify(control_domain);
 	return DAIS_OK;
 }
 
