@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "kernel/arch.h"
-#include "kernel/atomic.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
-#include "kernel/info.h"
-#include "kernel/log.h"
-#include "kernel/mem.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
 

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "kernel/arch.h"
-#include "kernel/atomic.h"
-#include "kernel/event.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
-#include "kernel/info.h"
-#include "kernel/mem.h"
 
 /* An event to a vCPU can raise that vCPU's in turn: longer chains end before the stack does. */
 #define MAX_DEPTH  8

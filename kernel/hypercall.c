@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/hypercall.h"
-#include "kernel/log.h"
 #include "kernel/string.h"
 #include "kernel/trace.h"
 

@@ -2,7 +2,10 @@
 /* Dispatch of hypercalls: decode, check capabilities by the list, trace, act. */
 #pragma once
 
-#include "kernel/domain.h"
+#include "kernel/arch.h"
+#include "kernel/info.h"
+#include "kernel/log.h"
+#include "kernel/mem.h"
 #include "kernel/vcpu.h"
 
 #define CALL_ARGS 6

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "kernel/arch.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
-#include "kernel/info.h"
 #include "kernel/string.h"
 
 #define CHECK_HEAP    16 /* what DAIS_STAT_CHECK adds to a broken invariant's number: whose it is */

@@ -21,15 +21,15 @@ struct sched_ctx {
 	struct list link;        /* run queue */
 	u32 cpu;                 /* home, for good */
 	u32 state;               /* enum sched_state; run-queue lock */
-	bool urgent;
 	u32 weight;              /* 1..10000 */
 	u64 vtime;               /* TSC ticks it ran, by weight */
 	u64 slice_end;           /* in the same time */
+	u64 lead;                /* how much earlier it is due: urgent ones a slice */
 	u64 started;             /* TSC: when it began to run */
 };
 
 void sched_init_cpu(u32 cpu);
-void sched_attach(struct sched_ctx *c);  /* gives it the CPU with the fewest as home, state FROZEN */
+void sched_attach(struct sched_ctx *c, bool urgent); /* gives it the CPU with the fewest as home, state FROZEN */
 void sched_detach(struct sched_ctx *c);  /* FROZEN */
 bool sched_freeze(struct sched_ctx *c);  /* false: it is running. True: it does not until it is thawed */
 void sched_thaw(struct sched_ctx *c);    /* some wake-up may have been lost meanwhile */

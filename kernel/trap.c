@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What an access of a guest to a port, or to memory that is not there, does. */
-#include "kernel/atomic.h"
 #include "kernel/hypercall.h"
-#include "kernel/mem.h"
 
 #define PORTS 0x10000ULL
 

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vCPUs' life, wake-ups, and the loan of time to hosted ones. */
-#include "kernel/vcpu.h"
-#include "kernel/arch.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
-#include "kernel/info.h"
-#include "kernel/log.h"
-#include "kernel/mem.h"
-#include "kernel/string.h"
 
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 {
@@ -31,7 +25,7 @@ status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 	v->activity = index ? DAIS_ACT_WAIT_SIPI : DAIS_ACT_RUNNABLE;
 	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
 	if (v->autonomous)
-		sched_attach(&v->sc);
+		sched_attach(&v->sc, d == control_domain);
 	atomic_store(&d->vcpu[index], v);
 	*out = v;
 	return DAIS_OK;

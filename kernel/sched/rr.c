@@ -10,7 +10,7 @@
 
 #define WEIGHT_DEFAULT 100u
 #define WEIGHT_MAX     10000u
-#define SLICES_PER_S   200u
+#define SLICE          (time_hz() / 200)
 
 struct run_queue {
 	spinlock_t lock;
@@ -34,30 +34,26 @@ void sched_init_cpu(u32 cpu)
 	atomic_store(&queues[cpu], q);
 }
 
-static struct run_queue *home(const struct sched_ctx *c)
-{
-	return queues[c->cpu];
-}
-
-void sched_attach(struct sched_ctx *c)
+void sched_attach(struct sched_ctx *c, bool urgent)
 {
 	for (u32 i = 1; i < cpu_count(); i++) /* unlocked: a guess is good enough */
-		if (queues[i] && queues[i]->attached < home(c)->attached)
+		if (queues[i] && queues[i]->attached < queues[c->cpu]->attached)
 			c->cpu = i;
 	c->weight = WEIGHT_DEFAULT;
+	c->lead = urgent ? SLICE : 0;
 	list_init(&c->link);
-	atomic_add(&home(c)->attached, 1);
+	atomic_add(&queues[c->cpu]->attached, 1);
 }
 
 void sched_detach(struct sched_ctx *c)
 {
 	CHECK(c->state == SCHED_FROZEN);
-	atomic_sub(&home(c)->attached, 1);
+	atomic_sub(&queues[c->cpu]->attached, 1);
 }
 
 bool sched_freeze(struct sched_ctx *c)
 {
-	spin_guard(&home(c)->lock);
+	spin_guard(&queues[c->cpu]->lock);
 
 	if (c->state == SCHED_RUNNING)
 		return false;
@@ -71,19 +67,9 @@ void sched_thaw(struct sched_ctx *c)
 	atomic_cas(&c->state, SCHED_FROZEN, SCHED_BLOCKED);
 }
 
-static u64 slice(void)
-{
-	return time_hz() / SLICES_PER_S;
-}
-
-static u64 lead(const struct sched_ctx *c)
-{
-	return c->urgent ? slice() : 0;
-}
-
 static u64 due(const struct sched_ctx *c)
 {
-	return c->slice_end - lead(c);
+	return c->slice_end - c->lead;
 }
 
 static struct sched_ctx *first(struct run_queue *q)
@@ -97,7 +83,7 @@ static void enqueue(struct run_queue *q, struct sched_ctx *c, bool goes_on)
 	struct list *l = q->ready.next;
 
 	if (!goes_on)
-		c->slice_end = c->vtime + slice();
+		c->slice_end = c->vtime + SLICE;
 	while (l != &q->ready && due(list_entry(l, struct sched_ctx, link)) + goes_on <= due(c))
 		l = l->next;
 	list_add_tail(l, &c->link);
@@ -106,12 +92,12 @@ static void enqueue(struct run_queue *q, struct sched_ctx *c, bool goes_on)
 
 void sched_wake(struct sched_ctx *c)
 {
-	struct run_queue *q = home(c);
+	struct run_queue *q = queues[c->cpu];
 	spin_guard(&q->lock);
 
 	if (c->state != SCHED_BLOCKED)
 		return;
-	c->vtime = MAX(c->vtime, q->vtime - lead(c)); /* sleep saves up no more */
+	c->vtime = MAX(c->vtime, q->vtime - c->lead); /* sleep saves up no more */
 	enqueue(q, c, false);
 	/* It idles, runs what may be due later, or has no end of the slice set. */
 	if (first(q) == c)
@@ -159,7 +145,7 @@ struct sched_ctx *sched_pick(u64 now)
 	list_del(&c->link);
 	c->state = SCHED_RUNNING;
 	c->started = now;
-	q->vtime = MAX(q->vtime, c->slice_end - slice());
+	q->vtime = MAX(q->vtime, c->slice_end - SLICE);
 	if (first(q))
 		timer_look_at(now + (c->slice_end - c->vtime) * c->weight / WEIGHT_DEFAULT);
 	return c;

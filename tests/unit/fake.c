@@ -334,7 +334,6 @@ void fake_boot_control(void)
 	assert_int_equal(trace_init(), DAIS_OK);
 	assert_int_equal(events_init(control_msix_count()), DAIS_OK);
 	assert_int_equal(vcpu_create(control_domain, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
-	v->sc.urgent = true;
 	domain_notify(control_domain);
 	assert_ptr_equal(sched_pick(fake_now), &v->sc);
 }

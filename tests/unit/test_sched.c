@@ -6,13 +6,13 @@
 
 #define SLICE 5000000ULL /* ns = ticks */
 
-static struct sched_ctx c[8];
+static struct sched_ctx c[8]; /* the last one is urgent */
 static u32 word;
 
 static void attach(struct sched_ctx *x)
 {
 	fake_cpus = 1;
-	sched_attach(x);
+	sched_attach(x, x == &c[7]);
 	sched_thaw(x);
 	fake_cpus = FAKE_CPUS;
 }
@@ -104,17 +104,16 @@ static void test_block_refused(void **state)
 static void test_urgent(void **state)
 {
 	(void)state;
-	c[0].urgent = true;
 	sched_wake(&c[1]);
 	sched_wake(&c[2]);
 	assert_ptr_equal(pick(), &c[1]);
 	fake_now += SLICE / 5;
 	fake_requests[0] = 0;
-	sched_wake(&c[0]);
+	sched_wake(&c[7]);
 	assert_int_equal(fake_requests[0], CPU_RESCHED);
-	assert_ptr_equal(pick(), &c[0]);
+	assert_ptr_equal(pick(), &c[7]);
 	fake_now += 1000;
-	assert_true(sched_block(&c[0], &word, 1));
+	assert_true(sched_block(&c[7], &word, 1));
 	/* who was pre-empted goes on with the rest of its slice */
 	assert_ptr_equal(pick(), &c[1]);
 	fake_now += SLICE - SLICE / 5 - 1;
@@ -129,14 +128,13 @@ static void test_no_starving(void **state)
 	u64 ran = 0, start = fake_now;
 
 	(void)state;
-	c[0].urgent = true;
-	sched_wake(&c[0]);
+	sched_wake(&c[7]);
 	sched_wake(&c[1]);
 	for (u32 i = 0; i < 100000; i++) {
 		struct sched_ctx *p = pick();
 
 		fake_now += 10000; /* 10 us */
-		if (p == &c[0] && i % 3 == 0) {
+		if (p == &c[7] && i % 3 == 0) {
 			assert_true(sched_block(p, &word, 1));
 			fake_now += 10;
 			sched_wake(p);
@@ -151,13 +149,12 @@ static void test_no_starving(void **state)
 static void test_stays_urgent(void **state)
 {
 	(void)state;
-	c[0].urgent = true;
 	sched_wake(&c[1]);
 	for (u32 i = 0; i < 10000; i++) {
-		sched_wake(&c[0]);
-		assert_ptr_equal(pick(), &c[0]);
+		sched_wake(&c[7]);
+		assert_ptr_equal(pick(), &c[7]);
 		fake_now += 100000;
-		assert_true(sched_block(&c[0], &word, 1));
+		assert_true(sched_block(&c[7], &word, 1));
 		assert_ptr_equal(pick(), &c[1]);
 		fake_now += 100000;
 	}
@@ -189,7 +186,7 @@ static void test_spread(void **state)
 	(void)state;
 	memset(more, 0, sizeof(more));
 	for (u32 i = 0; i < 6; i++)
-		sched_attach(&more[i]); /* CPU 0 has eight */
+		sched_attach(&more[i], false); /* CPU 0 has eight */
 	assert_int_equal(more[0].cpu, 1);
 	assert_int_equal(more[1].cpu, 2);
 	assert_int_equal(more[2].cpu, 3);
@@ -199,7 +196,7 @@ static void test_spread(void **state)
 	sched_detach(&more[1]);
 	assert_int_equal(more[1].cpu, 2);
 	memset(&more[0], 0, sizeof(more[0]));
-	sched_attach(&more[0]);
+	sched_attach(&more[0], false);
 	assert_int_equal(more[0].cpu, 2);
 }
 

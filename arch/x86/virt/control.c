@@ -158,7 +158,6 @@ status_t control_start(void)
 		s = vcpu_create(control_domain, i, DAIS_VCPU_AUTONOMOUS, &v);
 		if (s != DAIS_OK)
 			return s;
-		v->sc.urgent = true;
 	}
 	set_boot_state(xvcpu(control_domain->vcpu[0]));
 	domain_notify(control_domain);
