@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
-#include "kernel/string.h"
 
 #define CHECK_HEAP    16 /* what DAIS_STAT_CHECK adds to a broken invariant's number: whose it is */
 #define CHECK_DOMAINS 32
@@ -14,6 +13,12 @@ static u64 check_all(mgmt_t m)
 	u64 frames = frames_check(), heap = heap_check(), domains = domains_check(m);
 
 	return frames ? frames : heap ? CHECK_HEAP + heap : domains ? CHECK_DOMAINS + domains : 0;
+}
+
+static status_t pick(u64 *value, u64 i, const u64 *list, u64 count)
+{
+	*value = i < count ? list[i] : 0;
+	return i < count ? DAIS_OK : DAIS_BAD_ARG;
 }
 
 static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
@@ -34,41 +39,27 @@ static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 		[DAIS_STAT_CHECK] = what == DAIS_STAT_CHECK ? check_all(m) : 0,
 	};
 
-	if (what >= ARRAY_SIZE(values))
-		return DAIS_BAD_ARG;
-	*value = what < ARRAY_SIZE(facts) ? facts[what] : values[what];
-	return DAIS_OK;
+	return what < ARRAY_SIZE(facts) ? pick(value, what, facts, ARRAY_SIZE(facts)) :
+					  pick(value, what, values, ARRAY_SIZE(values));
 }
 
-#define FIELD(t, w, s, m) { DAIS_T_##t, DAIS_STAT_##w, sizeof(((struct s *)NULL)->m), \
-			    offsetof(struct s, m) - offsetof(struct s, obj) }
-static const struct { u32 type, what; u64 size, offset; } fields[] = {
-	FIELD(DOMAIN, DOM_FRAMES, domain, frames),
-	FIELD(DOMAIN, DOM_STATE, domain, state),
-	FIELD(DOMAIN, DOM_HEAP, domain, heap_bytes),
-	FIELD(VCPU, VCPU_TSC, vcpu, guest_tsc),
-	FIELD(VCPU, VCPU_EXITS, vcpu, exits),
-	FIELD(VCPU, VCPU_ACTIVITY, vcpu, activity),
-	FIELD(VCPU, VCPU_CPU, vcpu, last_cpu),
-};
+#define PICK(value, i, ...) pick(value, i, (u64[]){ __VA_ARGS__ }, sizeof((u64[]){ __VA_ARGS__ }) / sizeof(u64))
 
+/* In the order of enum dais_stat */
 static status_t stat_object(struct object *o, u64 what, u64 *value)
 {
-	const struct pool *p = container_of(o, struct pool, obj);
+	const struct domain *d = container_of(o, struct domain, obj);
+	const struct vcpu *v = container_of(o, struct vcpu, obj);
 
-	if (o->type == DAIS_T_EVENT)
-		return DAIS_BAD_TYPE;
-	if (o->type == DAIS_T_POOL && what == DAIS_STAT_POOL_FREE) {
-		*value = p->free;
-		return DAIS_OK;
+	switch (o->type) {
+	case DAIS_T_DOMAIN:
+		return PICK(value, what - DAIS_STAT_DOM_FRAMES, d->frames, d->state, d->heap_bytes);
+	case DAIS_T_VCPU:
+		return PICK(value, what - DAIS_STAT_VCPU_TSC, v->guest_tsc, v->exits, v->activity, v->last_cpu);
+	case DAIS_T_POOL:
+		return PICK(value, what - DAIS_STAT_POOL_FREE, container_of(o, struct pool, obj)->free);
 	}
-	for (u32 i = 0; i < ARRAY_SIZE(fields); i++) {
-		if (fields[i].type != o->type || fields[i].what != what)
-			continue;
-		memcpy(value, (char *)o + fields[i].offset, fields[i].size);
-		return DAIS_OK;
-	}
-	return DAIS_BAD_ARG;
+	return DAIS_BAD_TYPE;
 }
 
 /* The numbers of the whole machine are the control domain's; others would learn of each other. */
