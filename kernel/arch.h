@@ -33,8 +33,6 @@ enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
 void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB, write-back */
 void *window_open_device(enum window_slot slot, hpa_t page);    /* 4 KiB, uncached */
 void window_close(enum window_slot slot);
-/* Zeroes a frame run (order ORDER_4K or ORDER_2M) that is mapped nowhere. */
-void frame_scrub(hpa_t a, u32 order);
 
 /* --- nested tables of a domain; the domain's mem lock is held for all of these --- */
 /* Makes every table exist that nested_set(gpa, order) needs, splitting a larger page. May fail: NO_MEMORY. */

@@ -4,6 +4,7 @@
 #include "kernel/hypercall.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
+#include "kernel/string.h"
 
 #define LIST_ENTRIES (PAGE_SIZE / sizeof(u64))
 #define RW           (DAIS_MAP_READ | DAIS_MAP_WRITE)
@@ -85,6 +86,13 @@ static status_t view(hpa_t at, u32 order, u64 prot)
 	return s;
 }
 
+static void scrub(hpa_t a, u32 order)
+{
+	for (u64 end = a.v + (PAGE_SIZE << order); a.v < end; a.v += PAGE_SIZE)
+		memset(window_open(WIN_SCRUB, a), 0, PAGE_SIZE);
+	window_close(WIN_SCRUB);
+}
+
 /* New frames: 2 MiB where that fits into the range and the hole, and is to be had. */
 static status_t take_new(struct range *r, struct leaf *l)
 {
@@ -103,7 +111,7 @@ static status_t take_new(struct range *r, struct leaf *l)
 		return s;
 	r->work += l->order == ORDER_2M ? WORK_SCRUB - 1 : 0;
 	r->d->frames += 1ULL << l->order;
-	frame_scrub(l->to, l->order);
+	scrub(l->to, l->order);
 	return DAIS_OK;
 }
 

@@ -70,26 +70,3 @@ void window_close(enum window_slot slot)
 {
 	window_set(slot, 0);
 }
-
-static void zero(void *p, u64 bytes)
-{
-	u64 n = bytes / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(0ULL) : "memory");
-}
-
-void frame_scrub(hpa_t a, u32 order)
-{
-	u64 virt = SCRUB_BASE + cpu_id() * SIZE_2M;
-
-	if (order == ORDER_4K) {
-		zero(window_open(WIN_SCRUB, a), PAGE_SIZE);
-		window_close(WIN_SCRUB);
-		return;
-	}
-	*entry_of(virt, 1) = a.v | PTE_RW | PTE_PS;
-	invlpg((void *)virt);
-	zero((void *)virt, SIZE_2M);
-	*entry_of(virt, 1) = 0;
-	invlpg((void *)virt);
-}

@@ -27,6 +27,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	cap_purge(&o);
+	cap_purge(&p);
 	cap_table_free(&a);
 	cap_table_free(&b);
 	assert_int_equal(counters.caps, 0);

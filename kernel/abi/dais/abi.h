@@ -22,7 +22,7 @@ typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; t
 #define DAIS_CPUID_CONTROL   1u          /* this is the control domain */
 
 #define DAIS_MAX_VCPUS    512
-#define DAIS_MAX_CAPS     65536
+#define DAIS_MAX_CAPS     32768
 #define DAIS_MAX_TRAPS    64             /* ranges per domain */
 #define DAIS_MAX_EVENTS   4096           /* numbers in a pending area */
 
