@@ -305,7 +305,7 @@ u64 domains_check(mgmt_t m)
 		frames += d->frames;
 		caps += d->caps.used;
 	}
-	if (frames != frames_count().guests)
+	if (frames != frame_counts.guests)
 		return 8;
 	return caps == counters.caps ? 0 : 9;
 }

@@ -30,11 +30,11 @@ _Static_assert(MAX_DOMAINS <= 1 << 10, "owner fits");
 enum kind { WHOLE, SPLIT };
 
 struct pool pool_root;
+struct frame_counts frame_counts;
 static struct {
 	struct block **group; /* by GiB; NULL without RAM */
 	u64 groups;
 	u64 at[2];            /* by kind of block: where the search for free frames goes on */
-	struct frame_counts count;
 } db;
 
 static struct block *block_of(hpa_t a)
@@ -79,8 +79,8 @@ static void set(hpa_t a, u32 order, struct frame e)
 
 	CHECK(b->table || order == ORDER_2M);
 	for (u32 left = 1u << order; left; left -= weight, f++) {
-		db.count.by_state[f->state] -= weight;
-		db.count.by_state[e.state] += weight;
+		frame_counts.by_state[f->state] -= weight;
+		frame_counts.by_state[e.state] += weight;
 		b->same += (e.raw == b->e.raw) - (f->raw == b->e.raw);
 		*f = e;
 	}
@@ -106,7 +106,7 @@ static void enter(const struct boot_mem *m)
 		if (!*group) {
 			*group = heap_alloc(GROUP_BLOCKS * sizeof(**group));
 			CHECK(*group);
-			db.count.none += GROUP_BLOCKS * BLOCK_FRAMES;
+			frame_counts.none += GROUP_BLOCKS * BLOCK_FRAMES;
 		}
 		order = a % SIZE_2M || end - a < SIZE_2M ? ORDER_4K : ORDER_2M;
 		CHECK(order || split(hpa(a)) == DAIS_OK);
@@ -119,6 +119,7 @@ void frames_init(const struct boot_mem *mem, u32 count)
 	const struct boot_mem *last = &mem[count - 1];
 
 	memset(&db, 0, sizeof(db));
+	memset(&frame_counts, 0, sizeof(frame_counts));
 	db.groups = (last->base + last->pages * PAGE_SIZE - 1) / SIZE_1G + 1;
 	db.group = heap_alloc(db.groups * sizeof(*db.group));
 	CHECK(db.group);
@@ -126,7 +127,7 @@ void frames_init(const struct boot_mem *mem, u32 count)
 	for (u32 i = 0; i < count; i++)
 		enter(&mem[i]);
 	object_init(&pool_root.obj, DAIS_T_POOL, NULL);
-	pool_root.free = db.count.pool = db.count.free;
+	pool_root.free = frame_counts.pool = frame_counts.free;
 	counters.pools = 1;
 }
 
@@ -289,14 +290,7 @@ void frame_unshare(hpa_t a)
 	set(a, ORDER_4K, f);
 }
 
-/* --- counts and invariants --- */
-
-struct frame_counts frames_count(void)
-{
-	spin_guard(&memory_lock);
-
-	return db.count;
-}
+/* --- invariants --- */
 
 /* Counts a block's frames anew; false: its own count or an entry is wrong. */
 static bool recount(struct block *b, struct frame_counts *c)
@@ -317,10 +311,10 @@ static bool recount(struct block *b, struct frame_counts *c)
 u64 frames_check(void)
 {
 	spin_guard(&memory_lock);
-	struct frame_counts c = { .pool = db.count.pool };
+	struct frame_counts c = { .pool = frame_counts.pool };
 
 	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M)
 		if (block_of(hpa(a)) && !recount(block_of(hpa(a)), &c))
 			return 1;
-	return memcmp(&c, &db.count, sizeof(c)) ? 2 : 0;
+	return memcmp(&c, &frame_counts, sizeof(c)) ? 2 : 0;
 }

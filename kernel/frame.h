@@ -55,14 +55,13 @@ struct frame frame_get(hpa_t a);                       /* a copy; state FRAME_NO
 status_t frame_split(hpa_t a) __must_check;
 status_t frame_share(hpa_t a) __must_check; /* shares++; DENIED unless CONTROL; NO_MEMORY; NO_SPACE: shared too often */
 void frame_unshare(hpa_t a);
-struct frame_counts {
+extern struct frame_counts {
 	union {
 		u64 by_state[FRAME_STATES];
 		struct { u64 none, firmware, free, dais, control, guests; };
 	};
 	u64 pool; /* free at boot */
-};
-struct frame_counts frames_count(void);
+} frame_counts; /* memory_lock; each may be read without */
 u64 frames_check(void);                                /* walks all: 0, or the number of a broken invariant */
 
 #endif

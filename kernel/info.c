@@ -29,7 +29,7 @@ static u64 idle_total(void)
 
 static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 {
-	struct frame_counts f = frames_count();
+	const struct frame_counts f = frame_counts;
 	const u64 values[] = {
 		[DAIS_STAT_FRAMES_TOTAL] = f.pool,
 		[DAIS_STAT_FRAMES_FREE] = f.free,

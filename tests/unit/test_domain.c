@@ -12,7 +12,7 @@ static struct { struct frame_counts f; u64 heap, caps, vcpus, events, leaves; u3
 
 static void remember(void)
 {
-	before.f = frames_count();
+	before.f = frame_counts;
 	before.heap = counters.heap;
 	before.caps = counters.caps;
 	before.vcpus = counters.vcpus;
@@ -23,7 +23,7 @@ static void remember(void)
 
 static void assert_as_before(void)
 {
-	struct frame_counts f = frames_count();
+	struct frame_counts f = frame_counts;
 
 	assert_memory_equal(&f, &before.f, sizeof(f));
 	assert_int_equal(counters.heap, before.heap);
@@ -283,7 +283,7 @@ static void test_slots_run_out(void **state)
 	assert_int_equal(n, MAX_DOMAINS - 2);
 	while (n--)
 		reclaim(x[n]);
-	before.f = frames_count(); /* the heap keeps what it grew by */
+	before.f = frame_counts; /* the heap keeps what it grew by */
 }
 
 /* The heap gives out at every place once; nothing is left behind. */

@@ -18,7 +18,7 @@ static int setup(void **state)
 
 static void test_boot(void **state)
 {
-	struct frame_counts c = frames_count();
+	struct frame_counts c = frame_counts;
 
 	(void)state;
 	assert_int_equal(c.free + c.dais + c.control + c.guests, (FAKE_RAM >> 12) - 0x61);
@@ -35,7 +35,7 @@ static void test_boot(void **state)
 
 static void test_alloc_free(void **state)
 {
-	struct frame_counts c, before = frames_count();
+	struct frame_counts c, before = frame_counts;
 	u64 heap = counters.heap;
 	hpa_t big, small, small2;
 
@@ -48,7 +48,7 @@ static void test_alloc_free(void **state)
 	/* 4 KiB frames come out of one block */
 	assert_int_equal(small.v / SIZE_2M, small2.v / SIZE_2M);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_int_equal(c.guests, 514);
 	assert_int_equal(c.free, before.free - 514);
 	frame_free(&pool_root, small, ORDER_4K);
@@ -56,7 +56,7 @@ static void test_alloc_free(void **state)
 	check();
 	frame_free(&pool_root, big, ORDER_2M);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }
@@ -95,7 +95,7 @@ static void test_exhaustion(void **state)
 
 static void test_share(void **state)
 {
-	struct frame_counts before = frames_count(), c;
+	struct frame_counts before = frame_counts, c;
 	u64 heap = counters.heap;
 	hpa_t a;
 
@@ -127,7 +127,7 @@ static void test_share(void **state)
 		if (i != 3)
 			frame_free(&pool_root, hpa(a.v + i * PAGE_SIZE), ORDER_4K);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }
@@ -145,8 +145,8 @@ static void test_far_ranges(void **state)
 	(void)state;
 	frames_init(map, ARRAY_SIZE(map));
 	check();
-	assert_int_equal(frames_count().control, 0x9e + 0x7ff);
-	assert_int_equal(frames_count().pool, 0x202);
+	assert_int_equal(frame_counts.control, 0x9e + 0x7ff);
+	assert_int_equal(frame_counts.pool, 0x202);
 	assert_int_equal(frame_get(hpa(0)).state, FRAME_NONE);
 	assert_int_equal(frame_get(hpa(0x1000)).state, FRAME_CONTROL);
 	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7fe000)).state, FRAME_CONTROL);
@@ -188,7 +188,7 @@ static void test_random(void **state)
 {
 	enum { MAX = 3000 };
 	static struct { hpa_t a; u32 order; } held[MAX];
-	struct frame_counts before = frames_count(), c;
+	struct frame_counts before = frame_counts, c;
 	u64 heap = counters.heap;
 	u32 n = 0;
 
@@ -213,7 +213,7 @@ static void test_random(void **state)
 	while (n--)
 		frame_free(&pool_root, held[n].a, held[n].order);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }

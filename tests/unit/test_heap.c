@@ -53,10 +53,10 @@ static void test_pages(void **state)
 	c = heap_pages(100);
 	assert_non_null(c);
 	assert_int_not_equal((uintptr_t)c / SIZE_2M, (uintptr_t)a / SIZE_2M);
-	assert_int_equal(frames_count().dais, 0x400);
+	assert_int_equal(frame_counts.dais, 0x400);
 	d = heap_pages(511);
 	assert_non_null(d);
-	assert_int_equal(frames_count().dais, 0x400 + 512);
+	assert_int_equal(frame_counts.dais, 0x400 + 512);
 	heap_pages_free(d, 511);
 	memset(a, 0xee, 256 * PAGE_SIZE);
 	heap_pages_free(a, 256);
@@ -78,7 +78,7 @@ static void test_exhaustion(void **state)
 
 	(void)state;
 	pool_root.free = 0;
-	before = frames_count();
+	before = frame_counts;
 	while ((p = heap_pages(1))) {
 		*(void **)p = list;
 		list = p;
@@ -88,13 +88,13 @@ static void test_exhaustion(void **state)
 		small = p;
 	}
 	assert_null(heap_alloc(16));
-	assert_int_equal(frames_count().free, before.free);
+	assert_int_equal(frame_counts.free, before.free);
 	pool_root.free = budget;
 	while ((p = heap_pages(1))) {
 		*(void **)p = list;
 		list = p;
 	}
-	assert_int_equal(frames_count().free, 0);
+	assert_int_equal(frame_counts.free, 0);
 	assert_int_equal(frames_check(), 0);
 	while (small) {
 		p = small;

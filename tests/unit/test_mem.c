@@ -24,7 +24,7 @@ static int setup(void **state)
 	(void)state;
 	fake_boot_control();
 	m = mgmt_acquire();
-	before = frames_count();
+	before = frame_counts;
 	heap_before = counters.heap;
 	control_leaves = fake_mapped(control_domain);
 	assert_int_equal(domain_create(m, &pool_root, 2, 16, &d), DAIS_OK);
@@ -44,7 +44,7 @@ static int teardown(void **state)
 		check();
 	} while (s == DAIS_AGAIN);
 	assert_int_equal(s, DAIS_OK);
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap_before);
 	assert_int_equal(fake_mapped(control_domain), control_leaves);
@@ -273,7 +273,7 @@ static void test_more_than_there_is(void **state)
 		total += done;
 	} while (s == DAIS_AGAIN);
 	assert_int_equal(s, DAIS_NO_MEMORY);
-	assert_true(frames_count().free < 512);
+	assert_true(frame_counts.free < 512);
 	assert_int_equal(d->frames, total);
 }
 
