@@ -119,18 +119,6 @@ static void prepare_cpu(uint64_t root, uint32_t cpu, uint32_t apic_id)
 	fill_tables((struct tables *)give(root, cpu, CPU_TABLES_PAGE, 1), CPU_AREA(cpu));
 }
 
-uint64_t host_store_size(const struct boot_mem *mem, uint32_t count, uint64_t more)
-{
-	uint64_t bytes = more + count * BOOT_STORE_RANGE, end = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		end = mem[i].base + mem[i].pages * PAGE_SIZE;
-		bytes += ((end - 1) / GIB - mem[i].base / GIB + 1) * BOOT_STORE_GIB;
-	}
-	bytes += (end / GIB + 1) * BOOT_STORE_TOP;
-	return (4 * MIB - 1 + bytes) & ~(2 * MIB - 1);
-}
-
 /* An upper bound: each range by itself. */
 uint64_t host_tables_size(const struct boot_info *info)
 {

@@ -27,8 +27,8 @@ void test_fault(void);
 static void memory_init(void)
 {
 	mem = hpa_to_hva(hpa(boot->mem));
-	heap_init(hpa_to_hva(hpa(boot->store)), boot->store_size / SIZE_2M);
-	frames_init(mem, boot->mem_count);
+	heap_init(hpa_to_hva(hpa(boot->store)));
+	frames_init((struct frame_block **)boot->frames, boot->frame_groups);
 }
 
 static void check(status_t s, const char *what)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "boot/frames.h"
 #include "tests/unit/fake.h"
 #include "kernel/event.h"
 #include "kernel/info.h"
@@ -274,6 +275,7 @@ void fake_boot(void)
 		{ FAKE_POOL - 0x400000, 0x400, BOOT_MEM_DAIS, 0 },
 		{ FAKE_POOL, (FAKE_RAM - FAKE_POOL) >> PAGE_SHIFT, BOOT_MEM_POOL, 0 },
 	};
+	u64 groups;
 
 	for (fake_cpu = 0; fake_cpu < fake_cpus; fake_cpu++)
 		timers_run(~0ULL - 1);
@@ -289,8 +291,10 @@ void fake_boot(void)
 	fake_irqs_off = fake_has_work = false;
 	stales = 0;
 	log_set_level(LOG_ERROR);
-	heap_init(ram + FAKE_POOL - 0x400000, 2);
-	frames_init(map, ARRAY_SIZE(map));
+	heap_init(ram + FAKE_POOL - 0x400000);
+	assert_true(frames_size(map, ARRAY_SIZE(map)) < SIZE_2M);
+	frames_build(map, ARRAY_SIZE(map), ram + FAKE_POOL - 0x200000, 0, &groups);
+	frames_init((void *)(ram + FAKE_POOL - 0x200000), groups);
 	for (u32 i = 0; i < fake_cpus; i++)
 		sched_init_cpu(i);
 }

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: kernel/[!s]*.c kernel/sched/rr.c tests/unit/fake.c */
+/* links: kernel/[!s]*.c kernel/sched/rr.c boot/frames.c tests/unit/fake.c */
+#include "boot/frames.h"
 #include "tests/unit/fake.h"
+
+/* The database of these ranges, until free. */
+static void *build(const struct boot_mem *map, u32 count)
+{
+	void *store = aligned_alloc(4096, frames_size(map, count));
+	u64 groups, used;
+
+	memset(store, 0, frames_size(map, count));
+	used = frames_build(map, count, store, 0, &groups);
+	assert_true(used <= frames_size(map, count));
+	frames_init(store, groups);
+	return store;
+}
 
 static void check(void)
 {
@@ -140,10 +154,10 @@ static void test_far_ranges(void **state)
 		{ 5ULL << 40, 0x200, BOOT_MEM_POOL, 0 },
 		{ 60ULL << 40, 0x7ff, BOOT_MEM_CONTROL, 0 },
 	};
+	void *store = build(map, ARRAY_SIZE(map));
 	hpa_t a;
 
 	(void)state;
-	frames_init(map, ARRAY_SIZE(map));
 	check();
 	assert_int_equal(frame_counts.control, 0x9e + 0x7ff);
 	assert_int_equal(frame_counts.pool, 0x202);
@@ -157,6 +171,7 @@ static void test_far_ranges(void **state)
 	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_OK);
 	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_NO_MEMORY);
 	check();
+	free(store);
 }
 
 /* Issue 2: Dais's own memory under 64 MiB for 1 TiB: image, frame database, and a heap that holds a table for every 2 MiB
@@ -170,18 +185,14 @@ static void test_terabyte(void **state)
 		{ 1ULL << 32, (1ULL << 28) - (1ULL << 20), BOOT_MEM_POOL, 0 },
 	};
 	u64 image = 2ULL << 20, split_tables = (1ULL << 40) / SIZE_2M / 10 * 2048 / 4;
-	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL, before, cost;
-	void *chunks = aligned_alloc(SIZE_2M, 8 * SIZE_2M);
+	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL, cost = frames_size(map, ARRAY_SIZE(map));
+	void *store = build(map, ARRAY_SIZE(map));
 
 	(void)state;
-	heap_init(chunks, 8);
-	before = counters.heap;
-	frames_init(map, ARRAY_SIZE(map));
-	cost = counters.heap - before;
 	assert_true(cost < 9ULL << 20);
 	assert_true(image + cost + SIZE_2M + split_tables + per_cpu < 64ULL << 20);
 	check();
-	free(chunks);
+	free(store);
 }
 
 static void test_random(void **state)
