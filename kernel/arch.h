@@ -40,8 +40,8 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order) __must_check;
 /* Cannot fail after nested_prepare. prot: DAIS_MAP_RWX bits; 0 clears. Needs nested_flush
  * unless the entry was empty before. */
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot);
-/* The leaf that covers a: false when none. *to: of the frame of `a` itself (4 KiB). */
-bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot);
+/* prot of the leaf that covers a: 0 when none. *to: of the frame of `a` itself (4 KiB). */
+u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order);
 /* On return no CPU holds a translation of d that was removed or narrowed before the call. */
 void nested_flush(struct domain *d);
 /* Frees table pages; the domain's vCPUs will never run again. */

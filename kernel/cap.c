@@ -48,6 +48,7 @@ void cap_table_free(struct cap_table *t)
 {
 	CHECK(!t->used);
 	heap_free(t->slot, t->size * sizeof(*t->slot));
+	*t = (struct cap_table){ 0 };
 }
 
 /* NULL: out of the table, or empty. */

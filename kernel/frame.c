@@ -61,8 +61,8 @@ static status_t split(hpa_t a)
 	return DAIS_OK;
 }
 
-/* Sets 2^order frames: a whole block, or frames of a split one. */
-static void set(hpa_t a, u32 order, struct frame e)
+/* Sets 2^order frames, a whole block or frames of a split one, which were in state `from`. */
+static void set(hpa_t a, u32 order, enum frame_state from, struct frame e)
 {
 	struct frame_block *b = block_of(a);
 	struct frame *f = entry_of(b, a);
@@ -70,7 +70,8 @@ static void set(hpa_t a, u32 order, struct frame e)
 
 	CHECK(b->table || order == ORDER_2M);
 	for (u32 left = 1u << order; left; left -= weight, f++) {
-		frame_counts.by_state[f->state] -= weight;
+		CHECK(f->state == from);
+		frame_counts.by_state[from] -= weight;
 		frame_counts.by_state[e.state] += weight;
 		b->same += (e.raw == b->e.raw) - (f->raw == b->e.raw);
 		*f = e;
@@ -168,7 +169,7 @@ status_t frame_take(struct pool *p, u32 order, struct frame as, hpa_t *out)
 	*out = hpa(db.at[kind]);
 	for (struct frame *f = entry_of(block_of(*out), *out); f->state != FRAME_FREE; f++)
 		out->v += PAGE_SIZE;
-	set(*out, order, as);
+	set(*out, order, FRAME_FREE, as);
 	return DAIS_OK;
 }
 
@@ -182,12 +183,8 @@ status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 void frame_free(struct pool *p, hpa_t a, u32 order)
 {
 	spin_guard(&memory_lock);
-	struct frame_block *b = block_of(a);
-	u32 n = b->table ? 1u << order : 1;
 
-	for (u32 i = 0; i < n; i++)
-		CHECK(entry_of(b, a)[i].state == FRAME_GUEST);
-	set(a, order, (struct frame){ .state = FRAME_FREE });
+	set(a, order, FRAME_GUEST, (struct frame){ .state = FRAME_FREE });
 	p->free += 1u << order;
 }
 
@@ -226,7 +223,7 @@ status_t frame_share(hpa_t a)
 	if (split(a) != DAIS_OK)
 		return DAIS_NO_MEMORY;
 	f.shares++;
-	set(a, ORDER_4K, f);
+	set(a, ORDER_4K, FRAME_CONTROL, f);
 	return DAIS_OK;
 }
 
@@ -237,7 +234,7 @@ void frame_unshare(hpa_t a)
 
 	CHECK(f.shares);
 	f.shares--;
-	set(a, ORDER_4K, f);
+	set(a, ORDER_4K, FRAME_CONTROL, f);
 }
 
 /* --- counts and invariants --- */

@@ -62,23 +62,20 @@ static status_t walk(struct range *r, status_t (*step)(struct range *r, struct l
 /* The frame at the caller's own gpa, with all of prot. mgmt_lock keeps it in place. */
 static bool own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
 {
-	u64 have;
 	u32 order;
 
-	return at % PAGE_SIZE == 0 && nested_get(caller, gpa(at), out, &order, &have) &&
-	       (have & prot) == prot;
+	return at % PAGE_SIZE == 0 && (nested_get(caller, gpa(at), out, &order) & prot) == prot;
 }
 
 /* Makes tables for a domain's view of a frame, GPA = HPA; with prot, sets it. EXISTS, NO_MEMORY. */
 static status_t view(struct domain *to, hpa_t at, u32 order, u64 prot)
 {
 	spin_guard(&to->mem_lock);
-	u64 old;
 	u32 there;
 	hpa_t other;
 	status_t s;
 
-	if (prot && nested_get(to, gpa(at.v), &other, &there, &old))
+	if (prot && nested_get(to, gpa(at.v), &other, &there))
 		return DAIS_EXISTS;
 	s = nested_prepare(to, gpa(at.v), order);
 	if (s == DAIS_OK && prot)
@@ -96,8 +93,7 @@ static void scrub(hpa_t a, u32 order)
 /* New frames: 2 MiB where that fits into the range and the hole, and is to be had. */
 static status_t take_new(struct range *r, struct leaf *l)
 {
-	bool large = l->order >= ORDER_2M && l->at.v % SIZE_2M == 0 &&
-		     r->frames - r->done >= 1u << ORDER_2M;
+	bool large = l->order >= ORDER_2M && l->at.v % SIZE_2M == 0 && r->frames - r->done >= 1u << ORDER_2M;
 	status_t s;
 
 	l->order = large ? ORDER_2M : ORDER_4K;
@@ -140,11 +136,10 @@ static void give_back(struct domain *d, const struct leaf *l)
 
 static status_t map_next(struct range *r, struct leaf *l)
 {
-	u64 prot;
 	status_t s;
 
 	l->pool = !r->own;
-	if (nested_get(r->d, l->at, &l->to, &l->order, &prot))
+	if (nested_get(r->d, l->at, &l->to, &l->order))
 		return DAIS_EXISTS;
 	s = r->own ? take_own(r, l) : take_new(r, l);
 	if (s != DAIS_OK)
@@ -205,15 +200,14 @@ status_t call_mem_map(struct call *c)
 static bool find(struct domain *d, struct leaf *l)
 {
 	struct frame f;
-	u64 prot;
 	u32 order;
 	hpa_t to;
 
-	if (!nested_get(d, l->at, &l->to, &l->order, &prot))
+	if (!nested_get(d, l->at, &l->to, &l->order))
 		return false;
 	f = frame_get(l->to);
 	l->pool = f.state == FRAME_GUEST;
-	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order, &prot);
+	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order);
 	return f.state >= FRAME_CONTROL;
 }
 

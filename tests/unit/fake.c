@@ -162,19 +162,18 @@ static u32 hole_order(struct fake_domain *f, u64 a)
 	return 0;
 }
 
-bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot)
+u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 {
 	struct fake_domain *f = fake(d);
 	u32 i = lower(f, a.v);
 
 	if (i == f->leaves || f->leaf[i].gpa > a.v) {
 		*order = hole_order(f, a.v);
-		return false;
+		return 0;
 	}
 	*to = hpa(f->leaf[i].hpa + ALIGN_DOWN(a.v - f->leaf[i].gpa, PAGE_SIZE));
 	*order = f->leaf[i].order;
-	*prot = f->leaf[i].prot;
-	return true;
+	return f->leaf[i].prot;
 }
 
 void nested_flush(struct domain *d)

@@ -64,7 +64,8 @@ static u64 hpa_at(struct domain *x, u64 at, u32 *order, u64 *prot)
 {
 	hpa_t to;
 
-	return nested_get(x, gpa(at), &to, order, prot) ? to.v : ~0ULL;
+	*prot = nested_get(x, gpa(at), &to, order);
+	return *prot ? to.v : ~0ULL;
 }
 
 static void test_pool_large(void **state)

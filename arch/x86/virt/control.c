@@ -80,7 +80,7 @@ static bool may_map_device(u64 a, u64 size)
 
 static bool map_device(u64 a, u32 order)
 {
-	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
+	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size);
 	hpa_t to;
 	u32 o = 0;
 	bool mapped, done;
@@ -88,7 +88,7 @@ static bool map_device(u64 a, u32 order)
 	if (!may_map_device(base, size))
 		return false;
 	spin_guard(&control_domain->mem_lock);
-	done = mapped = nested_get(control_domain, gpa(a), &to, &o, &prot);
+	done = mapped = nested_get(control_domain, gpa(a), &to, &o);
 	if (!done && (order == ORDER_4K || o >= order))
 		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
 	/* a page in it may have been trapped since the check: then the next touch tries again */

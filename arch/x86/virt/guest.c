@@ -25,8 +25,8 @@ static bool copy(struct xvcpu *x, u64 gpa, u8 *buf, u32 n, bool write)
 	if (offset + n > PAGE_SIZE)
 		return false;
 	atomic_xchg(&x->accessing, 1); /* before the tables are read */
-	ok = nested_get(x->v.dom, (gpa_t){ gpa & PAGE_MASK }, &frame, &order, &prot) &&
-	     !(prot & NESTED_UC) && (prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ));
+	prot = nested_get(x->v.dom, (gpa_t){ gpa & PAGE_MASK }, &frame, &order);
+	ok = !(prot & NESTED_UC) && (prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ));
 	if (ok) {
 		u8 *p = (u8 *)window_open(WIN_MEM, frame) + offset;
 
