@@ -36,4 +36,17 @@
 #define CPU_DATA 0x10
 #define CPU_TSS  0x18
 
+/* Entries of its tables: APM vol. 2 §5.3, §5.4 */
+#define PTE_P       (1ULL << 0)
+#define PTE_W       (1ULL << 1)
+#define PTE_PWT     (1ULL << 3)
+#define PTE_PCD     (1ULL << 4)
+#define PTE_A       (1ULL << 5)
+#define PTE_D       (1ULL << 6)
+#define PTE_PS      (1ULL << 7)
+#define PTE_NX      (1ULL << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ULL
+#define PTE_DATA    (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
+#define PTE_UC      (PTE_PCD | PTE_PWT) /* PAT entry 3 */
+
 #endif

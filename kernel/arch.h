@@ -30,8 +30,7 @@ void host_map_2m(hpa_t a);
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
 enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
-void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB, write-back */
-void *window_open_device(enum window_slot slot, hpa_t page);    /* 4 KiB, uncached */
+void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB; WIN_DEVICE: uncached */
 void window_close(enum window_slot slot);
 
 /* --- nested tables of a domain; the domain's mem lock is held for all of these --- */

@@ -11,9 +11,7 @@ static spinlock_t lock;
 
 void object_init(struct object *o, u32 type, void (*free)(struct object *o))
 {
-	o->type = type;
-	o->refs = 1;
-	o->free = free;
+	*o = (struct object){ .type = type, .refs = 1, .free = free };
 	list_init(&o->slots);
 }
 
@@ -123,8 +121,7 @@ status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *inde
 	return fill(t, (struct cap){ o, ~0ULL, rights, 0 }, o->slots.prev, index);
 }
 
-status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge,
-		    u64 *index)
+status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge, u64 *index)
 {
 	struct cap_slot *s = filled_at(t, src);
 	struct cap new;
@@ -142,31 +139,26 @@ status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rig
 	return fill(dst, new, &s->of_object, index);
 }
 
-status_t cap_drop(struct cap_table *t, u64 index, struct object **last)
+struct object *cap_drop(struct cap_table *t, u64 index)
 {
 	struct cap_slot *s = filled_at(t, index);
-	struct object *o;
+	struct object *o = s ? s->cap.obj : NULL;
 
-	if (!s)
-		return DAIS_BAD_CAP;
-	o = s->cap.obj;
-	empty(s);
-	*last = list_empty(&o->slots) ? o : NULL;
-	return DAIS_OK;
+	if (s)
+		empty(s);
+	return o && list_empty(&o->slots) ? o : NULL;
 }
 
-status_t cap_revoke(struct cap_table *t, u64 index, u64 *count)
+u64 cap_revoke(struct cap_table *t, u64 index)
 {
 	struct cap_slot *s = filled_at(t, index), *child;
+	u64 count = 0;
 
-	*count = 0;
-	if (!s)
-		return DAIS_BAD_CAP;
-	for (; (child = after(s)) && child->cap.depth > s->cap.depth; ++*count) {
+	for (; s && (child = after(s)) && child->cap.depth > s->cap.depth; count++) {
 		child->cap.depth = ~0u; /* all that follows goes too or is no child of it */
 		empty(child);
 	}
-	return DAIS_OK;
+	return count;
 }
 
 void cap_purge(struct object *o)
@@ -202,27 +194,23 @@ status_t call_cap_copy(struct call *c)
 		return DAIS_BAD_ARG;
 	if (atomic_load(&to->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;
-	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3],
-			  &c->out[0]);
+	return cap_derive(&c->dom->caps, c->arg[0], &to->caps, (u32)c->arg[2], c->arg[3], &c->out[0]);
 }
 
 status_t call_cap_drop(struct call *c)
 {
-	struct object *o = c->cap[0].obj, *last;
+	struct object *o = c->cap[0].obj;
 	bool is_last = o->slots.next->next == &o->slots;
-	status_t s;
 
 	/* A domain never loses its last one; a pool only when nobody else refers to it. */
-	if (is_last && (o->type == DAIS_T_DOMAIN ||
-			(o->type == DAIS_T_POOL && atomic_load(&o->refs) > 2)))
+	if (is_last && (o->type == DAIS_T_DOMAIN || (o->type == DAIS_T_POOL && atomic_load(&o->refs) > 2)))
 		return DAIS_BUSY;
-	s = cap_drop(&c->dom->caps, c->arg[0], &last);
-	if (s == DAIS_OK && last)
-		object_orphaned(c->mgmt, last);
-	return s;
+	object_orphaned(c->mgmt, cap_drop(&c->dom->caps, c->arg[0]));
+	return DAIS_OK;
 }
 
 status_t call_cap_revoke(struct call *c)
 {
-	return cap_revoke(&c->dom->caps, c->arg[0], &c->out[0]);
+	c->out[0] = cap_revoke(&c->dom->caps, c->arg[0]);
+	return DAIS_OK;
 }

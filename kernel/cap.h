@@ -39,8 +39,8 @@ status_t cap_get(struct cap_table *t, u64 index, u32 type, u32 rights, struct ca
 status_t cap_insert(struct cap_table *t, struct object *o, u32 rights, u64 *index) __must_check;
 /* The new one has those of `rights` that src has. badge: 0 for src's own. BAD_ARG: badge of what is no event; DENIED: bits beyond src's badge. */
 status_t cap_derive(struct cap_table *t, u64 src, struct cap_table *dst, u32 rights, u64 badge, u64 *index) __must_check;
-status_t cap_drop(struct cap_table *t, u64 index, struct object **last) __must_check; /* *last: object whose last slot this was, or NULL */
-status_t cap_revoke(struct cap_table *t, u64 index, u64 *count) __must_check;
+struct object *cap_drop(struct cap_table *t, u64 index); /* the object whose last slot this was, for object_orphaned, or NULL */
+u64 cap_revoke(struct cap_table *t, u64 index);          /* how many went */
 void cap_purge(struct object *o);  /* empties every slot that names o, in all tables */
 u64 cap_check(struct cap_table *t); /* 0, or the number of a broken invariant */
 

@@ -254,6 +254,8 @@ void object_orphaned(mgmt_t m, struct object *o)
 	u64 index;
 
 	(void)m;
+	if (!o)
+		return;
 	if (o->type == DAIS_T_EVENT)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
@@ -266,8 +268,6 @@ void object_orphaned(mgmt_t m, struct object *o)
 
 status_t domain_reclaim(mgmt_t m, struct domain *d)
 {
-	struct object *last;
-
 	if (d == control_domain)
 		return DAIS_DENIED;
 	if (atomic_load(&d->state) != DAIS_DOM_DEAD || domains[d->slot] != d)
@@ -281,8 +281,7 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 	cap_purge(&d->obj);
 	/* One by one: what nobody else names ends with them, or falls to the control domain. */
 	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++)
-		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
-			object_orphaned(m, last);
+		object_orphaned(m, cap_drop(&d->caps, i));
 	domain_undo(m, d);
 	return DAIS_OK;
 }

@@ -59,7 +59,7 @@ status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, str
 void domain_undo(mgmt_t m, struct domain *d);
 void domain_go(struct domain *d);  /* its state was set to RUNNING: all its vCPUs look at it */
 status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until gone; one call is bounded (about 2 MiB of work) */
-/* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
+/* What an object whose last capability was dropped (or NULL) comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */
 /* State DEAD, reason text, death event, every vCPU stopped. First one wins. The caller holds mgmt_lock, or works for a vCPU of
