@@ -48,7 +48,7 @@ void domain_undo(mgmt_t m, struct domain *d)
 	(void)m;
 	atomic_store(&d->state, DAIS_DOM_DEAD);
 	if (d->page) {
-		mem_unshow(control_domain, d->page, DAIS_DOM_AREA_PAGES);
+		mem_unshow(d->page, DAIS_DOM_AREA_PAGES);
 		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
 		d->page = NULL;
 	}
@@ -121,7 +121,7 @@ status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, str
 	page->id = d->id;
 	page->max_vcpus = d->max_vcpus;
 	page->created_tsc = time_now();
-	s = mem_show(control_domain, page, DAIS_DOM_AREA_PAGES, true);
+	s = mem_show(page, DAIS_DOM_AREA_PAGES, true);
 	if (s != DAIS_OK)
 		goto fail_page;
 	d->page = page;

@@ -67,20 +67,22 @@ static bool own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
 	return at % PAGE_SIZE == 0 && (nested_get(caller, gpa(at), out, &order) & prot) == prot;
 }
 
-/* Makes tables for a domain's view of a frame, GPA = HPA; with prot, sets it. EXISTS, NO_MEMORY. */
-static status_t view(struct domain *to, hpa_t at, u32 order, u64 prot)
+/* Makes tables for the control domain's view of a frame, GPA = HPA; with prot, sets it. */
+static status_t view(u64 at, u32 order, u64 prot)
 {
-	spin_guard(&to->mem_lock);
-	u32 there;
-	hpa_t other;
-	status_t s;
+	spin_guard(&control_domain->mem_lock);
+	status_t s = nested_prepare(control_domain, gpa(at), order);
 
-	if (prot && nested_get(to, gpa(at.v), &other, &there))
-		return DAIS_EXISTS;
-	s = nested_prepare(to, gpa(at.v), order);
 	if (s == DAIS_OK && prot)
-		nested_set(to, gpa(at.v), at, order, prot);
+		nested_set(control_domain, gpa(at), hpa(at), order, prot);
 	return s;
+}
+
+static void end_view(u64 at, u32 order)
+{
+	spin_guard(&control_domain->mem_lock);
+
+	nested_set(control_domain, gpa(at), hpa(0), order, 0);
 }
 
 static void scrub(hpa_t a, u32 order)
@@ -146,7 +148,7 @@ static status_t map_next(struct range *r, struct leaf *l)
 		return s;
 	s = nested_prepare(r->d, l->at, l->order);
 	if (s == DAIS_OK && (r->flags & DAIS_MAP_SHARE))
-		s = view(control_domain, l->to, l->order, RW);
+		s = view(l->to.v, l->order, RW);
 	if (s != DAIS_OK) {
 		give_back(r->d, l);
 		return s;
@@ -196,30 +198,25 @@ status_t call_mem_map(struct call *c)
 
 /* --- changing and taking away --- */
 
-/* Fills l; false for a hole (of l->order), or a page of Dais's own: mem_unshow takes those. */
+/* Fills l; false for a hole (of l->order). */
 static bool find(struct domain *d, struct leaf *l)
 {
-	struct frame f;
 	u32 order;
 	hpa_t to;
 
 	if (!nested_get(d, l->at, &l->to, &l->order))
 		return false;
-	f = frame_get(l->to);
-	l->pool = f.state == FRAME_GUEST;
+	l->pool = frame_get(l->to).state == FRAME_GUEST;
 	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order);
-	return f.state >= FRAME_CONTROL;
+	return true;
 }
 
 /* flags 0: takes it out. */
 static void set_leaf(struct domain *d, const struct leaf *l, u64 flags)
 {
 	nested_set(d, l->at, l->to, l->order, flags & DAIS_MAP_RWX);
-	if (l->viewed && !(flags & DAIS_MAP_SHARE)) {
-		spin_guard(&control_domain->mem_lock);
-
-		nested_set(control_domain, gpa(l->to.v), hpa(0), l->order, 0);
-	}
+	if (l->viewed && !(flags & DAIS_MAP_SHARE))
+		end_view(l->to.v, l->order);
 	if (!flags)
 		batch.leaf[batch.count++] = *l;
 }
@@ -240,7 +237,7 @@ static status_t change_next(struct range *r, struct leaf *l)
 	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order) {
 		l->order = ORDER_4K;
 		if (l->viewed)
-			s = view(control_domain, l->to, ORDER_4K, 0);
+			s = view(l->to.v, ORDER_4K, 0);
 		if (s == DAIS_OK && l->pool)
 			s = frame_split(l->to);
 		if (s == DAIS_OK)
@@ -303,24 +300,21 @@ bool mem_reclaim_some(struct domain *d)
 
 /* --- pages of Dais's own --- */
 
-status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable)
+status_t mem_show(const void *page, u32 pages, bool writable)
 {
-	status_t s = to ? DAIS_OK : DAIS_BAD_STATE;
+	status_t s = DAIS_OK;
 
 	for (u32 i = 0; i < pages && s == DAIS_OK; i++) {
-		s = view(to, hpa(hva_to_hpa(page).v + i * PAGE_SIZE), ORDER_4K, writable ? RW : DAIS_MAP_READ);
+		s = view(hva_to_hpa(page).v + i * PAGE_SIZE, ORDER_4K, writable ? RW : DAIS_MAP_READ);
 		if (s != DAIS_OK)
-			mem_unshow(to, page, i);
+			mem_unshow(page, i);
 	}
 	return s;
 }
 
-void mem_unshow(struct domain *to, const void *page, u32 pages)
+void mem_unshow(const void *page, u32 pages)
 {
-	if (!to)
-		return;
-	spin_guard(&to->mem_lock);
 	for (u32 i = 0; i < pages; i++)
-		nested_set(to, gpa(hva_to_hpa(page).v + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
-	nested_flush(to);
+		end_view(hva_to_hpa(page).v + i * PAGE_SIZE, ORDER_4K);
+	nested_flush(control_domain);
 }

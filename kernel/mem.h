@@ -15,9 +15,9 @@
 
 /* Takes back up to 512 mappings of a dead, still domain; true when none is left. Under mgmt_lock. */
 bool mem_reclaim_some(struct domain *d);
-/* Shows pages of Dais's own memory to a domain at GPA = HPA (info, log, vCPU and domain pages); unshow flushes. `to` NULL: nobody.
- * EXISTS, NO_MEMORY: nothing is shown. */
-status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable) __must_check;
-void mem_unshow(struct domain *to, const void *page, u32 pages);
+/* Shows pages of Dais's own memory to the control domain at GPA = HPA (log, vCPU and domain pages …); unshow flushes.
+ * NO_MEMORY: nothing is shown. */
+status_t mem_show(const void *page, u32 pages, bool writable) __must_check;
+void mem_unshow(const void *page, u32 pages);
 
 #endif

@@ -39,7 +39,7 @@ status_t vcpu_create(struct domain *d, u64 index, u64 flags, bool shown, struct 
 		if (!v->page)
 			goto fail;
 		v->page->index = v->index;
-		s = mem_show(control_domain, v->page, 1, true);
+		s = mem_show(v->page, 1, true);
 		if (s != DAIS_OK)
 			goto fail_page;
 	}
@@ -61,7 +61,7 @@ void vcpu_end(struct vcpu *v)
 	if (v->autonomous)
 		sched_detach(&v->sc);
 	link_set(&v->on_exit, NULL, 0);
-	mem_unshow(control_domain, v->page, 1);
+	mem_unshow(v->page, 1);
 	heap_pages_free(v->page, 1);
 	v->page = NULL;
 }

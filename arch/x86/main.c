@@ -56,7 +56,7 @@ static void facts_init(void)
 static void control_init(void)
 {
 	check(domain_create_control(boot->control_vcpus), "control domain");
-	check(mem_show(control_domain, log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
+	check(mem_show(log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
 	check(trace_init(), "trace ring");
 	check(control_map_memory(mem, boot->mem_count), "control domain's memory");
 	devices_init(boot);
