@@ -33,7 +33,7 @@ enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
 void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB; WIN_DEVICE: uncached */
 void window_close(enum window_slot slot);
 
-/* --- nested tables of a domain; the domain's mem lock is held for all of these --- */
+/* --- nested tables of a domain: mgmt_lock guards a guest's, view_lock (kernel/mem.h) the control domain's --- */
 /* Makes every table exist that nested_set(gpa, order) needs, splitting a larger page. May fail: NO_MEMORY. */
 status_t nested_prepare(struct domain *d, gpa_t a, u32 order) __must_check;
 /* Cannot fail after nested_prepare. prot: DAIS_MAP_RWX bits; 0 clears. Needs nested_flush

@@ -20,7 +20,6 @@ struct domain {
 	struct pool *pool;        /* referenced */
 	struct cap_table caps;
 
-	spinlock_t mem_lock;      /* nested tables, frames of this domain */
 	u64 frames;               /* pool frames owned */
 	u64 shared;               /* frames of the control domain mapped (DAIS_MEM_OWN) */
 	u64 heap_bytes;           /* of Dais's heap held for it; atomic */

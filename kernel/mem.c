@@ -24,6 +24,7 @@ struct range {
 /* One mapping of a guest. */
 struct leaf { gpa_t at; hpa_t to; u32 order; bool pool, viewed; };
 
+spinlock_t view_lock;
 /* What left the tables and is given back after the flush; under mgmt_lock. */
 static struct { struct leaf leaf[WORK_MAX]; u32 count; } batch;
 
@@ -70,7 +71,7 @@ static bool own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
 /* Makes tables for the control domain's view of a frame, GPA = HPA; with prot, sets it. */
 static status_t view(u64 at, u32 order, u64 prot)
 {
-	spin_guard(&control_domain->mem_lock);
+	spin_guard(&view_lock);
 	status_t s = nested_prepare(control_domain, gpa(at), order);
 
 	if (s == DAIS_OK && prot)
@@ -80,7 +81,7 @@ static status_t view(u64 at, u32 order, u64 prot)
 
 static void end_view(u64 at, u32 order)
 {
-	spin_guard(&control_domain->mem_lock);
+	spin_guard(&view_lock);
 
 	nested_set(control_domain, gpa(at), hpa(0), order, 0);
 }
@@ -188,9 +189,7 @@ status_t call_mem_map(struct call *c)
 		s = open_list(&r, list);
 	if (s != DAIS_OK)
 		return s;
-	spin_lock(&r.d->mem_lock);
 	s = walk(&r, map_next);
-	spin_unlock(&r.d->mem_lock);
 	window_close(WIN_MEM);
 	c->out[0] = r.done;
 	return s;
@@ -249,20 +248,14 @@ static status_t change_next(struct range *r, struct leaf *l)
 }
 
 /* Flushes once, then gives back what was taken out. */
-static void settle(struct domain *d)
-{
-	nested_flush(d);
-	nested_flush(control_domain);
-	while (batch.count)
-		give_back(d, &batch.leaf[--batch.count]);
-}
-
 static status_t change(struct range *r)
 {
-	spin_guard(&r->d->mem_lock);
 	status_t s = walk(r, change_next);
 
-	settle(r->d);
+	nested_flush(r->d);
+	nested_flush(control_domain);
+	while (batch.count)
+		give_back(r->d, &batch.leaf[--batch.count]);
 	return s;
 }
 
