@@ -22,7 +22,7 @@ struct range {
 };
 
 /* One mapping of a guest. */
-struct leaf { gpa_t at; hpa_t to; u32 order; bool pool, viewed; };
+struct leaf { gpa_t at; hpa_t to; u32 order; bool viewed; };
 
 spinlock_t view_lock;
 /* What left the tables and is given back after the flush; under mgmt_lock. */
@@ -126,9 +126,14 @@ static status_t take_own(struct range *r, struct leaf *l)
 	return s;
 }
 
+static bool is_pool(const struct leaf *l)
+{
+	return frame_get(l->to).state == FRAME_GUEST;
+}
+
 static void give_back(struct domain *d, const struct leaf *l)
 {
-	if (l->pool) {
+	if (is_pool(l)) {
 		frame_free(d->pool, l->to, l->order);
 		d->frames -= 1ULL << l->order;
 	} else {
@@ -141,7 +146,6 @@ static status_t map_next(struct range *r, struct leaf *l)
 {
 	status_t s;
 
-	l->pool = !r->own;
 	if (nested_get(r->d, l->at, &l->to, &l->order))
 		return DAIS_EXISTS;
 	s = r->own ? take_own(r, l) : take_new(r, l);
@@ -205,8 +209,7 @@ static bool find(struct domain *d, struct leaf *l)
 
 	if (!nested_get(d, l->at, &l->to, &l->order))
 		return false;
-	l->pool = frame_get(l->to).state == FRAME_GUEST;
-	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order);
+	l->viewed = is_pool(l) && nested_get(control_domain, gpa(l->to.v), &to, &order);
 	return true;
 }
 
@@ -231,13 +234,13 @@ static status_t change_next(struct range *r, struct leaf *l)
 	if (!find(r->d, l))
 		return r->holes ? DAIS_OK : DAIS_BAD_ARG;
 	/* The control domain's frames: only that may widen what may be done with them. */
-	if (r->flags && !l->pool && r->caller != control_domain)
+	if (r->flags && !is_pool(l) && r->caller != control_domain)
 		return DAIS_DENIED;
 	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order) {
 		l->order = ORDER_4K;
 		if (l->viewed)
 			s = view(l->to.v, ORDER_4K, 0);
-		if (s == DAIS_OK && l->pool)
+		if (s == DAIS_OK)
 			s = frame_split(l->to);
 		if (s == DAIS_OK)
 			s = nested_prepare(r->d, l->at, ORDER_4K);
