@@ -66,11 +66,27 @@ struct boot_ecam {
 	uint32_t reserved;
 };
 
-/* Bytes of store that the frame database may take: for each GiB that a range
- * touches, for each range, for each GiB up to the highest address. */
-#define BOOT_STORE_GIB   8192
-#define BOOT_STORE_RANGE 4096
-#define BOOT_STORE_TOP   8
+/* The frame database, which the core keeps (kernel/frame.h): for each GiB with RAM,
+ * an array of 512 blocks of 2 MiB. A block is whole (one entry holds for its 512
+ * frames) or split (a table of 512 entries). Pointers are into the direct mapping. */
+enum frame_state { FRAME_NONE /* not RAM */, FRAME_FIRMWARE, FRAME_FREE, FRAME_DAIS, FRAME_CONTROL, FRAME_GUEST, FRAME_STATES };
+
+struct frame {
+	union {
+		struct { uint32_t state : 3, owner : 10, shares : 19; };
+		uint32_t raw;
+	};
+};
+
+struct frame_block {
+	struct frame *table; /* NULL: whole */
+	struct frame e;      /* whole: the entry; split: what all frames must be for it to merge */
+	uint32_t same;       /* split: how many frames are so */
+};
+
+#define FRAME_BLOCK  512u /* frames of a block */
+#define FRAME_GROUP  512u /* blocks of a GiB */
+#define BOOT_HEAP    0x200000ULL
 
 /* What GS leads to, at the start of CPU_DATA_PAGE */
 struct boot_percpu {
@@ -93,8 +109,8 @@ struct boot_info {
 	/* The hypervisor */
 	uint64_t image_base;     /* physical, 2 MiB aligned */
 	uint64_t image_size;     /* bytes in memory, bss included */
-	uint64_t store, store_size; /* physical, both 2 MiB aligned, zeroed: the heap to begin with, 2 MiB and
-				     * what the frame database takes of it, for which BOOT_STORE_* suffice */
+	uint64_t store, store_size; /* physical, page-aligned: BOOT_HEAP bytes for the heap, 2 MiB aligned, and the frame database */
+	uint64_t frames, frame_groups; /* struct frame_block *[], by GiB, in the direct mapping; NULL: no RAM there */
 	uint64_t host_cr3;       /* page tables as host_layout.h says */
 	uint64_t start_cr3;      /* the same, and the trampoline's and the loader's last page one to one */
 	uint64_t trampoline;     /* physical page below 1 MiB through which CPUs start; BOOT_MEM_DAIS */

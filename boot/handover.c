@@ -2,6 +2,7 @@
 #include <string.h>
 #include "boot/clock.h"
 #include "boot/cpu.h"
+#include "boot/frames.h"
 #include "boot/handover.h"
 #include "boot/host.h"
 #include "boot/paging.h"
@@ -268,11 +269,11 @@ static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
 static bool allocate_store(struct work *w, struct error *err)
 {
 	struct boot_info *info = w->info;
-	uint64_t more = MORE_RANGES * (BOOT_STORE_GIB + BOOT_STORE_RANGE);
+	uint64_t more = MORE_RANGES * 3 * PAGE_SIZE; /* frame database or tables */
 
 	if (!pages_read_map(w->fw, err) || !make_plan(w, 3, err))
 		return false;
-	info->store_size = host_store_size(w->plan.mem, w->plan.mem_count, more);
+	info->store_size = BOOT_HEAP + frames_size(w->plan.mem, w->plan.mem_count) + more;
 	w->dais[3].pages = (info->store_size + host_tables_size(info) + more) / PAGE_SIZE;
 	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, w->dais[3].pages * PAGE_SIZE, 2 * MIB, MIB,
 			 BELOW_4G, "Dais's tables", &info->store, err))
@@ -286,7 +287,7 @@ static bool store_suffices(struct work *w, struct error *err)
 {
 	struct boot_info *info = w->info;
 
-	if (host_store_size(w->plan.mem, w->plan.mem_count, 0) <= info->store_size &&
+	if (BOOT_HEAP + frames_size(w->plan.mem, w->plan.mem_count) <= info->store_size &&
 	    info->store_size + host_tables_size(info) <= w->dais[3].pages * PAGE_SIZE)
 		return true;
 	return refuse(err, "the firmware's memory map grew while it was read (%u ranges)",
@@ -299,6 +300,8 @@ static void build_host(struct work *w)
 	struct boot_info *info = w->info;
 
 	__asm__ volatile("cli");
+	info->frames = DIRECT_BASE + info->store + BOOT_HEAP;
+	frames_build(w->plan.mem, w->plan.mem_count, (void *)(info->store + BOOT_HEAP), DIRECT_BASE, &info->frame_groups);
 	host_build(info, &w->load->hypervisor, info->store + info->store_size,
 		   (uintptr_t)cpu_enter & ~(PAGE_SIZE - 1), cpu_apic_base());
 	info->free_device = cpu_free_pci_device(cpu_pci_ids);

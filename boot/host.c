@@ -4,17 +4,6 @@
 #include <string.h>
 #include "boot/host.h"
 
-/* APM vol. 2 §5.3, §5.4 */
-#define P   (1ULL << 0)
-#define W   (1ULL << 1)
-#define PWT (1ULL << 3)
-#define PCD (1ULL << 4)
-#define A   (1ULL << 5)
-#define D   (1ULL << 6)
-#define NX  (1ULL << 63)
-#define RW  (P | W | A | D | NX)
-#define UC  (PCD | PWT) /* PAT entry 3 */
-#define ADDRESS 0x000ffffffffff000ULL
 #define GIB (1ULL << 30)
 
 _Static_assert(CPU_STACK_TOP(0) - CPU_AREA(0) == 0x5000 && CPU_DATA_PAGE == 0xc && CPU_TABLES_PAGE == 0xe &&
@@ -43,8 +32,8 @@ static uint64_t *entry_of(uint64_t root, uint64_t virt, unsigned int level)
 		if (l == level)
 			return e;
 		if (!*e)
-			*e = take(1) | P | W | A;
-		table = *e & ADDRESS;
+			*e = take(1) | PTE_P | PTE_W | PTE_A;
+		table = *e & PTE_ADDRESS;
 	}
 }
 
@@ -60,7 +49,7 @@ static void map_image(uint64_t root, const struct boot_info *info, const struct 
 		const struct elf_part *s = &image->segment[i];
 
 		map(root, IMAGE_BASE + s->offset, info->image_base + s->offset, s->size,
-		    P | A | (s->writable ? W | D : 0) | (s->executable ? 0 : NX));
+		    PTE_P | PTE_A | (s->writable ? PTE_W | PTE_D : 0) | (s->executable ? 0 : PTE_NX));
 	}
 }
 
@@ -69,7 +58,7 @@ static void map_own(uint64_t root, const struct boot_info *info, const struct bo
 {
 	for (uint64_t i = 0, a = m->base; i < m->pages; i++, a += PAGE_SIZE)
 		if (a != info->trampoline && a - info->image_base >= info->image_size)
-			map(root, DIRECT_BASE + a, a, PAGE_SIZE, RW);
+			map(root, DIRECT_BASE + a, a, PAGE_SIZE, PTE_DATA);
 }
 
 /* Room for the heap to grow: a page directory for each GiB with pool memory. */
@@ -86,7 +75,7 @@ static uint64_t give(uint64_t root, uint32_t cpu, uint64_t page, uint64_t pages)
 {
 	uint64_t at = take(pages);
 
-	map(root, CPU_AREA(cpu) + page * PAGE_SIZE, at, pages * PAGE_SIZE, RW);
+	map(root, CPU_AREA(cpu) + page * PAGE_SIZE, at, pages * PAGE_SIZE, PTE_DATA);
 	return at;
 }
 
@@ -110,7 +99,6 @@ static void fill_tables(struct tables *t, uint64_t area)
 static void prepare_cpu(uint64_t root, uint32_t cpu, uint32_t apic_id)
 {
 	entry_of(root, WINDOW_BASE + cpu * WINDOW_STRIDE, 0);
-	entry_of(root, SCRUB_BASE + cpu * 2 * MIB, 1);
 	give(root, cpu, CPU_MAIN_PAGE, CPU_MAIN_PAGES);
 	give(root, cpu, CPU_FAULT_PAGE, 1);
 	give(root, cpu, CPU_NMI_PAGE, 1);
@@ -118,18 +106,6 @@ static void prepare_cpu(uint64_t root, uint32_t cpu, uint32_t apic_id)
 	*(struct boot_percpu *)give(root, cpu, CPU_DATA_PAGE, 1) =
 		(struct boot_percpu){ CPU_AREA(cpu) + CPU_DATA_PAGE * PAGE_SIZE, cpu, apic_id };
 	fill_tables((struct tables *)give(root, cpu, CPU_TABLES_PAGE, 1), CPU_AREA(cpu));
-}
-
-uint64_t host_store_size(const struct boot_mem *mem, uint32_t count, uint64_t more)
-{
-	uint64_t bytes = more + count * BOOT_STORE_RANGE, end = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		end = mem[i].base + mem[i].pages * PAGE_SIZE;
-		bytes += ((end - 1) / GIB - mem[i].base / GIB + 1) * BOOT_STORE_GIB;
-	}
-	bytes += (end / GIB + 1) * BOOT_STORE_TOP;
-	return (4 * MIB - 1 + bytes) & ~(2 * MIB - 1);
 }
 
 /* An upper bound: each range by itself. */
@@ -146,8 +122,8 @@ uint64_t host_tables_size(const struct boot_info *info)
 		else if (mem[i].kind == BOOT_MEM_DAIS)
 			pages += end / (2 * MIB) - mem[i].base / (2 * MIB) + 4;
 	}
-	/* nine pages of its own; 64 of a CPU's windows fit into a table, 32 of its areas, 512 of what it scrubs in */
-	pages += info->cpu_count * 9 + info->cpu_count / 64 + info->cpu_count / 32 + info->cpu_count / 512;
+	/* nine pages of its own; 64 of a CPU's windows and 32 of its areas fit into a table */
+	pages += info->cpu_count * 9 + info->cpu_count / 64 + info->cpu_count / 32;
 	return pages * PAGE_SIZE;
 }
 
@@ -169,9 +145,9 @@ void host_build(struct boot_info *info, const struct elf_image *image, uint64_t 
 	}
 	for (uint32_t i = 0; i < info->cpu_count; i++)
 		prepare_cpu(root, i, cpus[i].apic_id);
-	map(root, APIC_VIRT, apic, PAGE_SIZE, RW | UC);
+	map(root, APIC_VIRT, apic, PAGE_SIZE, PTE_DATA | PTE_UC);
 	info->start_cr3 = take(1);
 	memcpy((void *)info->start_cr3, (void *)root, PAGE_SIZE);
-	map(info->start_cr3, info->trampoline, info->trampoline, PAGE_SIZE, P | W | A | D);
-	map(info->start_cr3, start_page, start_page, 2 * PAGE_SIZE, P | A);
+	map(info->start_cr3, info->trampoline, info->trampoline, PAGE_SIZE, PTE_P | PTE_W | PTE_A | PTE_D);
+	map(info->start_cr3, start_page, start_page, 2 * PAGE_SIZE, PTE_P | PTE_A);
 }

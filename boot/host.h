@@ -6,8 +6,7 @@
 #include "boot/elf.h"
 #include "boot/memory.h"
 
-/* Bytes for the heap's first chunk and the frame database (more: as slack), and for all tables and stacks. */
-uint64_t host_store_size(const struct boot_mem *mem, uint32_t count, uint64_t more);
+/* Bytes for all tables and stacks. */
 uint64_t host_tables_size(const struct boot_info *info);
 
 /*

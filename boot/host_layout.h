@@ -5,7 +5,7 @@
  *
  *   PML4 256  DIRECT   Dais's own memory at DIRECT_BASE + physical (heap, tables)
  *   PML4 384  STACKS   64 KiB per CPU: stacks, data, descriptors, with guard pages between
- *   PML4 416  WINDOWS  8 pages per CPU, and 2 MiB per CPU for scrubbing: tables, nothing in them yet
+ *   PML4 416  WINDOWS  8 pages per CPU: tables, nothing in them yet
  *   PML4 511  IMAGE    text RX, rodata R, data RW; the local APIC's page in its last 2 MiB
  */
 #ifndef DAIS_HOST_LAYOUT_H
@@ -16,7 +16,6 @@
 #define STACKS_STRIDE 0x10000ULL
 #define WINDOW_BASE   0xffffd00000000000ULL
 #define WINDOW_STRIDE 0x8000ULL
-#define SCRUB_BASE    0xffffd04000000000ULL /* 2 MiB per CPU, 1 GiB-aligned, other PDPT entries than WINDOW_BASE */
 #define IMAGE_BASE    0xffffffff80000000ULL
 #define APIC_VIRT     0xffffffffbfe00000ULL /* the local APIC's page */
 
@@ -36,5 +35,18 @@
 #define CPU_CODE 0x08
 #define CPU_DATA 0x10
 #define CPU_TSS  0x18
+
+/* Entries of its tables: APM vol. 2 §5.3, §5.4 */
+#define PTE_P       (1ULL << 0)
+#define PTE_W       (1ULL << 1)
+#define PTE_PWT     (1ULL << 3)
+#define PTE_PCD     (1ULL << 4)
+#define PTE_A       (1ULL << 5)
+#define PTE_D       (1ULL << 6)
+#define PTE_PS      (1ULL << 7)
+#define PTE_NX      (1ULL << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ULL
+#define PTE_DATA    (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
+#define PTE_UC      (PTE_PCD | PTE_PWT) /* PAT entry 3 */
 
 #endif

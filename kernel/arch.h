@@ -28,21 +28,18 @@ void host_map_2m(hpa_t a);
 
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
-enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
-void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB, write-back */
-void *window_open_device(enum window_slot slot, hpa_t page);    /* 4 KiB, uncached */
+enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE };
+void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB; WIN_DEVICE: uncached */
 void window_close(enum window_slot slot);
-/* Zeroes a frame run (order ORDER_4K or ORDER_2M) that is mapped nowhere. */
-void frame_scrub(hpa_t a, u32 order);
 
-/* --- nested tables of a domain; the domain's mem lock is held for all of these --- */
+/* --- nested tables of a domain: mgmt_lock guards a guest's, view_lock (kernel/mem.h) the control domain's --- */
 /* Makes every table exist that nested_set(gpa, order) needs, splitting a larger page. May fail: NO_MEMORY. */
 status_t nested_prepare(struct domain *d, gpa_t a, u32 order) __must_check;
 /* Cannot fail after nested_prepare. prot: DAIS_MAP_RWX bits; 0 clears. Needs nested_flush
  * unless the entry was empty before. */
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot);
-/* The leaf that covers a: false when none. *to: of the frame of `a` itself (4 KiB). */
-bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot);
+/* prot of the leaf that covers a: 0 when none. *to: of the frame of `a` itself (4 KiB). */
+u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order);
 /* On return no CPU holds a translation of d that was removed or narrowed before the call. */
 void nested_flush(struct domain *d);
 /* Frees table pages; the domain's vCPUs will never run again. */

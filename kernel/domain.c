@@ -73,7 +73,7 @@ status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, str
 	d->max_vcpus = d->vcpu ? max_vcpus : 0;
 	d->page = heap_pages(DAIS_DOM_AREA_PAGES);
 	if (!d->vcpu || !d->page || cap_table_init(&d->caps, caps) != DAIS_OK ||
-	    (slot && mem_show(control_domain, d->page, DAIS_DOM_AREA_PAGES, true) != DAIS_OK)) {
+	    (slot && mem_show(d->page, DAIS_DOM_AREA_PAGES, true) != DAIS_OK)) {
 		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
 		domain_end(d);
 		return DAIS_NO_MEMORY;
@@ -201,6 +201,8 @@ void object_orphaned(mgmt_t m, struct object *o)
 	u64 index;
 
 	(void)m;
+	if (!o)
+		return;
 	if (o->type == DAIS_T_EVENT)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
@@ -212,7 +214,6 @@ void object_orphaned(mgmt_t m, struct object *o)
 status_t call_mem_reclaim(struct call *c)
 {
 	struct domain *d = domain_arg(c, 0);
-	struct object *last;
 
 	if (d == control_domain)
 		return DAIS_DENIED;
@@ -227,9 +228,8 @@ status_t call_mem_reclaim(struct call *c)
 	cap_purge(&d->obj);
 	/* One by one: what nobody else names ends with them, or falls to the control domain. */
 	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++)
-		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
-			object_orphaned(c->mgmt, last);
-	mem_unshow(control_domain, d->page, DAIS_DOM_AREA_PAGES);
+		object_orphaned(c->mgmt, cap_drop(&d->caps, i));
+	mem_unshow(d->page, DAIS_DOM_AREA_PAGES);
 	heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
 	domain_end(d);
 	return DAIS_OK;
@@ -253,7 +253,7 @@ u64 domains_check(mgmt_t m)
 		frames += d->frames;
 		caps += d->caps.used;
 	}
-	if (frames != frames_count().guests)
+	if (frames != frame_counts.guests)
 		return 8;
 	return caps == counters.caps ? 0 : 9;
 }

@@ -19,7 +19,6 @@ struct domain {
 	struct pool *pool;        /* referenced */
 	struct cap_table caps;
 
-	spinlock_t mem_lock;      /* nested tables, frames of this domain */
 	u64 frames;               /* pool frames owned */
 	u64 shared;               /* frames of the control domain mapped (DAIS_MEM_OWN) */
 	u64 heap_bytes;           /* of Dais's heap held for it; atomic */
@@ -55,7 +54,7 @@ extern struct domain *domains[MAX_DOMAINS]; /* by slot, or NULL; under mgmt_lock
 status_t domain_create_control(u32 vcpus) __must_check;
 status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
 void domain_notify(struct domain *d);  /* its state was set: all its vCPUs look at it */
-/* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
+/* What an object whose last capability was dropped (or NULL) comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */
 /* State DEAD, reason text, death event, every vCPU stopped. First one wins. The caller holds mgmt_lock, or works for a vCPU of

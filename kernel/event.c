@@ -131,7 +131,7 @@ status_t events_init(u32 vectors)
 		return DAIS_NO_MEMORY;
 	facts[DAIS_STAT_PENDING] = hva_to_hpa(events_pending).v;
 	facts[DAIS_STAT_PENDING_COUNT] = vectors;
-	return mem_show(control_domain, events_pending, pages, true);
+	return mem_show(events_pending, pages, true);
 }
 
 /* --- hypercalls --- */

@@ -5,7 +5,6 @@
  * entries). It becomes whole again when all its frames are free, or all are the
  * control domain's and unshared.
  */
-#include "boot/boot_info.h"
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
@@ -13,46 +12,38 @@
 #include "kernel/log.h"
 #include "kernel/string.h"
 
-#define BLOCK_FRAMES 512u
-#define GROUP_BLOCKS (SIZE_1G / SIZE_2M)
-#define TABLE_SIZE   (BLOCK_FRAMES * sizeof(struct frame))
-#define MAX_SHARES   ((1u << 19) - 1)
+#define TABLE_SIZE (FRAME_BLOCK * sizeof(struct frame))
+#define MAX_SHARES ((1u << 19) - 1)
 
-struct block {
-	struct frame *table; /* NULL: whole */
-	struct frame e;      /* whole: the entry; split: what all frames must be for it to merge */
-	u32 same;            /* split: how many frames are so */
-};
-
-_Static_assert(sizeof(struct frame) == 4 && sizeof(struct block) == 16, "a terabyte costs 8 MiB");
+_Static_assert(sizeof(struct frame) == 4 && sizeof(struct frame_block) == 16, "a terabyte costs 8 MiB");
 _Static_assert(MAX_DOMAINS <= 1 << 10, "owner fits");
 
 enum kind { WHOLE, SPLIT };
 
 struct pool pool_root;
+struct frame_counts frame_counts;
 static struct {
-	struct block **group; /* by GiB; NULL without RAM */
+	struct frame_block **group; /* by GiB; NULL without RAM */
 	u64 groups;
 	u64 at[2];            /* by kind of block: where the search for free frames goes on */
-	struct frame_counts count;
 } db;
 
-static struct block *block_of(hpa_t a)
+static struct frame_block *block_of(hpa_t a)
 {
-	struct block *group = a.v / SIZE_1G < db.groups ? db.group[a.v / SIZE_1G] : NULL;
+	struct frame_block *group = a.v / SIZE_1G < db.groups ? db.group[a.v / SIZE_1G] : NULL;
 
-	return group ? &group[a.v / SIZE_2M % GROUP_BLOCKS] : NULL;
+	return group ? &group[a.v / SIZE_2M % FRAME_GROUP] : NULL;
 }
 
-static struct frame *entry_of(struct block *b, hpa_t a)
+static struct frame *entry_of(struct frame_block *b, hpa_t a)
 {
-	return b->table ? &b->table[(a.v >> PAGE_SHIFT) % BLOCK_FRAMES] : &b->e;
+	return b->table ? &b->table[(a.v >> PAGE_SHIFT) % FRAME_BLOCK] : &b->e;
 }
 
 /* The heap may have to grow for it, and may take just this block if it is free. */
 static status_t split(hpa_t a)
 {
-	struct block *b = block_of(a);
+	struct frame_block *b = block_of(a);
 	struct frame e = b->e, *table = b->table ? NULL : heap_take(TABLE_SIZE);
 
 	if (b->table || b->e.raw != e.raw) {
@@ -61,73 +52,34 @@ static status_t split(hpa_t a)
 	}
 	if (!table)
 		return DAIS_NO_MEMORY;
-	for (u32 i = 0; i < BLOCK_FRAMES; i++)
+	for (u32 i = 0; i < FRAME_BLOCK; i++)
 		table[i] = e;
 	if (e.state != FRAME_CONTROL)
 		b->e = (struct frame){ .state = FRAME_FREE };
-	b->same = e.raw == b->e.raw ? BLOCK_FRAMES : 0;
+	b->same = e.raw == b->e.raw ? FRAME_BLOCK : 0;
 	b->table = table;
 	return DAIS_OK;
 }
 
-/* Sets 2^order frames: a whole block, or frames of a split one. */
-static void set(hpa_t a, u32 order, struct frame e)
+/* Sets 2^order frames, a whole block or frames of a split one, which were in state `from`. */
+static void set(hpa_t a, u32 order, enum frame_state from, struct frame e)
 {
-	struct block *b = block_of(a);
+	struct frame_block *b = block_of(a);
 	struct frame *f = entry_of(b, a);
-	u32 weight = b->table ? 1 : BLOCK_FRAMES;
+	u32 weight = b->table ? 1 : FRAME_BLOCK;
 
 	CHECK(b->table || order == ORDER_2M);
 	for (u32 left = 1u << order; left; left -= weight, f++) {
-		db.count.by_state[f->state] -= weight;
-		db.count.by_state[e.state] += weight;
+		CHECK(f->state == from);
+		frame_counts.by_state[from] -= weight;
+		frame_counts.by_state[e.state] += weight;
 		b->same += (e.raw == b->e.raw) - (f->raw == b->e.raw);
 		*f = e;
 	}
-	if (b->table && b->same == BLOCK_FRAMES) {
+	if (b->table && b->same == FRAME_BLOCK) {
 		heap_give(b->table, TABLE_SIZE);
 		b->table = NULL;
 	}
-}
-
-/* --- at boot --- */
-
-static void enter(const struct boot_mem *m)
-{
-	static const u8 states[] = {
-		[BOOT_MEM_CONTROL] = FRAME_CONTROL, [BOOT_MEM_FIRMWARE] = FRAME_FIRMWARE,
-		[BOOT_MEM_DAIS] = FRAME_DAIS, [BOOT_MEM_POOL] = FRAME_FREE,
-	};
-	u64 a = m->base, end = m->base + m->pages * PAGE_SIZE;
-
-	for (u32 order; a < end; a += PAGE_SIZE << order) {
-		struct block **group = &db.group[a / SIZE_1G];
-
-		if (!*group) {
-			*group = heap_alloc(GROUP_BLOCKS * sizeof(**group));
-			CHECK(*group);
-			db.count.none += GROUP_BLOCKS * BLOCK_FRAMES;
-		}
-		order = a % SIZE_2M || end - a < SIZE_2M ? ORDER_4K : ORDER_2M;
-		CHECK(order || split(hpa(a)) == DAIS_OK);
-		set(hpa(a), order, (struct frame){ .state = states[m->kind] });
-	}
-}
-
-void frames_init(const struct boot_mem *mem, u32 count)
-{
-	const struct boot_mem *last = &mem[count - 1];
-
-	memset(&db, 0, sizeof(db));
-	db.groups = (last->base + last->pages * PAGE_SIZE - 1) / SIZE_1G + 1;
-	db.group = heap_alloc(db.groups * sizeof(*db.group));
-	CHECK(db.group);
-	pool_root.free = 0; /* the heap cannot grow yet */
-	for (u32 i = 0; i < count; i++)
-		enter(&mem[i]);
-	object_init(&pool_root.obj, DAIS_T_POOL, NULL);
-	pool_root.free = db.count.pool = db.count.free;
-	counters.pools = 1;
 }
 
 /* --- pools --- */
@@ -189,7 +141,7 @@ static bool seek(enum kind kind)
 	u64 *at = &db.at[kind], end = db.groups * SIZE_1G;
 
 	for (u64 went = 0, step; went < end; went += step) {
-		const struct block *b = block_of(hpa(*at));
+		const struct frame_block *b = block_of(hpa(*at));
 
 		if (b && b->e.state == FRAME_FREE && (kind == WHOLE ? !b->table : b->table && b->same))
 			return true;
@@ -214,7 +166,7 @@ status_t frame_take(struct pool *p, u32 order, struct frame as, hpa_t *out)
 	*out = hpa(db.at[kind]);
 	for (struct frame *f = entry_of(block_of(*out), *out); f->state != FRAME_FREE; f++)
 		out->v += PAGE_SIZE;
-	set(*out, order, as);
+	set(*out, order, FRAME_FREE, as);
 	return DAIS_OK;
 }
 
@@ -228,12 +180,8 @@ status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out)
 void frame_free(struct pool *p, hpa_t a, u32 order)
 {
 	spin_guard(&memory_lock);
-	struct block *b = block_of(a);
-	u32 n = b->table ? 1u << order : 1;
 
-	for (u32 i = 0; i < n; i++)
-		CHECK(entry_of(b, a)[i].state == FRAME_GUEST);
-	set(a, order, (struct frame){ .state = FRAME_FREE });
+	set(a, order, FRAME_GUEST, (struct frame){ .state = FRAME_FREE });
 	p->free += 1u << order;
 }
 
@@ -241,7 +189,7 @@ void frame_free(struct pool *p, hpa_t a, u32 order)
 
 static struct frame get(hpa_t a)
 {
-	struct block *b = block_of(a);
+	struct frame_block *b = block_of(a);
 
 	return b ? *entry_of(b, a) : (struct frame){ .raw = 0 };
 }
@@ -272,7 +220,7 @@ status_t frame_share(hpa_t a)
 	if (split(a) != DAIS_OK)
 		return DAIS_NO_MEMORY;
 	f.shares++;
-	set(a, ORDER_4K, f);
+	set(a, ORDER_4K, FRAME_CONTROL, f);
 	return DAIS_OK;
 }
 
@@ -283,41 +231,49 @@ void frame_unshare(hpa_t a)
 
 	CHECK(f.shares);
 	f.shares--;
-	set(a, ORDER_4K, f);
+	set(a, ORDER_4K, FRAME_CONTROL, f);
 }
 
 /* --- counts and invariants --- */
 
-struct frame_counts frames_count(void)
-{
-	spin_guard(&memory_lock);
-
-	return db.count;
-}
-
 /* Counts a block's frames anew; false: its own count or an entry is wrong. */
-static bool recount(struct block *b, struct frame_counts *c)
+static bool recount(struct frame_block *b, struct frame_counts *c)
 {
-	u32 same = 0, n = b->table ? BLOCK_FRAMES : 1;
+	u32 same = 0, n = b->table ? FRAME_BLOCK : 1;
 
 	for (u32 i = 0; i < n; i++) {
 		struct frame f = entry_of(b, hpa(0))[i];
 
-		c->by_state[f.state] += BLOCK_FRAMES / n;
+		c->by_state[f.state] += FRAME_BLOCK / n;
 		same += f.raw == b->e.raw;
 		if (!f.owner != (f.state != FRAME_GUEST) || (f.shares && (f.state != FRAME_CONTROL || n == 1)))
 			return false;
 	}
-	return !b->table || (same == b->same && same < BLOCK_FRAMES);
+	return !b->table || (same == b->same && same < FRAME_BLOCK);
+}
+
+static bool recount_all(struct frame_counts *c)
+{
+	*c = (struct frame_counts){ .pool = frame_counts.pool };
+	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M)
+		if (block_of(hpa(a)) && !recount(block_of(hpa(a)), c))
+			return false;
+	return true;
 }
 
 u64 frames_check(void)
 {
 	spin_guard(&memory_lock);
-	struct frame_counts c = { .pool = db.count.pool };
+	struct frame_counts c;
 
-	for (u64 a = 0; a < db.groups * SIZE_1G; a += SIZE_2M)
-		if (block_of(hpa(a)) && !recount(block_of(hpa(a)), &c))
-			return 1;
-	return memcmp(&c, &db.count, sizeof(c)) ? 2 : 0;
+	return !recount_all(&c) ? 1 : memcmp(&c, &frame_counts, sizeof(c)) ? 2 : 0;
+}
+
+void frames_init(struct frame_block **group, u64 groups)
+{
+	db = (typeof(db)){ group, groups, { 0 } };
+	CHECK(recount_all(&frame_counts));
+	object_init(&pool_root.obj, DAIS_T_POOL, NULL);
+	pool_root.free = frame_counts.pool = frame_counts.free;
+	counters.pools = 1;
 }

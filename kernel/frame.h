@@ -16,18 +16,8 @@
 #ifndef DAIS_FRAME_H
 #define DAIS_FRAME_H
 
+#include "boot/boot_info.h"
 #include "kernel/object.h"
-
-struct boot_mem;
-
-enum frame_state { FRAME_NONE /* not RAM */, FRAME_FIRMWARE, FRAME_FREE, FRAME_DAIS, FRAME_CONTROL, FRAME_GUEST, FRAME_STATES };
-
-struct frame {
-	union {
-		struct { u32 state : 3, owner : 10, shares : 19; };
-		u32 raw;
-	};
-};
 
 /*
  * A budget of frames. Pools form a tree; a frame allocated from a pool counts against
@@ -43,8 +33,8 @@ struct pool {
 extern struct pool pool_root;
 status_t pool_split(struct pool *p, u64 frames, struct pool **out) __must_check; /* BAD_ARG for 0, NO_MEMORY */
 
-/* Enters these ranges, ascending: CONTROL and FIRMWARE are the control domain's, POOL is free, DAIS Dais's. */
-void frames_init(const struct boot_mem *mem, u32 count);
+/* Takes over the database as the loader built it. */
+void frames_init(struct frame_block **group, u64 groups);
 /* Takes 2^order frames (ORDER_4K or ORDER_2M) for the guest in slot `owner`. Not scrubbed here. NO_MEMORY. */
 status_t frame_alloc(struct pool *p, u32 order, u16 owner, hpa_t *out) __must_check;
 /* The same for who holds memory_lock; the frames become `as`. */
@@ -55,14 +45,13 @@ struct frame frame_get(hpa_t a);                       /* a copy; state FRAME_NO
 status_t frame_split(hpa_t a) __must_check;
 status_t frame_share(hpa_t a) __must_check; /* shares++; DENIED unless CONTROL; NO_MEMORY; NO_SPACE: shared too often */
 void frame_unshare(hpa_t a);
-struct frame_counts {
+extern struct frame_counts {
 	union {
 		u64 by_state[FRAME_STATES];
 		struct { u64 none, firmware, free, dais, control, guests; };
 	};
 	u64 pool; /* free at boot */
-};
-struct frame_counts frames_count(void);
+} frame_counts; /* memory_lock; each may be read without */
 u64 frames_check(void);                                /* walks all: 0, or the number of a broken invariant */
 
 #endif

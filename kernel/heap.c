@@ -72,12 +72,11 @@ static void add_chunk(struct chunk *c)
 	chunks = c;
 }
 
-void heap_init(void *start, u32 count)
+void heap_init(void *chunk)
 {
 	counters.heap = 0;
 	chunks = NULL;
-	while (count--)
-		add_chunk((void *)((char *)start + count * SIZE_2M));
+	add_chunk(chunk);
 }
 
 static bool grow(void)

@@ -7,8 +7,7 @@
 
 extern spinlock_t memory_lock; /* of the heap and the frame database, which need each other to grow */
 
-/* The first chunks: 2 MiB each, aligned, mapped, frames already DAIS */
-void heap_init(void *start, u32 chunks);
+void heap_init(void *chunk);                 /* the first one: 2 MiB, aligned, mapped, frames already DAIS */
 /* 1..HEAP_SMALL bytes: zeroed, aligned to the next power of 2. Above: whole pages, up to 511 in one piece. */
 #define HEAP_SMALL 2048
 void *heap_alloc(size_t size) __must_check;

@@ -43,7 +43,7 @@ static status_t check(struct call *c, u32 i, const struct arg_spec *spec)
 		return cap_get(&c->dom->caps, arg, spec->type, spec->rights, &c->cap[i]);
 	if (spec->rights & ~rights_on_self(c->dom))
 		return DAIS_DENIED;
-	c->cap[i] = (struct cap){ &c->dom->obj, rights_on_self(c->dom), ~0ULL };
+	c->cap[i] = (struct cap){ .obj = &c->dom->obj, .badge = ~0ULL, .rights = rights_on_self(c->dom) };
 	object_get(&c->dom->obj);
 	return DAIS_OK;
 }

@@ -23,7 +23,7 @@ static status_t pick(u64 *value, u64 i, const u64 *list, u64 count)
 
 static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 {
-	struct frame_counts f = frames_count();
+	const struct frame_counts f = frame_counts;
 	const u64 values[] = {
 		[DAIS_STAT_FRAMES_TOTAL] = f.pool,
 		[DAIS_STAT_FRAMES_FREE] = f.free,

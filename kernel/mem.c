@@ -4,13 +4,13 @@
 #include "kernel/hypercall.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
+#include "kernel/string.h"
 
 #define LIST_ENTRIES (PAGE_SIZE / sizeof(u64))
 #define RW           (DAIS_MAP_READ | DAIS_MAP_WRITE)
 /* Work of one call, in mappings: 2 MiB to scrub cost as much as 128 frames. */
 #define WORK_MAX     512u
 #define WORK_SCRUB   128u
-#define SKIPS_MAX    4096u /* holes that one step of reclaiming passes over */
 
 /* What a call has to do, and how far it is. */
 struct range {
@@ -18,16 +18,17 @@ struct range {
 	u64 gpa, frames, flags; /* flags 0: unmap */
 	u64 *list;              /* NULL, or the caller's page */
 	u64 done, work, extents;
-	bool own;
+	bool own, holes;        /* source: the caller's; what is not mapped is passed over */
 };
 
 /* One mapping of a guest. */
-struct leaf { gpa_t at; hpa_t to; u32 order; bool pool, viewed; };
+struct leaf { gpa_t at; hpa_t to; u32 order; bool viewed; };
 
+spinlock_t view_lock;
 /* What left the tables and is given back after the flush; under mgmt_lock. */
-static struct { struct leaf leaf[WORK_MAX]; u32 count; bool viewed; } batch;
+static struct { struct leaf leaf[WORK_MAX]; u32 count; } batch;
 
-static status_t check_range(const struct range *r)
+static status_t check(const struct range *r)
 {
 	if (r->d == control_domain)
 		return DAIS_DENIED;
@@ -35,16 +36,10 @@ static status_t check_range(const struct range *r)
 		return DAIS_BAD_STATE;
 	if (r->gpa % PAGE_SIZE || r->gpa >= GPA_LIMIT || !r->frames ||
 	    r->frames > (GPA_LIMIT - r->gpa) / PAGE_SIZE ||
-	    (r->gpa <= GPA_APIC && GPA_APIC < r->gpa + r->frames * PAGE_SIZE))
+	    (r->gpa <= GPA_APIC && GPA_APIC < r->gpa + r->frames * PAGE_SIZE) ||
+	    (r->flags & ~(DAIS_MAP_RWX | DAIS_MAP_SHARE)) || (r->flags && !(r->flags & DAIS_MAP_READ)))
 		return DAIS_BAD_ARG;
-	return DAIS_OK;
-}
-
-static status_t check_flags(const struct range *r)
-{
-	if ((r->flags & ~(DAIS_MAP_RWX | DAIS_MAP_SHARE)) || !(r->flags & DAIS_MAP_READ))
-		return DAIS_BAD_ARG;
-	return r->caller != control_domain && (r->flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
+	return r->caller != control_domain && (r->own || r->flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
 }
 
 /* Does one mapping after the other, until the range or the work that one call may do ends. */
@@ -56,8 +51,9 @@ static status_t walk(struct range *r, status_t (*step)(struct range *r, struct l
 		struct leaf l = { .at = gpa(r->gpa + r->done * PAGE_SIZE) };
 
 		s = r->work++ < WORK_MAX ? step(r, &l) : DAIS_AGAIN;
+		/* to the end of the mapping or hole */
 		if (s == DAIS_OK)
-			r->done += 1ULL << l.order;
+			r->done += (1ULL << l.order) - (l.at.v >> PAGE_SHIFT) % (1ULL << l.order);
 	}
 	return s;
 }
@@ -67,43 +63,53 @@ static status_t walk(struct range *r, status_t (*step)(struct range *r, struct l
 /* The frame at the caller's own gpa, with all of prot. mgmt_lock keeps it in place. */
 static bool own_frame(struct domain *caller, u64 at, u64 prot, hpa_t *out)
 {
-	u64 have;
 	u32 order;
 
-	return at % PAGE_SIZE == 0 && nested_get(caller, gpa(at), out, &order, &have) &&
-	       (have & prot) == prot;
+	return at % PAGE_SIZE == 0 && (nested_get(caller, gpa(at), out, &order) & prot) == prot;
 }
 
-/* Makes tables for the control domain's view of a guest's frame, GPA = HPA; with prot, sets it. */
-static status_t view(hpa_t at, u32 order, u64 prot)
+/* Makes tables for the control domain's view of a frame, GPA = HPA; with prot, sets it. */
+static status_t view(u64 at, u32 order, u64 prot)
 {
-	spin_guard(&control_domain->mem_lock);
-	status_t s = nested_prepare(control_domain, gpa(at.v), order);
+	spin_guard(&view_lock);
+	status_t s = nested_prepare(control_domain, gpa(at), order);
 
 	if (s == DAIS_OK && prot)
-		nested_set(control_domain, gpa(at.v), at, order, prot);
+		nested_set(control_domain, gpa(at), hpa(at), order, prot);
 	return s;
+}
+
+static void end_view(u64 at, u32 order)
+{
+	spin_guard(&view_lock);
+
+	nested_set(control_domain, gpa(at), hpa(0), order, 0);
+}
+
+static void scrub(hpa_t a, u32 order)
+{
+	for (u64 end = a.v + (PAGE_SIZE << order); a.v < end; a.v += PAGE_SIZE)
+		memset(window_open(WIN_SCRUB, a), 0, PAGE_SIZE);
+	window_close(WIN_SCRUB);
 }
 
 /* New frames: 2 MiB where that fits into the range and the hole, and is to be had. */
 static status_t take_new(struct range *r, struct leaf *l)
 {
-	bool large = l->order >= ORDER_2M && l->at.v % SIZE_2M == 0 &&
-		     r->frames - r->done >= 1u << ORDER_2M;
-	status_t s = DAIS_NO_MEMORY;
+	bool large = l->order >= ORDER_2M && l->at.v % SIZE_2M == 0 && r->frames - r->done >= 1u << ORDER_2M;
+	status_t s;
 
-	l->order = ORDER_2M;
-	if (large)
-		s = frame_alloc(r->d->pool, ORDER_2M, r->d->slot, &l->to);
-	if (s != DAIS_OK) {
+	l->order = large ? ORDER_2M : ORDER_4K;
+	s = frame_alloc(r->d->pool, l->order, r->d->slot, &l->to);
+	if (s != DAIS_OK && large) {
 		l->order = ORDER_4K;
-		s = frame_alloc(r->d->pool, ORDER_4K, r->d->slot, &l->to);
+		s = frame_alloc(r->d->pool, l->order, r->d->slot, &l->to);
 	}
 	if (s != DAIS_OK)
 		return s;
 	r->work += l->order == ORDER_2M ? WORK_SCRUB - 1 : 0;
 	r->d->frames += 1ULL << l->order;
-	frame_scrub(l->to, l->order);
+	scrub(l->to, l->order);
 	return DAIS_OK;
 }
 
@@ -120,9 +126,14 @@ static status_t take_own(struct range *r, struct leaf *l)
 	return s;
 }
 
+static bool is_pool(const struct leaf *l)
+{
+	return frame_get(l->to).state == FRAME_GUEST;
+}
+
 static void give_back(struct domain *d, const struct leaf *l)
 {
-	if (l->pool) {
+	if (is_pool(l)) {
 		frame_free(d->pool, l->to, l->order);
 		d->frames -= 1ULL << l->order;
 	} else {
@@ -133,18 +144,16 @@ static void give_back(struct domain *d, const struct leaf *l)
 
 static status_t map_next(struct range *r, struct leaf *l)
 {
-	u64 prot;
 	status_t s;
 
-	l->pool = !r->own;
-	if (nested_get(r->d, l->at, &l->to, &l->order, &prot))
+	if (nested_get(r->d, l->at, &l->to, &l->order))
 		return DAIS_EXISTS;
 	s = r->own ? take_own(r, l) : take_new(r, l);
 	if (s != DAIS_OK)
 		return s;
 	s = nested_prepare(r->d, l->at, l->order);
 	if (s == DAIS_OK && (r->flags & DAIS_MAP_SHARE))
-		s = view(l->to, l->order, RW);
+		s = view(l->to.v, l->order, RW);
 	if (s != DAIS_OK) {
 		give_back(r->d, l);
 		return s;
@@ -174,22 +183,17 @@ status_t call_mem_map(struct call *c)
 	u64 source = c->arg[1], list = c->arg[5];
 	struct range r = { .caller = c->dom, .d = domain_arg(c, 0), .gpa = c->arg[2], .frames = c->arg[3], .flags = c->arg[4],
 			   .own = source == DAIS_MEM_OWN };
-	status_t s = check_range(&r);
+	status_t s = check(&r);
 
-	if (s == DAIS_OK && (source > DAIS_MEM_OWN ||
-			     (r.own && (!list || r.frames > LIST_ENTRIES || (r.flags & DAIS_MAP_SHARE)))))
+	if (s == DAIS_OK && (!r.flags || source > DAIS_MEM_OWN))
 		s = DAIS_BAD_ARG;
-	if (s == DAIS_OK)
-		s = check_flags(&r);
-	if (s == DAIS_OK && r.own && r.caller != control_domain)
-		s = DAIS_DENIED;
+	if (s == DAIS_OK && r.own && (!list || r.frames > LIST_ENTRIES || (r.flags & DAIS_MAP_SHARE)))
+		s = DAIS_BAD_ARG;
 	if (s == DAIS_OK && list)
 		s = open_list(&r, list);
 	if (s != DAIS_OK)
 		return s;
-	spin_lock(&r.d->mem_lock);
 	s = walk(&r, map_next);
-	spin_unlock(&r.d->mem_lock);
 	window_close(WIN_MEM);
 	c->out[0] = r.done;
 	return s;
@@ -197,32 +201,24 @@ status_t call_mem_map(struct call *c)
 
 /* --- changing and taking away --- */
 
-/* Fills l; false for a hole (of l->order), or a page of Dais's own: mem_unshow takes those. */
+/* Fills l; false for a hole (of l->order). */
 static bool find(struct domain *d, struct leaf *l)
 {
-	struct frame f;
-	u64 prot;
 	u32 order;
 	hpa_t to;
 
-	if (!nested_get(d, l->at, &l->to, &l->order, &prot))
+	if (!nested_get(d, l->at, &l->to, &l->order))
 		return false;
-	f = frame_get(l->to);
-	l->pool = f.state == FRAME_GUEST;
-	l->viewed = l->pool && nested_get(control_domain, gpa(l->to.v), &to, &order, &prot);
-	return f.state >= FRAME_CONTROL;
+	l->viewed = is_pool(l) && nested_get(control_domain, gpa(l->to.v), &to, &order);
+	return true;
 }
 
 /* flags 0: takes it out. */
 static void set_leaf(struct domain *d, const struct leaf *l, u64 flags)
 {
 	nested_set(d, l->at, l->to, l->order, flags & DAIS_MAP_RWX);
-	if (l->viewed && !(flags & DAIS_MAP_SHARE)) {
-		spin_guard(&control_domain->mem_lock);
-
-		nested_set(control_domain, gpa(l->to.v), hpa(0), l->order, 0);
-		batch.viewed = true;
-	}
+	if (l->viewed && !(flags & DAIS_MAP_SHARE))
+		end_view(l->to.v, l->order);
 	if (!flags)
 		batch.leaf[batch.count++] = *l;
 }
@@ -236,15 +232,15 @@ static status_t change_next(struct range *r, struct leaf *l)
 	status_t s = DAIS_OK;
 
 	if (!find(r->d, l))
-		return DAIS_BAD_ARG;
+		return r->holes ? DAIS_OK : DAIS_BAD_ARG;
 	/* The control domain's frames: only that may widen what may be done with them. */
-	if (r->flags && !l->pool && r->caller != control_domain)
+	if (r->flags && !is_pool(l) && r->caller != control_domain)
 		return DAIS_DENIED;
 	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order) {
 		l->order = ORDER_4K;
 		if (l->viewed)
-			s = view(l->to, ORDER_4K, 0);
-		if (s == DAIS_OK && l->pool)
+			s = view(l->to.v, ORDER_4K, 0);
+		if (s == DAIS_OK)
 			s = frame_split(l->to);
 		if (s == DAIS_OK)
 			s = nested_prepare(r->d, l->at, ORDER_4K);
@@ -255,93 +251,66 @@ static status_t change_next(struct range *r, struct leaf *l)
 }
 
 /* Flushes once, then gives back what was taken out. */
-static void settle(struct domain *d)
+static status_t change(struct range *r)
 {
-	nested_flush(d);
-	if (batch.viewed) {
-		spin_guard(&control_domain->mem_lock);
+	status_t s = walk(r, change_next);
 
-		nested_flush(control_domain);
-	}
+	nested_flush(r->d);
+	nested_flush(control_domain);
 	while (batch.count)
-		give_back(d, &batch.leaf[--batch.count]);
-	batch.viewed = false;
+		give_back(r->d, &batch.leaf[--batch.count]);
+	return s;
 }
 
-static status_t change(struct call *c, u64 flags)
+static status_t call_change(struct call *c, u64 flags)
 {
 	struct range r = { .caller = c->dom, .d = domain_arg(c, 0), .gpa = c->arg[1], .frames = c->arg[2],
 			   .flags = flags };
-	status_t s = check_range(&r);
+	status_t s = check(&r);
 
-	if (s != DAIS_OK)
-		return s;
-	spin_guard(&r.d->mem_lock);
-	s = walk(&r, change_next);
-	settle(r.d);
+	if (s == DAIS_OK)
+		s = change(&r);
 	c->out[0] = r.done;
 	return s;
 }
 
 status_t call_mem_unmap(struct call *c)
 {
-	return change(c, 0);
+	return call_change(c, 0);
 }
 
 status_t call_mem_protect(struct call *c)
 {
-	struct range r = { .caller = c->dom, .flags = c->arg[3] };
-	status_t s = check_flags(&r);
-
-	return s == DAIS_OK ? change(c, c->arg[3]) : s;
+	return c->arg[3] ? call_change(c, c->arg[3]) : DAIS_BAD_ARG;
 }
 
 bool mem_reclaim_some(struct domain *d)
 {
-	spin_guard(&d->mem_lock);
-	u32 skips = 0;
+	struct range r = { .d = d, .gpa = d->reclaim_next, .frames = (GPA_LIMIT - d->reclaim_next) / PAGE_SIZE,
+			   .holes = true };
+	status_t s = change(&r);
 
-	while (batch.count < WORK_MAX && skips < SKIPS_MAX && d->reclaim_next < GPA_LIMIT) {
-		struct leaf l = { .at = gpa(d->reclaim_next) };
-
-		if (find(d, &l))
-			set_leaf(d, &l, 0);
-		else
-			skips++;
-		/* To the end of the mapping or hole. */
-		d->reclaim_next = ALIGN_DOWN(d->reclaim_next, PAGE_SIZE << l.order) +
-				  (PAGE_SIZE << l.order);
-	}
-	settle(d);
-	return d->reclaim_next >= GPA_LIMIT;
+	d->reclaim_next += r.done * PAGE_SIZE;
+	return s == DAIS_OK;
 }
 
 /* --- pages of Dais's own --- */
 
-status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable)
+status_t mem_show(const void *page, u32 pages, bool writable)
 {
-	u64 at = hva_to_hpa(page).v, end = at + pages * PAGE_SIZE, prot;
 	status_t s = DAIS_OK;
-	hpa_t there;
-	u32 order;
 
-	if (!to)
-		return DAIS_BAD_STATE;
-	spin_guard(&to->mem_lock);
-	for (u64 a = at; a < end && s == DAIS_OK; a += PAGE_SIZE)
-		s = nested_get(to, gpa(a), &there, &order, &prot) ? DAIS_EXISTS :
-		    nested_prepare(to, gpa(a), ORDER_4K);
-	for (u64 a = at; a < end && s == DAIS_OK; a += PAGE_SIZE)
-		nested_set(to, gpa(a), hpa(a), ORDER_4K, writable ? RW : DAIS_MAP_READ);
+	for (u32 i = 0; i < pages && s == DAIS_OK; i++) {
+		s = view(hva_to_hpa(page).v + i * PAGE_SIZE, ORDER_4K, writable ? RW : DAIS_MAP_READ);
+		if (s != DAIS_OK)
+			mem_unshow(page, i);
+	}
 	return s;
 }
 
-void mem_unshow(struct domain *to, const void *page, u32 pages)
+void mem_unshow(const void *page, u32 pages)
 {
-	if (!to)
-		return;
-	spin_guard(&to->mem_lock);
 	for (u32 i = 0; i < pages; i++)
-		nested_set(to, gpa(hva_to_hpa(page).v + i * PAGE_SIZE), hpa(0), ORDER_4K, 0);
-	nested_flush(to);
+		end_view(hva_to_hpa(page).v + i * PAGE_SIZE, ORDER_4K);
+	nested_flush(control_domain);
 }

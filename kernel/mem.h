@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Guest memory: every mapping goes through the frame database, in two phases
- * (prepare: may fail; commit: may not). Locks: the guest's mem_lock, then the
- * control domain's; mgmt_lock keeps a caller's list and frames in place.
+ * (prepare: may fail; commit: may not). mgmt_lock is held: it guards guests' nested
+ * tables, and keeps a caller's list and frames in place.
  */
 #ifndef DAIS_MEM_H
 #define DAIS_MEM_H
@@ -13,11 +13,13 @@
 #define GPA_LIMIT (1ULL << 46)
 #define GPA_APIC  0xfee00000ULL
 
-/* Takes back up to 512 mappings of a dead, still domain; true when none is left. Under mgmt_lock. */
+extern spinlock_t view_lock; /* of the control domain's nested tables, which device memory enters when it is touched */
+
+/* Takes back up to 512 mappings of a dead, still domain; true when none is left. */
 bool mem_reclaim_some(struct domain *d);
-/* Shows pages of Dais's own memory to a domain at GPA = HPA (info, log, vCPU and domain pages); unshow flushes. `to` NULL: nobody.
- * EXISTS, NO_MEMORY: nothing is shown. */
-status_t mem_show(struct domain *to, const void *page, u32 pages, bool writable) __must_check;
-void mem_unshow(struct domain *to, const void *page, u32 pages);
+/* Shows pages of Dais's own memory to the control domain at GPA = HPA (log, vCPU and domain pages …); unshow flushes.
+ * NO_MEMORY: nothing is shown. */
+status_t mem_show(const void *page, u32 pages, bool writable) __must_check;
+void mem_unshow(const void *page, u32 pages);
 
 #endif

@@ -20,7 +20,7 @@ status_t trace_init(void)
 	if (!ring)
 		return DAIS_NO_MEMORY;
 	facts[DAIS_STAT_TRACE] = hva_to_hpa(ring).v;
-	return mem_show(control_domain, ring, PAGES, false);
+	return mem_show(ring, PAGES, false);
 }
 
 void trace_write(u16 kind, const struct vcpu *v, u64 a, u64 b)

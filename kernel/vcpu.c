@@ -14,7 +14,7 @@ status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 		return DAIS_EXISTS;
 	v = arch_vcpu_alloc(d, (u32)index);
 	page = heap_pages(1);
-	if (!v || !page || (d != control_domain && mem_show(control_domain, page, 1, true) != DAIS_OK))
+	if (!v || !page || (d != control_domain && mem_show(page, 1, true) != DAIS_OK))
 		goto fail;
 	object_init(&v->obj, DAIS_T_VCPU, NULL);
 	atomic_add(&counters.vcpus, 1);
@@ -43,7 +43,7 @@ void vcpu_end(struct vcpu *v)
 	if (v->autonomous)
 		sched_detach(&v->sc);
 	link_set(&v->on_exit, NULL, 0);
-	mem_unshow(control_domain, v->page, 1);
+	mem_unshow(v->page, 1);
 	heap_pages_free(v->page, 1);
 }
 

@@ -26,8 +26,8 @@ void test_fault(void);
 static void memory_init(void)
 {
 	mem = hpa_to_hva(hpa(boot->mem));
-	heap_init(hpa_to_hva(hpa(boot->store)), boot->store_size / SIZE_2M);
-	frames_init(mem, boot->mem_count);
+	heap_init(hpa_to_hva(hpa(boot->store)));
+	frames_init((struct frame_block **)boot->frames, boot->frame_groups);
 }
 
 static void check(status_t s, const char *what)
@@ -55,7 +55,7 @@ static void facts_init(void)
 static void control_init(void)
 {
 	check(domain_create_control(boot->control_vcpus), "control domain");
-	check(mem_show(control_domain, log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
+	check(mem_show(log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
 	check(trace_init(), "trace ring");
 	check(control_map_memory(mem, boot->mem_count), "control domain's memory");
 	devices_init(boot);

@@ -5,18 +5,6 @@
 #include "arch/x86/x86.h"
 #include "kernel/log.h"
 
-#define PTE_P   (1ULL << 0)
-#define PTE_W   (1ULL << 1)
-#define PTE_PWT (1ULL << 3)
-#define PTE_PCD (1ULL << 4)
-#define PTE_A   (1ULL << 5)
-#define PTE_D   (1ULL << 6)
-#define PTE_PS  (1ULL << 7)
-#define PTE_NX  (1ULL << 63)
-#define PTE_ADDR 0x000ffffffffff000ULL
-#define PTE_RW  (PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX)
-#define PTE_UC  (PTE_PCD | PTE_PWT) /* PAT entry 3: UC, as at reset */
-
 void *hpa_to_hva(hpa_t a)
 {
 	return (void *)(DIRECT_BASE + a.v);
@@ -24,25 +12,26 @@ void *hpa_to_hva(hpa_t a)
 
 hpa_t hva_to_hpa(const void *p)
 {
-	u64 v = (u64)p;
-
-	return hpa(v >= IMAGE_BASE ? v - IMAGE_BASE + boot->image_base : v - DIRECT_BASE);
+	return hpa((u64)p - DIRECT_BASE);
 }
 
 /* The entry for virt at level 0 (4 KiB) or 1 (2 MiB); the loader made the tables above it. */
 static u64 *entry_of(u64 virt, u32 level)
 {
-	u64 table = boot->host_cr3;
+	u64 *table = hpa_to_hva(hpa(boot->host_cr3));
 
-	for (u32 l = 3; l > level; l--)
-		table = ((u64 *)hpa_to_hva(hpa(table)))[virt >> (12 + 9 * l) & 511] & PTE_ADDR;
-	CHECK(table);
-	return &((u64 *)hpa_to_hva(hpa(table)))[virt >> (12 + 9 * level) & 511];
+	for (u32 l = 3; l > level; l--) {
+		u64 e = table[virt >> (12 + 9 * l) & 511];
+
+		CHECK(e & PTE_P);
+		table = hpa_to_hva(hpa(e & PTE_ADDRESS));
+	}
+	return &table[virt >> (12 + 9 * level) & 511];
 }
 
 void host_map_2m(hpa_t a)
 {
-	*entry_of(DIRECT_BASE + a.v, 1) = a.v | PTE_RW | PTE_PS;
+	*entry_of(DIRECT_BASE + a.v, 1) = a.v | PTE_DATA | PTE_PS;
 }
 
 /* --- windows: changed by their CPU alone, so that a local INVLPG is enough --- */
@@ -58,38 +47,10 @@ static void *window_set(enum window_slot slot, u64 bits)
 
 void *window_open(enum window_slot slot, hpa_t frame)
 {
-	return window_set(slot, (frame.v & PTE_ADDR) | PTE_RW);
-}
-
-void *window_open_device(enum window_slot slot, hpa_t page)
-{
-	return window_set(slot, (page.v & PTE_ADDR) | PTE_RW | PTE_UC);
+	return window_set(slot, (frame.v & PTE_ADDRESS) | PTE_DATA | (slot == WIN_DEVICE ? PTE_UC : 0));
 }
 
 void window_close(enum window_slot slot)
 {
 	window_set(slot, 0);
-}
-
-static void zero(void *p, u64 bytes)
-{
-	u64 n = bytes / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(0ULL) : "memory");
-}
-
-void frame_scrub(hpa_t a, u32 order)
-{
-	u64 virt = SCRUB_BASE + cpu_id() * SIZE_2M;
-
-	if (order == ORDER_4K) {
-		zero(window_open(WIN_SCRUB, a), PAGE_SIZE);
-		window_close(WIN_SCRUB);
-		return;
-	}
-	*entry_of(virt, 1) = a.v | PTE_RW | PTE_PS;
-	invlpg((void *)virt);
-	zero((void *)virt, SIZE_2M);
-	*entry_of(virt, 1) = 0;
-	invlpg((void *)virt);
 }

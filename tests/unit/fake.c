@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "boot/frames.h"
 #include "tests/unit/fake.h"
 #include "kernel/event.h"
 #include "kernel/hypercall.h"
@@ -63,15 +64,13 @@ hpa_t hva_to_hpa(const void *p)
 
 void *fake_ram(u64 at) { return ram + at; }
 void host_map_2m(hpa_t a) { assert_int_equal(a.v % SIZE_2M, 0); }
-void *window_open(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
-void *window_open_device(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
 void window_close(enum window_slot slot) { (void)slot; }
 
-void frame_scrub(hpa_t a, u32 order)
+void *window_open(enum window_slot slot, hpa_t frame)
 {
-	for (u32 i = 0; i < stales; i++)
-		assert_false(stale[i].hpa < a.v + (PAGE_SIZE << order) && a.v < stale[i].hpa + stale[i].bytes);
-	memset(hpa_to_hva(a), 0, PAGE_SIZE << order);
+	for (u32 i = 0; i < stales && slot == WIN_SCRUB; i++)
+		assert_false(stale[i].hpa <= frame.v && frame.v < stale[i].hpa + stale[i].bytes);
+	return hpa_to_hva(frame);
 }
 
 /* --- nested tables: sorted leaves --- */
@@ -163,19 +162,18 @@ static u32 hole_order(struct fake_domain *f, u64 a)
 	return 0;
 }
 
-bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot)
+u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 {
 	struct fake_domain *f = fake(d);
 	u32 i = lower(f, a.v);
 
 	if (i == f->leaves || f->leaf[i].gpa > a.v) {
 		*order = hole_order(f, a.v);
-		return false;
+		return 0;
 	}
 	*to = hpa(f->leaf[i].hpa + ALIGN_DOWN(a.v - f->leaf[i].gpa, PAGE_SIZE));
 	*order = f->leaf[i].order;
-	*prot = f->leaf[i].prot;
-	return true;
+	return f->leaf[i].prot;
 }
 
 void nested_flush(struct domain *d)
@@ -204,7 +202,7 @@ u64 fake_mapped(struct domain *d) { return fake(d)->leaves; }
 status_t fake_call(status_t (*handler)(struct call *c), struct domain *caller, struct domain *d, const u64 *args, u32 count,
 		   u64 *done)
 {
-	struct call c = { .dom = caller, .cap[0] = { &d->obj, DAIS_R_ALL, 0 }, .mgmt = { 1 } };
+	struct call c = { .dom = caller, .cap[0] = { .obj = &d->obj, .rights = DAIS_R_ALL }, .mgmt = { 1 } };
 	status_t s;
 
 	memcpy(&c.arg[1], args, count * sizeof(u64));
@@ -276,6 +274,7 @@ void fake_boot(void)
 		{ FAKE_POOL - 0x400000, 0x400, BOOT_MEM_DAIS, 0 },
 		{ FAKE_POOL, (FAKE_RAM - FAKE_POOL) >> PAGE_SHIFT, BOOT_MEM_POOL, 0 },
 	};
+	u64 groups;
 
 	for (fake_cpu = 0; fake_cpu < fake_cpus; fake_cpu++)
 		timers_run(~0ULL - 1);
@@ -291,8 +290,10 @@ void fake_boot(void)
 	fake_irqs_off = fake_has_work = false;
 	stales = 0;
 	log_level = LOG_ERROR;
-	heap_init(ram + FAKE_POOL - 0x400000, 2);
-	frames_init(map, ARRAY_SIZE(map));
+	heap_init(ram + FAKE_POOL - 0x400000);
+	assert_true(frames_size(map, ARRAY_SIZE(map)) < SIZE_2M);
+	frames_build(map, ARRAY_SIZE(map), ram + FAKE_POOL - 0x200000, 0, &groups);
+	frames_init((void *)(ram + FAKE_POOL - 0x200000), groups);
 	for (u32 i = 0; i < fake_cpus; i++)
 		sched_init_cpu(i);
 }

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: kernel/[!s]*.c kernel/sched/rr.c tests/unit/fake.c */
+/* links: kernel/[!s]*.c kernel/sched/rr.c boot/frames.c tests/unit/fake.c */
+#include "boot/frames.h"
 #include "tests/unit/fake.h"
+
+/* The database of these ranges, until free. */
+static void *build(const struct boot_mem *map, u32 count)
+{
+	void *store = aligned_alloc(4096, frames_size(map, count));
+	u64 groups, used;
+
+	memset(store, 0, frames_size(map, count));
+	used = frames_build(map, count, store, 0, &groups);
+	assert_true(used <= frames_size(map, count));
+	frames_init(store, groups);
+	return store;
+}
 
 static void check(void)
 {
@@ -18,7 +32,7 @@ static int setup(void **state)
 
 static void test_boot(void **state)
 {
-	struct frame_counts c = frames_count();
+	struct frame_counts c = frame_counts;
 
 	(void)state;
 	assert_int_equal(c.free + c.dais + c.control + c.guests, (FAKE_RAM >> 12) - 0x61);
@@ -35,7 +49,7 @@ static void test_boot(void **state)
 
 static void test_alloc_free(void **state)
 {
-	struct frame_counts c, before = frames_count();
+	struct frame_counts c, before = frame_counts;
 	u64 heap = counters.heap;
 	hpa_t big, small, small2;
 
@@ -48,7 +62,7 @@ static void test_alloc_free(void **state)
 	/* 4 KiB frames come out of one block */
 	assert_int_equal(small.v / SIZE_2M, small2.v / SIZE_2M);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_int_equal(c.guests, 514);
 	assert_int_equal(c.free, before.free - 514);
 	frame_free(&pool_root, small, ORDER_4K);
@@ -56,7 +70,7 @@ static void test_alloc_free(void **state)
 	check();
 	frame_free(&pool_root, big, ORDER_2M);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }
@@ -95,7 +109,7 @@ static void test_exhaustion(void **state)
 
 static void test_share(void **state)
 {
-	struct frame_counts before = frames_count(), c;
+	struct frame_counts before = frame_counts, c;
 	u64 heap = counters.heap;
 	hpa_t a;
 
@@ -127,7 +141,7 @@ static void test_share(void **state)
 		if (i != 3)
 			frame_free(&pool_root, hpa(a.v + i * PAGE_SIZE), ORDER_4K);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }
@@ -140,13 +154,13 @@ static void test_far_ranges(void **state)
 		{ 5ULL << 40, 0x200, BOOT_MEM_POOL, 0 },
 		{ 60ULL << 40, 0x7ff, BOOT_MEM_CONTROL, 0 },
 	};
+	void *store = build(map, ARRAY_SIZE(map));
 	hpa_t a;
 
 	(void)state;
-	frames_init(map, ARRAY_SIZE(map));
 	check();
-	assert_int_equal(frames_count().control, 0x9e + 0x7ff);
-	assert_int_equal(frames_count().pool, 0x202);
+	assert_int_equal(frame_counts.control, 0x9e + 0x7ff);
+	assert_int_equal(frame_counts.pool, 0x202);
 	assert_int_equal(frame_get(hpa(0)).state, FRAME_NONE);
 	assert_int_equal(frame_get(hpa(0x1000)).state, FRAME_CONTROL);
 	assert_int_equal(frame_get(hpa((60ULL << 40) + 0x7fe000)).state, FRAME_CONTROL);
@@ -157,6 +171,7 @@ static void test_far_ranges(void **state)
 	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_OK);
 	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 1, &a), DAIS_NO_MEMORY);
 	check();
+	free(store);
 }
 
 /* Issue 2: Dais's own memory under 64 MiB for 1 TiB: image, frame database, and a heap that holds a table for every 2 MiB
@@ -170,25 +185,21 @@ static void test_terabyte(void **state)
 		{ 1ULL << 32, (1ULL << 28) - (1ULL << 20), BOOT_MEM_POOL, 0 },
 	};
 	u64 image = 2ULL << 20, split_tables = (1ULL << 40) / SIZE_2M / 10 * 2048 / 4;
-	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL, before, cost;
-	void *chunks = aligned_alloc(SIZE_2M, 8 * SIZE_2M);
+	u64 per_cpu = 512 * (16 + 4 + 16) * 1024ULL, cost = frames_size(map, ARRAY_SIZE(map));
+	void *store = build(map, ARRAY_SIZE(map));
 
 	(void)state;
-	heap_init(chunks, 8);
-	before = counters.heap;
-	frames_init(map, ARRAY_SIZE(map));
-	cost = counters.heap - before;
 	assert_true(cost < 9ULL << 20);
 	assert_true(image + cost + SIZE_2M + split_tables + per_cpu < 64ULL << 20);
 	check();
-	free(chunks);
+	free(store);
 }
 
 static void test_random(void **state)
 {
 	enum { MAX = 3000 };
 	static struct { hpa_t a; u32 order; } held[MAX];
-	struct frame_counts before = frames_count(), c;
+	struct frame_counts before = frame_counts, c;
 	u64 heap = counters.heap;
 	u32 n = 0;
 
@@ -213,7 +224,7 @@ static void test_random(void **state)
 	while (n--)
 		frame_free(&pool_root, held[n].a, held[n].order);
 	check();
-	c = frames_count();
+	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap);
 }

@@ -20,8 +20,8 @@ static void check(void)
 	for (u32 p = 0; p < PAGES; p++) {
 		hpa_t to;
 		u32 order;
-		u64 prot;
-		bool there = nested_get(d, gpa(BASE + p * PAGE_SIZE), &to, &order, &prot);
+		u64 prot = nested_get(d, gpa(BASE + p * PAGE_SIZE), &to, &order);
+		bool there = prot != 0;
 
 		assert_int_equal(there, model[p].prot != 0);
 		if (there) {
@@ -92,18 +92,22 @@ static void huge_pages_split(void **state)
 	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
 	assert_int_equal(nested_prepare(d, gpa(SIZE_1G), ORDER_1G), DAIS_OK);
 	nested_set(d, gpa(SIZE_1G), hpa(0x80000000), ORDER_1G, DAIS_MAP_RWX | NESTED_UC);
-	assert_true(nested_get(d, gpa(SIZE_1G + 0x12345678), &to, &order, &prot));
+	prot = nested_get(d, gpa(SIZE_1G + 0x12345678), &to, &order);
+	assert_true(prot);
 	assert_int_equal(to.v, 0x80000000 + 0x12345000);
 	assert_int_equal(order, ORDER_1G);
 	assert_int_equal(prot, DAIS_MAP_RWX | NESTED_UC);
 	assert_int_equal(nested_prepare(d, gpa(SIZE_1G + 0x5000), ORDER_4K), DAIS_OK);
 	nested_set(d, gpa(SIZE_1G + 0x5000), hpa(0), ORDER_4K, 0);
-	assert_false(nested_get(d, gpa(SIZE_1G + 0x5000), &to, &order, &prot));
+	prot = nested_get(d, gpa(SIZE_1G + 0x5000), &to, &order);
+	assert_false(prot);
 	assert_int_equal(order, ORDER_4K);
-	assert_true(nested_get(d, gpa(SIZE_1G + 0x6000), &to, &order, &prot));
+	prot = nested_get(d, gpa(SIZE_1G + 0x6000), &to, &order);
+	assert_true(prot);
 	assert_int_equal(to.v, 0x80006000);
 	assert_int_equal(prot, DAIS_MAP_RWX | NESTED_UC);
-	assert_true(nested_get(d, gpa(2 * SIZE_1G - 1), &to, &order, &prot));
+	prot = nested_get(d, gpa(2 * SIZE_1G - 1), &to, &order);
+	assert_true(prot);
 	assert_int_equal(to.v, 0xbffff000);
 	assert_int_equal(order, ORDER_2M);
 	nested_free(d);
@@ -162,9 +166,11 @@ static void bad_arguments(void **state)
 	(void)state;
 	assert_int_equal(nested_init(d, &nested_npt), DAIS_OK);
 	assert_int_equal(nested_prepare(d, gpa(1ULL << 48), ORDER_4K), DAIS_BAD_ARG);
-	assert_false(nested_get(d, gpa(~0ULL), &to, &order, &prot));
+	prot = nested_get(d, gpa(~0ULL), &to, &order);
+	assert_false(prot);
 	assert_int_equal(order, 36);
-	assert_false(nested_get(d, gpa(0), &to, &order, &prot));
+	prot = nested_get(d, gpa(0), &to, &order);
+	assert_false(prot);
 	assert_int_equal(order, 27);
 	nested_free(d);
 }

@@ -45,7 +45,7 @@ static status_t map_range(u64 a, u64 end)
 /* Neighbours are joined first, so that large pages may span them. */
 status_t control_map_memory(const struct boot_mem *mem, u32 count)
 {
-	spin_guard(&control_domain->mem_lock);
+	spin_guard(&view_lock);
 	u64 start = 0, end = 0;
 	status_t s = DAIS_OK;
 
@@ -80,15 +80,15 @@ static bool may_map_device(u64 a, u64 size)
 
 static bool map_device(u64 a, u32 order)
 {
-	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
+	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size);
 	hpa_t to;
 	u32 o = 0;
 	bool mapped, done;
 
 	if (!may_map_device(base, size))
 		return false;
-	spin_guard(&control_domain->mem_lock);
-	done = mapped = nested_get(control_domain, gpa(a), &to, &o, &prot);
+	spin_guard(&view_lock);
+	done = mapped = nested_get(control_domain, gpa(a), &to, &o);
 	if (!done && (order == ORDER_4K || o >= order))
 		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
 	/* a page in it may have been trapped since the check: then the next touch tries again */
@@ -116,7 +116,7 @@ status_t control_trap_page(u64 page)
 
 	if (page >> host.phys_bits)
 		return DAIS_BAD_ARG;
-	spin_guard(&control_domain->mem_lock);
+	spin_guard(&view_lock);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
 	if (s == DAIS_OK) {
 		nested_set(control_domain, gpa(page), hpa(page), ORDER_4K, 0);

@@ -6,9 +6,6 @@
 #include "kernel/arch.h"
 #include "kernel/string.h"
 
-#define PTE_P    1ULL
-#define PTE_PS   0x80ULL
-#define PTE_ADDR 0x000ffffffffff000ULL
 
 /*
  * No lock: exits come here for every instruction's bytes. While x->accessing is
@@ -25,8 +22,8 @@ static bool copy(struct xvcpu *x, u64 gpa, u8 *buf, u32 n, bool write)
 	if (offset + n > PAGE_SIZE)
 		return false;
 	atomic_xchg(&x->accessing, 1); /* before the tables are read */
-	ok = nested_get(x->v.dom, (gpa_t){ gpa & PAGE_MASK }, &frame, &order, &prot) &&
-	     !(prot & NESTED_UC) && (prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ));
+	prot = nested_get(x->v.dom, (gpa_t){ gpa & PAGE_MASK }, &frame, &order);
+	ok = !(prot & NESTED_UC) && (prot & (write ? DAIS_MAP_WRITE : DAIS_MAP_READ));
 	if (ok) {
 		u8 *p = (u8 *)window_open(WIN_MEM, frame) + offset;
 
@@ -56,7 +53,7 @@ static struct paging paging_of(const struct dais_sregs *s)
 	if (!(s->cr0 & CR0_PG))
 		return (struct paging){ 0 };
 	if (s->efer & EFER_LMA)
-		return (struct paging){ s->cr4 & CR4_LA57 ? 5 : 4, 9, 8, 3, PTE_ADDR };
+		return (struct paging){ s->cr4 & CR4_LA57 ? 5 : 4, 9, 8, 3, PTE_ADDRESS };
 	if (s->cr4 & CR4_PAE)
 		return (struct paging){ 3, 9, 8, 2, 0xffffffe0 };
 	return (struct paging){ 2, 10, 4, s->cr4 & CR4_PSE ? 2 : 1, 0xfffff000 };
@@ -76,7 +73,7 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa)
 
 		if (!guest_ram_read(x, at, &entry, p.size) || !(entry & PTE_P))
 			return false;
-		base = entry & PTE_ADDR;
+		base = entry & PTE_ADDRESS;
 		if (level > 1 && !((entry & PTE_PS) && level <= p.top_large))
 			continue;
 		if (level > 1 && p.size == 4) /* PSE-36: bits 13..20 are address bits 32..39 */

@@ -12,6 +12,7 @@
 #define GPA_BITS   48u
 #define ADDR_MASK  0x000ffffffffff000ULL
 #define PRESENT    0x1ULL
+#define PROT       (DAIS_MAP_RWX | NESTED_UC)
 #define LINK       0x7ULL
 #define LARGE      0x80ULL
 
@@ -113,24 +114,21 @@ void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
 	slot_set(slot, prot ? e | (prot & DAIS_MAP_EXEC ? 0 : f->no_exec) : 0, level);
 }
 
-/* When false, *order is that of the largest empty aligned span around a (0, 9, 18, 27; 36: beyond
+/* When 0, *order is that of the largest empty aligned span around a (0, 9, 18, 27; 36: beyond
  * the table). Lock-free readers see an old entry or the new one, never half of it. */
-bool nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order, u64 *prot)
+u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 {
 	u64 e, in_span;
 	u32 level;
 
 	*order = LEVEL_BITS * (TOP_LEVEL + 1);
 	if (a.v >> GPA_BITS)
-		return false;
+		return 0;
 	walk(d, a, 0, &level, &e);
 	*order = LEVEL_BITS * level;
 	in_span = span_of(level) - 1;
 	*to = hpa((e & ADDR_MASK & ~in_span) | (a.v & in_span & PAGE_MASK));
-	*prot = e & (DAIS_MAP_READ | DAIS_MAP_WRITE | NESTED_UC);
-	if (!(e & xdomain(d)->nt.fmt->no_exec))
-		*prot |= e & DAIS_MAP_EXEC;
-	return e & PRESENT;
+	return e & (e & xdomain(d)->nt.fmt->no_exec ? PROT & ~DAIS_MAP_EXEC : PROT);
 }
 
 static void table_free(struct domain *d, u64 *t, u32 level)

@@ -2,7 +2,7 @@
 /*
  * Nested page tables (NPT and EPT): one builder behind kernel/arch.h's nested_*; a
  * vendor is a table of bits. Four levels, 4 KiB, 2 MiB and 1 GiB leaves. The
- * owner's mem lock is held by whoever changes them; hardware walks them meanwhile,
+ * lock that arch.h names is held by whoever changes them; hardware walks them meanwhile,
  * so each entry changes with one store, and a table is complete before it is
  * linked. A table stays until the domain goes.
  */
