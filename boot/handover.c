@@ -158,8 +158,7 @@ static void describe_control(struct work *w)
 	info->panic = config->panic;
 	if (!config->mitigations)
 		info->flags |= BOOT_F_NO_MITIGATION;
-	if (!config->x2apic)
-		info->flags |= BOOT_F_X2APIC_OFF;
+	info->host = cpu_host(cpu_cpuid, config->x2apic || cpu_in_x2apic());
 	if (security_measured_all())
 		info->flags |= BOOT_F_TPM_MEASURED;
 	paging_build((void *)w->tables, w->tables);

@@ -110,7 +110,6 @@ static void fill_tables(struct tables *t, uint64_t area)
 static void prepare_cpu(uint64_t root, uint32_t cpu, uint32_t apic_id)
 {
 	entry_of(root, WINDOW_BASE + cpu * WINDOW_STRIDE, 0);
-	entry_of(root, SCRUB_BASE + cpu * 2 * MIB, 1);
 	give(root, cpu, CPU_MAIN_PAGE, CPU_MAIN_PAGES);
 	give(root, cpu, CPU_FAULT_PAGE, 1);
 	give(root, cpu, CPU_NMI_PAGE, 1);
@@ -146,8 +145,8 @@ uint64_t host_tables_size(const struct boot_info *info)
 		else if (mem[i].kind == BOOT_MEM_DAIS)
 			pages += end / (2 * MIB) - mem[i].base / (2 * MIB) + 4;
 	}
-	/* nine pages of its own; 64 of a CPU's windows fit into a table, 32 of its areas, 512 of what it scrubs in */
-	pages += info->cpu_count * 9 + info->cpu_count / 64 + info->cpu_count / 32 + info->cpu_count / 512;
+	/* nine pages of its own; 64 CPUs' windows fit into a table, 32 CPUs' areas */
+	pages += info->cpu_count * 9 + info->cpu_count / 64 + info->cpu_count / 32;
 	return pages * PAGE_SIZE;
 }
 

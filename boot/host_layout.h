@@ -5,7 +5,7 @@
  *
  *   PML4 256  DIRECT   Dais's own memory at DIRECT_BASE + physical (heap, tables)
  *   PML4 384  STACKS   64 KiB per CPU: stacks, data, descriptors, with guard pages between
- *   PML4 416  WINDOWS  8 pages per CPU, and 2 MiB per CPU for scrubbing: tables, nothing in them yet
+ *   PML4 416  WINDOWS  8 pages per CPU: tables, nothing in them yet
  *   PML4 511  IMAGE    text RX, rodata R, data RW; the local APIC's page in its last 2 MiB
  */
 #ifndef DAIS_HOST_LAYOUT_H
@@ -16,7 +16,6 @@
 #define STACKS_STRIDE 0x10000ULL
 #define WINDOW_BASE   0xffffd00000000000ULL
 #define WINDOW_STRIDE 0x8000ULL
-#define SCRUB_BASE    0xffffd04000000000ULL /* 2 MiB per CPU, 1 GiB-aligned, other PDPT entries than WINDOW_BASE */
 #define IMAGE_BASE    0xffffffff80000000ULL
 #define APIC_VIRT     0xffffffffbfe00000ULL /* the local APIC's page */
 

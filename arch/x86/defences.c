@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Defences against speculation across domains: one probed table. Host mode maps
+ * Defences against speculation across domains. Host mode maps
  * no guest memory, so what is defended is one domain against another: at a
  * switch of domains on a CPU, and by hardware's own modes where it has them.
  */
@@ -11,37 +11,13 @@
 
 #define BIT(defence) (1u << DAIS_DEFENCE_##defence)
 
-/* Where CPUID says that the CPU has it */
-static const struct { u32 bit, leaf; enum cpuid_reg reg; u32 shift; bool intel; } table[] = {
-	{ BIT(IBPB), 0x80000008, EBX, 12, false },
-	{ BIT(IBPB), 7, EDX, 26, true },
-	{ BIT(VERW), 7, EDX, 10, true },           /* these threats are Intel's */
-	{ BIT(L1D), 7, EDX, 28, true },
-	{ BIT(AUTO_IBRS), 0x80000021, EAX, 8, false },
-};
-static u32 used;
-
-void defences_probe(bool off)
-{
-	u32 present = BIT(RSB);
-
-	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
-		if ((host.intel || !table[i].intel) && cpu_has(table[i].leaf, table[i].reg, table[i].shift))
-			present |= table[i].bit;
-	used = off ? 0 : present;
-	facts[DAIS_STAT_DEFENCES] = present;
-	facts[DAIS_STAT_DEFENCES_USED] = used;
-}
+u32 defences_used;
 
 void defences_cpu(void)
 {
-	u32 r[4];
-
-	if (used & BIT(AUTO_IBRS))
+	if (defences_used & BIT(AUTO_IBRS))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1ULL << 21); /* APM vol. 2 §3.1.7: AIBRSE */
-	/* newer CPUs always serialize (CPUID 8000_0021 EAX[2]); a hypervisor below us owns the MSR */
-	host_cpuid(1, 0, r);
-	if (host.amd && (r[EAX] >> 20 & 0xff) > 2 /* family 12h */ && !cpu_has(0x80000021, EAX, 2) && !cpu_has(1, ECX, 31))
+	if (host.lfence_by_msr)
 		wrmsr(MSR_DE_CFG, rdmsr(MSR_DE_CFG) | 1 << 1);
 }
 
@@ -62,12 +38,12 @@ void defences_switch_to(u32 domain)
 	if (c->last_domain == domain)
 		return;
 	c->last_domain = domain;
-	if (used & BIT(IBPB))
+	if (defences_used & BIT(IBPB))
 		wrmsr(MSR_PRED_CMD, 1);
-	if (used & BIT(RSB))
+	if (defences_used & BIT(RSB))
 		fill_rsb();
-	if (used & BIT(L1D))
+	if (defences_used & BIT(L1D))
 		wrmsr(MSR_FLUSH_CMD, 1);
-	if (used & BIT(VERW))
+	if (defences_used & BIT(VERW))
 		__asm__ volatile("verw %0" : : "m"(data_selector) : "cc");
 }

@@ -50,6 +50,8 @@ static void facts_init(void)
 	facts[DAIS_STAT_MEM_TOTAL] = boot->mem_total;
 	facts[DAIS_STAT_MEM_CONTROL] = boot->mem_control;
 	facts[DAIS_STAT_MEM_IMAGE] = ALIGN_UP(boot->image_size, PAGE_SIZE);
+	facts[DAIS_STAT_DEFENCES] = host.defences;
+	facts[DAIS_STAT_DEFENCES_USED] = defences_used;
 	facts[DAIS_STAT_LOG] = hva_to_hpa(log_ring).v;
 }
 
@@ -73,8 +75,9 @@ void boot_main(const struct boot_info *info)
 		smp_join();
 	boot = info;
 	write_cr3(boot->host_cr3);
-	host_probe();
-	defences_probe(boot->flags & BOOT_F_NO_MITIGATION);
+	host = boot->host;
+	quirks = host.quirks;
+	defences_used = boot->flags & BOOT_F_NO_MITIGATION ? 0 : host.defences;
 	cpu_setup();
 	serial_init(boot->console_port, boot->console_baud);
 	log_set_sink(serial_write);

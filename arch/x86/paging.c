@@ -24,9 +24,8 @@ void *hpa_to_hva(hpa_t a)
 
 hpa_t hva_to_hpa(const void *p)
 {
-	u64 v = (u64)p;
-
-	return hpa(v >= IMAGE_BASE ? v - IMAGE_BASE + boot->image_base : v - DIRECT_BASE);
+	CHECK((u64)p < STACKS_BASE); /* not of the image */
+	return hpa((u64)p - DIRECT_BASE);
 }
 
 /* The entry for virt at level 0 (4 KiB) or 1 (2 MiB); the loader made the tables above it. */
@@ -71,25 +70,13 @@ void window_close(enum window_slot slot)
 	window_set(slot, 0);
 }
 
-static void zero(void *p, u64 bytes)
-{
-	u64 n = bytes / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(0ULL) : "memory");
-}
-
 void frame_scrub(hpa_t a, u32 order)
 {
-	u64 virt = SCRUB_BASE + cpu_id() * SIZE_2M;
+	for (u64 o = 0; o < PAGE_SIZE << order; o += PAGE_SIZE) {
+		void *p = window_open(WIN_SCRUB, hpa(a.v + o));
+		u64 n = PAGE_SIZE / 8;
 
-	if (order == ORDER_4K) {
-		zero(window_open(WIN_SCRUB, a), PAGE_SIZE);
-		window_close(WIN_SCRUB);
-		return;
+		__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(0ULL) : "memory");
 	}
-	*entry_of(virt, 1) = a.v | PTE_RW | PTE_PS;
-	invlpg((void *)virt);
-	zero((void *)virt, SIZE_2M);
-	*entry_of(virt, 1) = 0;
-	invlpg((void *)virt);
+	window_close(WIN_SCRUB);
 }

@@ -176,7 +176,8 @@ void machine_reset(void)
 	port_write(0xcf9, 1, 2);
 	port_write(0xcf9, 1, 6);
 	port_write(0x64, 1, 0xfe);
-	delay_us(100000);
+	for (u32 i = 0; i < 100000; i++)
+		port_read(0x64, 1); /* a microsecond each, or more */
 	__asm__ volatile("lidt %0; int3" : : "m"(none));
 	cpu_stop();
 }
