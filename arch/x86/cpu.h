@@ -39,15 +39,14 @@ extern struct quirks quirks;
 enum { EAX, EBX, ECX, EDX };
 void host_cpuid(u32 leaf, u32 sub, u32 out[4]);
 void cpu_setup(void);                  /* this CPU: IDT, CR0/CR4/EFER, PAT */
+extern u32 defences_used;              /* bits by enum dais_defence */
+void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
 
-/* apic.c, smp.c */
+/* apic.c */
 void apic_init(void);                  /* this CPU */
 void apic_eoi(void);
 void apic_ipi(u32 apic_id, u32 icr_low);
 void apic_reread_tpr(void);
-void smp_start(void);
-void smp_join(void) __noreturn;        /* what another CPU does */
-void smp_stop_others(void);            /* for panic: by NMI */
 
 #define VEC_POKE     0xf0
 #define VEC_TIMER    0xf1
@@ -69,11 +68,6 @@ struct trap_frame {
 	u64 rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 	u64 vector, error, rip, cs, rflags, rsp, ss;
 };
-
-/* defences.c */
-extern u32 defences_used;              /* bits by enum dais_defence */
-void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
-void defences_cpu(void);
 
 /* run.c */
 void cpu_loop(void) __noreturn;

@@ -7,6 +7,7 @@
 #include "arch/x86/virt/vcpu_x86.h"
 #include "arch/x86/x86.h"
 #include "drivers/devices.h"
+#include "kernel/atomic.h"
 #include "kernel/event.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
@@ -14,6 +15,8 @@
 #include "kernel/log.h"
 #include "kernel/mem.h"
 #include "kernel/trace.h"
+
+#define START_SECONDS 5 /* for all CPUs */
 
 _Static_assert(BOOT_CPUS_MAX <= MAX_CPUS, "the loader leaves out what is beyond");
 
@@ -66,13 +69,52 @@ static void control_init(void)
 	check(control_start(), "control domain");
 }
 
+/* --- the other CPUs: the loader started them, they wait for CPU 0 --- */
+
+static u64 go; /* atomic: CPU 0's TSC when they may go on */
+
+static void __noreturn join(void)
+{
+	struct cpu *c = this_cpu();
+
+	while (!atomic_load(&go))
+		cpu_relax();
+	write_cr3(boot->host_cr3);
+	cpu_setup();
+	apic_init();
+	if (virt->cpu_start(c->id) != DAIS_OK)
+		panic("CPU %u: %s cannot be switched on", c->id, virt->name);
+	sched_init_cpu(c->id);
+	atomic_store(&c->online, rdtsc());
+	cpu_loop();
+}
+
+static void start_others(void)
+{
+	u64 end = rdtsc() + START_SECONDS * boot->tsc_hz;
+
+	atomic_store(&go, rdtsc());
+	for (u32 i = 1; i < boot->cpu_count; i++) {
+		u64 *online = &cpu_data(i)->online;
+
+		while (!atomic_load(online) && rdtsc() < end)
+			cpu_relax();
+		if (!atomic_load(online))
+			panic("CPU %u (APIC ID %u) does not start: limit the CPUs with \"cpus = %u\" in dais.conf", i,
+			      cpu_data(i)->apic_id, i);
+		if (*online < go || *online > rdtsc())
+			log_warn("CPU %u: its TSC is not synchronous with CPU 0's", i);
+	}
+	log_info("CPUs: %u online", boot->cpu_count);
+}
+
 /* Each CPU's first. What the loader gives is believed, once it is of the same version. */
 void boot_main(const struct boot_info *info)
 {
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION || info->size != sizeof(*info))
 		cpu_stop();
 	if (this_cpu()->id)
-		smp_join();
+		join();
 	boot = info;
 	write_cr3(boot->host_cr3);
 	host = boot->host;
@@ -90,9 +132,9 @@ void boot_main(const struct boot_info *info)
 	pv_init(boot->epoch_seconds, boot->epoch_tsc);
 	virt_choose();
 	check(virt->cpu_start(0), virt->name);
-	this_cpu()->online = 1;
+	this_cpu()->online = rdtsc();
 	sched_init_cpu(0);
-	smp_start();
+	start_others();
 	control_init();
 	log_info("entering the control domain: %u vCPUs, kernel at %lx", boot->control_vcpus, boot->control_entry);
 	test_fault();
