@@ -19,6 +19,7 @@
 #define START_SECONDS 5 /* for all CPUs */
 
 _Static_assert(BOOT_CPUS_MAX <= MAX_CPUS, "the loader leaves out what is beyond");
+_Static_assert(offsetof(struct cpu, apic_id) == offsetof(struct boot_percpu, apic_id), "the loader fills them");
 
 const struct boot_info *boot;
 static const struct boot_mem *mem;
