@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <dais/abi.h>
 #include "boot/host_layout.h"
 
 #define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
@@ -82,16 +83,11 @@ struct boot_percpu {
 
 enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 
-#define BOOT_F_TPM_MEASURED  (1u << 0) /* every loaded file was measured */
-#define BOOT_F_SECURE_BOOT   (1u << 1) /* firmware verified what was loaded */
-#define BOOT_F_NO_MITIGATION (1u << 2) /* "mitigations = off" in dais.conf */
-
 /* What the CPU is and has: probed on the one that boots; the others must have at least the same. */
 struct host {
 	uint32_t max_leaf, max_ext_leaf, phys_bits; /* of CPUID */
 	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase, mce;
 	bool lfence_by_msr;      /* LFENCE serializes once DE_CFG says so */
-	uint32_t defences;       /* against speculation, bits by enum dais_defence */
 	uint64_t xcr0;           /* XCR0 bits */
 	/* Quirks of emulators and steppings (docs/platforms.md): here are all; hardware pays a load and a branch. */
 	struct quirks {
@@ -115,10 +111,10 @@ struct boot_info {
 	uint64_t trampoline;     /* physical page below 1 MiB through which CPUs start; BOOT_MEM_DAIS */
 
 	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
-	uint64_t mem;     uint32_t mem_count;     uint32_t flags; /* BOOT_F_* */
+	uint64_t mem;     uint32_t mem_count;     uint32_t reserved0;
 	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
 	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
-	uint32_t cpus_skipped;   /* enabled in the MADT but left out (cpus = n, or beyond BOOT_CPUS_MAX) */
+	uint32_t reserved1;
 
 	/* ACPI */
 	uint64_t rsdp;           /* the firmware's own */
@@ -155,7 +151,7 @@ struct boot_info {
 	uint64_t tsc_hz;
 	uint64_t apic_hz;        /* of the local APIC's timer, divided by 2 as reset leaves it */
 
-	uint64_t mem_total, mem_control; /* bytes of RAM, firmware's apart */
+	uint64_t facts[DAIS_STAT_FRAMES_TOTAL]; /* what stat tells of the machine, as far as the loader knows */
 };
 
 #endif

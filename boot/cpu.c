@@ -100,17 +100,21 @@ static const struct { uint32_t defence, leaf, reg, bit; bool intel; } defences[]
 	{ DAIS_DEFENCE_L1D, 7, EDX, 28, true }, { DAIS_DEFENCE_AUTO_IBRS, 0x80000021, EAX, 8, false },
 };
 
-static void describe_defences(cpuid_fn id, struct host *h)
+static bool is_intel(cpuid_fn id)
 {
-	h->defences = 1u << DAIS_DEFENCE_RSB;
+	return id(0, 0).r[EBX] == 0x756e6547; /* "Genu" */
+}
+
+uint32_t cpu_defences(cpuid_fn id)
+{
+	uint32_t bits = 1u << DAIS_DEFENCE_RSB;
+
 	for (size_t i = 0; i < sizeof(defences) / sizeof(defences[0]); i++) {
-		if ((h->intel || !defences[i].intel) &&
+		if ((is_intel(id) || !defences[i].intel) &&
 		    has(id, defences[i].leaf, defences[i].reg, defences[i].bit))
-			h->defences |= 1u << defences[i].defence;
+			bits |= 1u << defences[i].defence;
 	}
-	/* From family 12h on; newer CPUs always do it (CPUID 8000_0021 EAX[2]), a hypervisor below us owns the MSR. */
-	h->lfence_by_msr = h->amd && (id(1, 0).r[EAX] >> 20 & 0xff) > 2 && !has(id, 0x80000021, EAX, 2) &&
-			   !has(id, 1, ECX, 31);
+	return bits;
 }
 
 static void describe_quirks(cpuid_fn id, struct host *h)
@@ -129,7 +133,7 @@ struct host cpu_host(cpuid_fn id, bool x2apic)
 	struct host h = { .max_leaf = c.r[EAX], .max_ext_leaf = id(0x80000000, 0).r[EAX] };
 
 	h.amd = memcmp(&c.r[EBX], "Auth", 4) == 0 || memcmp(&c.r[EBX], "Hygo", 4) == 0;
-	h.intel = memcmp(&c.r[EBX], "Genu", 4) == 0;
+	h.intel = is_intel(id);
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		*(bool *)((char *)&h + features[i].field) =
 			has(id, features[i].leaf, features[i].reg, features[i].bit);
@@ -138,7 +142,9 @@ struct host cpu_host(cpuid_fn id, bool x2apic)
 	c = id(0xd, 0);
 	if (h.xsave)
 		h.xcr0 = c.r[EAX] | (uint64_t)c.r[EDX] << 32;
-	describe_defences(id, &h);
+	/* From family 12h on; newer CPUs always do it (CPUID 8000_0021 EAX[2]), a hypervisor below us owns the MSR. */
+	h.lfence_by_msr = h.amd && (id(1, 0).r[EAX] >> 20 & 0xff) > 2 && !has(id, 0x80000021, EAX, 2) &&
+			  !has(id, 1, ECX, 31);
 	describe_quirks(id, &h);
 	return h;
 }

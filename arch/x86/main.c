@@ -14,6 +14,7 @@
 #include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/mem.h"
+#include "kernel/string.h"
 #include "kernel/trace.h"
 
 #define START_SECONDS 5 /* for all CPUs */
@@ -39,24 +40,6 @@ static void check(status_t s, const char *what)
 {
 	if (s != DAIS_OK)
 		panic("%s failed at start: status %u", what, s);
-}
-
-static void facts_init(void)
-{
-	facts[DAIS_STAT_VERSION] = DAIS_VERSION_NR;
-	facts[DAIS_STAT_CPUS] = boot->cpu_count;
-	facts[DAIS_STAT_CPUS_SKIPPED] = boot->cpus_skipped;
-	facts[DAIS_STAT_CONTROL_VCPUS] = boot->control_vcpus;
-	facts[DAIS_STAT_TSC_HZ] = boot->tsc_hz;
-	facts[DAIS_STAT_X2APIC] = host.x2apic;
-	facts[DAIS_STAT_BOOT] = (boot->flags & BOOT_F_TPM_MEASURED ? DAIS_BOOT_TPM : 0) |
-				(boot->flags & BOOT_F_SECURE_BOOT ? DAIS_BOOT_SECURE : 0);
-	facts[DAIS_STAT_MEM_TOTAL] = boot->mem_total;
-	facts[DAIS_STAT_MEM_CONTROL] = boot->mem_control;
-	facts[DAIS_STAT_MEM_IMAGE] = ALIGN_UP(boot->image_size, PAGE_SIZE);
-	facts[DAIS_STAT_DEFENCES] = host.defences;
-	facts[DAIS_STAT_DEFENCES_USED] = defences_used;
-	facts[DAIS_STAT_LOG] = hva_to_hpa(log_ring).v;
 }
 
 static void control_init(void)
@@ -120,14 +103,16 @@ void boot_main(const struct boot_info *info)
 	write_cr3(boot->host_cr3);
 	host = boot->host;
 	quirks = host.quirks;
-	defences_used = boot->flags & BOOT_F_NO_MITIGATION ? 0 : host.defences;
+	defences_used = boot->facts[DAIS_STAT_DEFENCES_USED];
 	cpu_setup();
 	serial_init(boot->console_port, boot->console_baud);
 	log_set_sink(serial_write);
 	memory_init();
 	log_ring = heap_pages(DAIS_LOG_SIZE / PAGE_SIZE);
 	log_init(log_ring, boot->log_level);
-	facts_init();
+	memcpy(facts, boot->facts, sizeof(facts));
+	facts[DAIS_STAT_VERSION] = DAIS_VERSION_NR;
+	facts[DAIS_STAT_LOG] = hva_to_hpa(log_ring).v;
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
 	pv_init(boot->epoch_seconds, boot->epoch_tsc);
