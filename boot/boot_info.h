@@ -111,10 +111,11 @@ struct boot_info {
 	uint64_t trampoline;     /* physical page below 1 MiB through which CPUs start; BOOT_MEM_DAIS */
 
 	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
-	uint64_t mem;     uint32_t mem_count;     uint32_t reserved0;
+	uint64_t mem;     uint32_t mem_count;     uint32_t own_count;
+	uint64_t own;            /* struct boot_mem: CONTROL and FIRMWARE in mem, neighbours joined */
 	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
 	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
-	uint32_t reserved1;
+	uint32_t reserved0;
 
 	/* ACPI */
 	uint64_t rsdp;           /* the firmware's own */

@@ -181,6 +181,7 @@ uint64_t cpu_tsc(void)
 #define PM_MASK         0xffffffu   /* 24 bits at least: 4.6 s */
 #define PM_POLLS        100000000u  /* a timer that stands still must not hang the boot */
 #define MSR_X2APIC      0x800u
+#define APIC_TPR        0x080u
 #define APIC_EOI        0x0b0u
 #define APIC_INITIAL    0x380u
 #define APIC_CURRENT    0x390u
@@ -262,6 +263,7 @@ static void apic_reset(void)
 	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
 	for (uint32_t i = 0; i < sizeof(lvt) / sizeof(lvt[0]); i++)
 		apic_write(lvt[i], LVT_MASKED);
+	apic_write(APIC_TPR, 0);
 	apic_write(APIC_EOI, 0);
 	apic_write(APIC_INITIAL, 0);
 	apic_write(APIC_DIVIDE, 0);

@@ -41,6 +41,7 @@ static void carve_dais(struct work *w, uint64_t base)
 
 	w->info = (void *)carve(base, &used, sizeof(*w->info));
 	w->plan.mem = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.mem));
+	w->plan.own = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.own));
 	m->cpus = (void *)carve(base, &used, m->cpu_capacity * sizeof(*m->cpus));
 	m->ioapics = (void *)carve(base, &used, m->ioapic_capacity * sizeof(*m->ioapics));
 	m->ecams = (void *)carve(base, &used, m->ecam_capacity * sizeof(*m->ecams));
@@ -132,6 +133,7 @@ static void describe_machine(struct work *w)
 	info->image_size = w->load->hypervisor.size;
 	info->trampoline = w->dais[2].base;
 	info->mem = (uintptr_t)w->plan.mem;
+	info->own = (uintptr_t)w->plan.own;
 	info->rsdp = tables->rsdp;
 	info->dmar = tables->dmar;
 	info->ivrs = tables->ivrs;
@@ -270,6 +272,7 @@ static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
 	if (!memory_plan(&request, &w->plan, err))
 		return false;
 	info->mem_count = w->plan.mem_count;
+	info->own_count = w->plan.own_count;
 	info->facts[DAIS_STAT_MEM_CONTROL] = w->plan.control_bytes;
 	info->facts[DAIS_STAT_MEM_TOTAL] = w->plan.control_bytes + w->plan.pool_bytes + w->plan.dais_bytes;
 	return true;

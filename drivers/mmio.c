@@ -8,7 +8,7 @@
 
 void mmio_access(struct access *a)
 {
-	u8 *p = (u8 *)window_open_device(WIN_DEVICE, hpa(a->at & PAGE_MASK)) + (a->at & ~PAGE_MASK);
+	u8 *p = (u8 *)window_open(WIN_DEVICE, hpa(a->at & PAGE_MASK)) + (a->at & ~PAGE_MASK);
 
 	switch (a->size) {
 	case 1: MOVE(u8, p, a); break;

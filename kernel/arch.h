@@ -30,8 +30,7 @@ void host_map_2m(hpa_t a);
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
 enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_SLOTS };
-void *window_open(enum window_slot slot, hpa_t frame);          /* 4 KiB, write-back */
-void *window_open_device(enum window_slot slot, hpa_t page);    /* 4 KiB, uncached */
+void *window_open(enum window_slot slot, hpa_t page); /* 4 KiB; write-back, of WIN_DEVICE uncached */
 void window_close(enum window_slot slot);
 /* Zeroes a frame run (order ORDER_4K or ORDER_2M) that is mapped nowhere. */
 void frame_scrub(hpa_t a, u32 order);

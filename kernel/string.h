@@ -6,11 +6,9 @@
 #include "kernel/types.h"
 
 void *memcpy(void *d, const void *s, size_t n);
-void *memmove(void *d, const void *s, size_t n);
 void *memset(void *d, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
-int strcmp(const char *a, const char *b);
 
 /* Bounded formatting, always terminated: %s %u %x %lu %lx %llu %llx %%, with width and 0. Returns the
  * length written, without the NUL. */

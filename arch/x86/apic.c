@@ -48,13 +48,8 @@ void apic_reread_tpr(void)
 /* All else is as reset leaves it: masked; the loader sees to that where firmware was. */
 void apic_init(void)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
-
-	wrmsr(MSR_APIC_BASE, base);
-	if (host.x2apic)
-		wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | (host.x2apic ? APIC_BASE_EXTD : 0));
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
-	apic_write(APIC_TPR, 0);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
 	apic_write(APIC_LVT_TIMER,
 		   VEC_TIMER | (host.tsc_deadline ? LVT_DEADLINE : quirks.loses_irqs ? LVT_PERIODIC : 0));

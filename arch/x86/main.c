@@ -23,18 +23,10 @@ _Static_assert(BOOT_CPUS_MAX <= MAX_CPUS, "the loader leaves out what is beyond"
 _Static_assert(offsetof(struct cpu, apic_id) == offsetof(struct boot_percpu, apic_id), "the loader fills them");
 
 const struct boot_info *boot;
-static const struct boot_mem *mem;
 static struct dais_log *log_ring;
 
 void boot_main(const struct boot_info *info) __noreturn;
 void test_fault(void);
-
-static void memory_init(void)
-{
-	mem = hpa_to_hva(hpa(boot->mem));
-	heap_init(hpa_to_hva(hpa(boot->store)), boot->store_size / SIZE_2M);
-	frames_init(mem, boot->mem_count);
-}
 
 static void check(status_t s, const char *what)
 {
@@ -47,7 +39,7 @@ static void control_init(void)
 	check(domain_create_control(boot->control_vcpus), "control domain");
 	check(mem_show(control_domain, log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
 	check(trace_init(), "trace ring");
-	check(control_map_memory(mem, boot->mem_count), "control domain's memory");
+	check(control_map_memory(hpa_to_hva(hpa(boot->own)), boot->own_count), "control domain's memory");
 	devices_init(boot);
 	check(events_init(control_msix_count()), "events");
 	check(control_start(), "control domain");
@@ -107,7 +99,8 @@ void boot_main(const struct boot_info *info)
 	cpu_setup();
 	serial_init(boot->console_port, boot->console_baud);
 	log_set_sink(serial_write);
-	memory_init();
+	heap_init(hpa_to_hva(hpa(boot->store)), boot->store_size / SIZE_2M);
+	frames_init(hpa_to_hva(hpa(boot->mem)), boot->mem_count);
 	log_ring = heap_pages(DAIS_LOG_SIZE / PAGE_SIZE);
 	log_init(log_ring, boot->log_level);
 	memcpy(facts, boot->facts, sizeof(facts));

@@ -55,14 +55,9 @@ static void *window_set(enum window_slot slot, u64 bits)
 	return (void *)virt;
 }
 
-void *window_open(enum window_slot slot, hpa_t frame)
+void *window_open(enum window_slot slot, hpa_t page)
 {
-	return window_set(slot, (frame.v & PTE_ADDR) | PTE_RW);
-}
-
-void *window_open_device(enum window_slot slot, hpa_t page)
-{
-	return window_set(slot, (page.v & PTE_ADDR) | PTE_RW | PTE_UC);
+	return window_set(slot, (page.v & PTE_ADDR) | PTE_RW | (slot == WIN_DEVICE ? PTE_UC : 0));
 }
 
 void window_close(enum window_slot slot)

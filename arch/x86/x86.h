@@ -52,7 +52,6 @@
 
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
-#define APIC_BASE_ENABLE    (1ULL << 11)
 #define APIC_BASE_EXTD      (1ULL << 10)
 #define MSR_SPEC_CTRL       0x48
 #define MSR_PRED_CMD        0x49

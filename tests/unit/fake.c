@@ -63,7 +63,6 @@ hpa_t hva_to_hpa(const void *p)
 void *fake_ram(u64 at) { return ram + at; }
 void host_map_2m(hpa_t a) { assert_int_equal(a.v % SIZE_2M, 0); }
 void *window_open(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
-void *window_open_device(enum window_slot slot, hpa_t frame) { (void)slot; return hpa_to_hva(frame); }
 void window_close(enum window_slot slot) { (void)slot; }
 
 void frame_scrub(hpa_t a, u32 order)
