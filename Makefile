@@ -120,7 +120,7 @@ $(OUT)/dais-fault-%.elf: $(CORE_OBJ) $(OUT)/obj/tests/faults/%.c.o linker.ld scr
 
 EFI_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpic -fshort-wchar -mno-red-zone -maccumulate-outgoing-args \
 	-fno-stack-protector -fno-strict-aliasing -fcf-protection=none -mgeneral-regs-only \
-	-Wall -Wextra -Werror -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
+	-Wall -Wextra -Werror -I. -Ikernel/abi -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 \
 	-DGNU_EFI_USE_MS_ABI
 EFI_OBJ := $(patsubst %,$(OUT)/efi/%.o,$(wildcard boot/*.c boot/*.asm))
 

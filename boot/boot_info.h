@@ -8,14 +8,17 @@
  * Entry into the hypervisor, by each CPU: long mode with EFER.NXE, CR3 =
  * start_cr3, interrupts off; RIP = the ELF entry point's (link) address; RSP = the
  * top of its main stack, where a zero lies; RDI = struct boot_info in the direct
- * mapping; GDT, TR and GS base are its own (host_layout.h), an IDT it has none. CPU
+ * mapping; GDT, TR and GS base are its own (host_layout.h), an IDT it has none;
+ * local APIC as after INIT, but perhaps in x2APIC mode. CPU
  * 0 enters when the others are there, or known not to come.
  * Image, store, boot_info and all it points to lie below 4 GiB.
  */
 #ifndef DAIS_BOOT_INFO_H
 #define DAIS_BOOT_INFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <dais/abi.h>
 #include "boot/host_layout.h"
 
 #define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
@@ -96,10 +99,18 @@ struct boot_percpu {
 
 enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 
-#define BOOT_F_TPM_MEASURED  (1u << 0) /* every loaded file was measured */
-#define BOOT_F_SECURE_BOOT   (1u << 1) /* firmware verified what was loaded */
-#define BOOT_F_NO_MITIGATION (1u << 2) /* "mitigations = off" in dais.conf */
-#define BOOT_F_X2APIC_OFF    (1u << 3) /* "x2apic = off": the host uses xAPIC */
+/* What the CPU is and has: probed on the one that boots; the others must have at least the same. */
+struct host {
+	uint32_t max_leaf, max_ext_leaf, phys_bits; /* of CPUID */
+	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase, mce;
+	bool lfence_by_msr;      /* LFENCE serializes once DE_CFG says so */
+	uint64_t xcr0;           /* XCR0 bits */
+	/* Quirks of emulators and steppings (docs/platforms.md): here are all; hardware pays a load and a branch. */
+	struct quirks {
+		bool shadow_by_sti; /* INT_STATE is not loaded at VMRUN */
+		bool loses_irqs; /* an interrupt that comes while VMRUN sets V_IRQ up stays in the IRR, unsignalled */
+	} quirks;
+};
 
 struct boot_info {
 	uint64_t magic;
@@ -116,10 +127,11 @@ struct boot_info {
 	uint64_t trampoline;     /* physical page below 1 MiB through which CPUs start; BOOT_MEM_DAIS */
 
 	/* Tables; physical addresses of arrays inside BOOT_MEM_DAIS */
-	uint64_t mem;     uint32_t mem_count;     uint32_t flags; /* BOOT_F_* */
+	uint64_t mem;     uint32_t mem_count;     uint32_t own_count;
+	uint64_t own;            /* struct boot_mem: CONTROL and FIRMWARE in mem, neighbours joined */
 	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
 	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
-	uint32_t cpus_skipped;   /* enabled in the MADT but left out (cpus = n, or beyond BOOT_CPUS_MAX) */
+	uint32_t reserved0;
 
 	/* ACPI */
 	uint64_t rsdp;           /* the firmware's own */
@@ -150,11 +162,13 @@ struct boot_info {
 	uint64_t epoch_seconds, epoch_tsc;
 	uint64_t load_tsc;       /* TSC when the loader started */
 
+	struct host host;
+
 	/* Measured by the loader */
 	uint64_t tsc_hz;
-	uint64_t apic_hz;        /* of the local APIC's timer, undivided */
+	uint64_t apic_hz;        /* of the local APIC's timer, divided by 2 as reset leaves it */
 
-	uint64_t mem_total, mem_control; /* bytes of RAM, firmware's apart */
+	uint64_t facts[DAIS_STAT_FRAMES_TOTAL]; /* what stat tells of the machine, as far as the loader knows */
 };
 
 #endif

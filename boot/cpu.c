@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <stddef.h>
 #include <string.h>
+#include <dais/abi.h>
 #include "boot/cpu.h"
 
 #define MSR_VM_CR     0xc0010114u
 #define VM_CR_SVMDIS  (1u << 4) /* APM vol. 2 §15.30.1 */
+enum { EAX, EBX, ECX, EDX };
+
+#define MSR_APIC_BASE 0x1bu
+#define APIC_BASE_EXTD   (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
 #define MSR_EFER      0xc0000080u
 #define EFER_NXE      (1u << 11)
 
-struct cpuid {
-	uint32_t a, b, c, d;
-};
-
-static struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+struct cpuid cpu_cpuid(uint32_t leaf, uint32_t subleaf)
 {
-	struct cpuid r;
+	struct cpuid c;
 
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+	__asm__ volatile("cpuid" : "=a"(c.r[EAX]), "=b"(c.r[EBX]), "=c"(c.r[ECX]), "=d"(c.r[EDX])
 			 : "a"(leaf), "c"(subleaf));
-	return r;
+	return c;
 }
 
 static uint64_t read_msr(uint32_t msr)
@@ -36,22 +39,22 @@ static void write_msr(uint32_t msr, uint64_t v)
 /* APM vol. 2 §15.4: SVM may be there and yet be locked off by the firmware. */
 void cpu_probe(struct cpu_facts *facts)
 {
-	struct cpuid id = cpuid(0, 0);
-	uint32_t last = cpuid(0x80000000, 0).a;
+	struct cpuid id = cpu_cpuid(0, 0);
+	uint32_t last = cpu_cpuid(0x80000000, 0).r[EAX];
 
 	memset(facts, 0, sizeof(*facts));
-	memcpy(facts->vendor, &id.b, 4);
-	memcpy(facts->vendor + 4, &id.d, 4);
-	memcpy(facts->vendor + 8, &id.c, 4);
+	memcpy(facts->vendor, &id.r[EBX], 4);
+	memcpy(facts->vendor + 4, &id.r[EDX], 4);
+	memcpy(facts->vendor + 8, &id.r[ECX], 4);
 	if (last < 0x80000001)
 		return;
-	id = cpuid(0x80000001, 0);
-	facts->svm = id.c & (1u << 2);
-	facts->nx = id.d & (1u << 20);
+	id = cpu_cpuid(0x80000001, 0);
+	facts->svm = id.r[ECX] & (1u << 2);
+	facts->nx = id.r[EDX] & (1u << 20);
 	if (!facts->svm || last < 0x8000000a)
 		return;
 	facts->svm_disabled = read_msr(MSR_VM_CR) & VM_CR_SVMDIS;
-	facts->nested_paging = cpuid(0x8000000a, 0).d & 1;
+	facts->nested_paging = cpu_cpuid(0x8000000a, 0).r[EDX] & 1;
 }
 
 bool cpu_check(const struct cpu_facts *facts, struct error *err)
@@ -76,17 +79,92 @@ bool cpu_check(const struct cpu_facts *facts, struct error *err)
 	return true;
 }
 
+/* --- what the hypervisor is told --- */
+
+static bool has(cpuid_fn id, uint32_t leaf, uint32_t reg, uint32_t bit)
+{
+	return leaf <= id(leaf & 0x80000000, 0).r[EAX] && id(leaf, 0).r[reg] >> bit & 1;
+}
+
+#define FEATURE(name) offsetof(struct host, name)
+static const struct { size_t field; uint32_t leaf, reg, bit; } features[] = {
+	{ FEATURE(x2apic), 1, ECX, 21 }, { FEATURE(tsc_deadline), 1, ECX, 24 }, { FEATURE(xsave), 1, ECX, 26 },
+	{ FEATURE(pcid), 1, ECX, 17 }, { FEATURE(mce), 1, EDX, 14 }, { FEATURE(fsgsbase), 7, EBX, 0 },
+	{ FEATURE(smep), 7, EBX, 7 }, { FEATURE(smap), 7, EBX, 20 }, { FEATURE(umip), 7, ECX, 2 },
+	{ FEATURE(page1g), 0x80000001, EDX, 26 }, { FEATURE(rdtscp), 0x80000001, EDX, 27 },
+};
+
+static const struct { uint32_t defence, leaf, reg, bit; bool intel; } defences[] = {
+	{ DAIS_DEFENCE_IBPB, 0x80000008, EBX, 12, false }, { DAIS_DEFENCE_IBPB, 7, EDX, 26, true },
+	{ DAIS_DEFENCE_VERW, 7, EDX, 10, true }, /* these threats are Intel's */
+	{ DAIS_DEFENCE_L1D, 7, EDX, 28, true }, { DAIS_DEFENCE_AUTO_IBRS, 0x80000021, EAX, 8, false },
+};
+
+static bool is_intel(cpuid_fn id)
+{
+	return id(0, 0).r[EBX] == 0x756e6547; /* "Genu" */
+}
+
+uint32_t cpu_defences(cpuid_fn id)
+{
+	uint32_t bits = 1u << DAIS_DEFENCE_RSB;
+
+	for (size_t i = 0; i < sizeof(defences) / sizeof(defences[0]); i++) {
+		if ((is_intel(id) || !defences[i].intel) &&
+		    has(id, defences[i].leaf, defences[i].reg, defences[i].bit))
+			bits |= 1u << defences[i].defence;
+	}
+	return bits;
+}
+
+static void describe_quirks(cpuid_fn id, struct host *h)
+{
+	struct cpuid c = id(0x40000000, 0);
+
+	if (!has(id, 1, ECX, 31) || memcmp(&c.r[EBX], "TCGTCGTCGTCG", 12) != 0) /* QEMU, up to 11.1 */
+		return;
+	h->quirks = (struct quirks){ .shadow_by_sti = true, .loses_irqs = true };
+	h->tsc_deadline = false; /* fires once: a lost tick would be the last one */
+}
+
+struct host cpu_host(cpuid_fn id, bool x2apic)
+{
+	struct cpuid c = id(0, 0);
+	struct host h = { .max_leaf = c.r[EAX], .max_ext_leaf = id(0x80000000, 0).r[EAX] };
+
+	h.amd = memcmp(&c.r[EBX], "Auth", 4) == 0 || memcmp(&c.r[EBX], "Hygo", 4) == 0;
+	h.intel = is_intel(id);
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		*(bool *)((char *)&h + features[i].field) =
+			has(id, features[i].leaf, features[i].reg, features[i].bit);
+	h.x2apic &= x2apic;
+	h.phys_bits = id(0x80000008, 0).r[EAX] & 0xff;
+	c = id(0xd, 0);
+	if (h.xsave)
+		h.xcr0 = c.r[EAX] | (uint64_t)c.r[EDX] << 32;
+	/* From family 12h on; newer CPUs always do it (CPUID 8000_0021 EAX[2]), a hypervisor below us owns the MSR. */
+	h.lfence_by_msr = h.amd && (id(1, 0).r[EAX] >> 20 & 0xff) > 2 && !has(id, 0x80000021, EAX, 2) &&
+			  !has(id, 1, ECX, 31);
+	describe_quirks(id, &h);
+	return h;
+}
+
+bool cpu_in_x2apic(void)
+{
+	return read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD;
+}
+
 /* The x2APIC ID where leaf 0xb is there, else the 8-bit one. */
 uint32_t cpu_apic_id(void)
 {
 	struct cpuid id;
 
-	if (cpuid(0, 0).a >= 0xb) {
-		id = cpuid(0xb, 0);
-		if (id.b != 0)
-			return id.d;
+	if (cpu_cpuid(0, 0).r[EAX] >= 0xb) {
+		id = cpu_cpuid(0xb, 0);
+		if (id.r[EBX] != 0)
+			return id.r[EDX];
 	}
-	return cpuid(1, 0).b >> 24;
+	return cpu_cpuid(1, 0).r[EBX] >> 24;
 }
 
 uint64_t cpu_tsc(void)
@@ -102,16 +180,13 @@ uint64_t cpu_tsc(void)
 #define PM_HZ           3579545ULL
 #define PM_MASK         0xffffffu   /* 24 bits at least: 4.6 s */
 #define PM_POLLS        100000000u  /* a timer that stands still must not hang the boot */
-#define MSR_APIC_BASE   0x1bu
-#define APIC_BASE_EXTD   (1u << 10)
-#define APIC_BASE_ENABLE (1u << 11)
 #define MSR_X2APIC      0x800u
-#define APIC_LVT_TIMER  0x320u
+#define APIC_TPR        0x080u
+#define APIC_EOI        0x0b0u
 #define APIC_INITIAL    0x380u
 #define APIC_CURRENT    0x390u
 #define APIC_DIVIDE     0x3e0u
 #define LVT_MASKED      (1u << 16)
-#define DIVIDE_BY_1     0xbu
 
 static uint32_t port_in(uint16_t port)
 {
@@ -142,10 +217,10 @@ uint64_t cpu_tsc_hz(uint16_t pm_timer_port, struct error *err)
 	uint64_t hz = 0;
 	struct cpuid id;
 
-	if (cpuid(0, 0).a >= 0x15) {
-		id = cpuid(0x15, 0);
-		if (id.a && id.b && id.c)
-			hz = (uint64_t)id.c * id.b / id.a;
+	if (cpu_cpuid(0, 0).r[EAX] >= 0x15) {
+		id = cpu_cpuid(0x15, 0);
+		if (id.r[EAX] && id.r[EBX] && id.r[ECX])
+			hz = (uint64_t)id.r[ECX] * id.r[EBX] / id.r[EAX];
 	}
 	if (!hz && pm_timer_port)
 		hz = hz_by_pm_timer(pm_timer_port);
@@ -167,7 +242,7 @@ static uint32_t *apic_register(uint32_t reg)
 
 static void apic_write(uint32_t reg, uint32_t v)
 {
-	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD)
+	if (cpu_in_x2apic())
 		write_msr(MSR_X2APIC + (reg >> 4), v);
 	else
 		*(volatile uint32_t *)apic_register(reg) = v;
@@ -175,18 +250,30 @@ static void apic_write(uint32_t reg, uint32_t v)
 
 static uint32_t apic_read(uint32_t reg)
 {
-	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD)
+	if (cpu_in_x2apic())
 		return read_msr(MSR_X2APIC + (reg >> 4));
 	return *(volatile uint32_t *)apic_register(reg);
+}
+
+/* As INIT leaves it: all that is local masked, nothing in service, the timer's clock divided by 2. */
+static void apic_reset(void)
+{
+	static const uint32_t lvt[] = { 0x320, 0x330, 0x340, 0x350, 0x360, 0x370 };
+
+	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
+	for (uint32_t i = 0; i < sizeof(lvt) / sizeof(lvt[0]); i++)
+		apic_write(lvt[i], LVT_MASKED);
+	apic_write(APIC_TPR, 0);
+	apic_write(APIC_EOI, 0);
+	apic_write(APIC_INITIAL, 0);
+	apic_write(APIC_DIVIDE, 0);
 }
 
 uint64_t cpu_apic_hz(uint64_t tsc_hz)
 {
 	uint64_t begin, count;
 
-	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
-	apic_write(APIC_LVT_TIMER, LVT_MASKED);
-	apic_write(APIC_DIVIDE, DIVIDE_BY_1);
+	apic_reset();
 	begin = cpu_tsc();
 	apic_write(APIC_INITIAL, UINT32_MAX);
 	while (cpu_tsc() - begin < tsc_hz / 100)
@@ -243,7 +330,7 @@ uint32_t cpu_free_pci_device(uint32_t (*ids)(uint32_t fn))
 
 static void send(uint32_t apic_id, uint32_t command)
 {
-	if (read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD) {
+	if (cpu_in_x2apic()) {
 		write_msr(MSR_X2APIC + (APIC_ICR >> 4), (uint64_t)apic_id << 32 | command);
 		return;
 	}

@@ -2,6 +2,7 @@
 #ifndef DAIS_BOOT_CPU_H
 #define DAIS_BOOT_CPU_H
 
+#include "boot/boot_info.h"
 #include "boot/text.h"
 
 /* What the decision needs to know of the CPU. */
@@ -15,11 +16,21 @@ void cpu_probe(struct cpu_facts *facts);
 /* Can Dais run here? If not, err names the missing feature. */
 bool cpu_check(const struct cpu_facts *facts, struct error *err);
 
+struct cpuid {
+	uint32_t r[4]; /* EAX, EBX, ECX, EDX */
+};
+typedef struct cpuid (*cpuid_fn)(uint32_t leaf, uint32_t subleaf);
+struct cpuid cpu_cpuid(uint32_t leaf, uint32_t subleaf);
+
+/* What the hypervisor is told. x2apic: may it be used where it is not on yet? */
+struct host cpu_host(cpuid_fn id, bool x2apic);
+uint32_t cpu_defences(cpuid_fn id); /* against speculation: bits by enum dais_defence */
+bool cpu_in_x2apic(void); /* there is no way back from it */
+
 uint32_t cpu_apic_id(void);
 uint64_t cpu_tsc(void);
 
-
-/* Frequency of the TSC, and of the local APIC's undivided timer; the latter only after boot services. */
+/* Frequency of the TSC, and of the local APIC's timer, which resets that: only after boot services. */
 uint64_t cpu_tsc_hz(uint16_t pm_timer_port, struct error *err); /* 0 = err says why */
 uint64_t cpu_apic_hz(uint64_t tsc_hz);
 uint64_t cpu_apic_base(void);

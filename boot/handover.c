@@ -42,6 +42,7 @@ static void carve_dais(struct work *w, uint64_t base)
 
 	w->info = (void *)carve(base, &used, sizeof(*w->info));
 	w->plan.mem = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.mem));
+	w->plan.own = (void *)carve(base, &used, w->plan.capacity * sizeof(*w->plan.own));
 	m->cpus = (void *)carve(base, &used, m->cpu_capacity * sizeof(*m->cpus));
 	m->ioapics = (void *)carve(base, &used, m->ioapic_capacity * sizeof(*m->ioapics));
 	m->ecams = (void *)carve(base, &used, m->ecam_capacity * sizeof(*m->ecams));
@@ -105,7 +106,6 @@ static bool describe_cpus(struct work *w, struct error *err)
 		info->cpu_count = BOOT_CPUS_MAX;
 	if (config->cpus != 0 && config->cpus < info->cpu_count)
 		info->cpu_count = config->cpus;
-	info->cpus_skipped = m->cpu_count - info->cpu_count;
 	info->control_vcpus = config->control_vcpus ? config->control_vcpus : info->cpu_count;
 	if (info->control_vcpus > info->cpu_count)
 		return refuse(err, "control_vcpus: %u asked for, but %u CPUs are used; lower it in "
@@ -134,6 +134,7 @@ static void describe_machine(struct work *w)
 	info->image_size = w->load->hypervisor.size;
 	info->trampoline = w->dais[2].base;
 	info->mem = (uintptr_t)w->plan.mem;
+	info->own = (uintptr_t)w->plan.own;
 	info->rsdp = tables->rsdp;
 	info->dmar = tables->dmar;
 	info->ivrs = tables->ivrs;
@@ -157,14 +158,26 @@ static void describe_control(struct work *w)
 	info->console_port = config->console == CONSOLE_UART_IO ? config->console_port : 0;
 	info->console_baud = config->console_baud;
 	info->panic = config->panic;
-	if (!config->mitigations)
-		info->flags |= BOOT_F_NO_MITIGATION;
-	if (!config->x2apic)
-		info->flags |= BOOT_F_X2APIC_OFF;
-	if (security_measured_all())
-		info->flags |= BOOT_F_TPM_MEASURED;
 	paging_build((void *)w->tables, w->tables);
 	memcpy((void *)w->cmdline, config->cmdline, text_length(config->cmdline) + 1);
+}
+
+static void describe_facts(struct work *w)
+{
+	const struct config *config = &w->load->config;
+	struct boot_info *info = w->info;
+	uint64_t *facts = info->facts;
+
+	info->host = cpu_host(cpu_cpuid, config->x2apic || cpu_in_x2apic());
+	facts[DAIS_STAT_CPUS] = info->cpu_count;
+	facts[DAIS_STAT_CPUS_SKIPPED] = w->machine.cpu_count - info->cpu_count;
+	facts[DAIS_STAT_CONTROL_VCPUS] = info->control_vcpus;
+	facts[DAIS_STAT_TSC_HZ] = info->tsc_hz;
+	facts[DAIS_STAT_X2APIC] = info->host.x2apic;
+	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid);
+	facts[DAIS_STAT_DEFENCES_USED] = config->mitigations ? facts[DAIS_STAT_DEFENCES] : 0;
+	facts[DAIS_STAT_BOOT] = security_measured_all() ? DAIS_BOOT_TPM : 0;
+	facts[DAIS_STAT_MEM_IMAGE] = info->image_size;
 }
 
 static void describe_screen(struct work *w, struct bzimage_screen *screen)
@@ -260,8 +273,9 @@ static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
 	if (!memory_plan(&request, &w->plan, err))
 		return false;
 	info->mem_count = w->plan.mem_count;
-	info->mem_control = w->plan.control_bytes;
-	info->mem_total = w->plan.control_bytes + w->plan.pool_bytes + w->plan.dais_bytes;
+	info->own_count = w->plan.own_count;
+	info->facts[DAIS_STAT_MEM_CONTROL] = w->plan.control_bytes;
+	info->facts[DAIS_STAT_MEM_TOTAL] = w->plan.control_bytes + w->plan.pool_bytes + w->plan.dais_bytes;
 	return true;
 }
 
@@ -345,6 +359,7 @@ bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
 		return false;
 	describe_machine(&w);
 	describe_control(&w);
+	describe_facts(&w);
 	describe_screen(&w, &screen);
 	describe_time(&w);
 	if (!allocate_store(&w, err) || !leave(&w, &screen, err))

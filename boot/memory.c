@@ -89,20 +89,27 @@ static void add_e820(struct plan *plan, uint64_t base, uint64_t size, uint32_t t
 		plan->e820[plan->e820_count++] = (struct e820_entry){ base, size, type };
 }
 
+static void append(struct boot_mem *list, uint32_t *count, const struct map_entry *e, uint32_t kind)
+{
+	struct boot_mem *last = *count ? &list[*count - 1] : NULL;
+
+	if (last && last->kind == kind && last->base + last->pages * PAGE_SIZE == e->base)
+		last->pages += e->pages;
+	else
+		list[(*count)++] = (struct boot_mem){ e->base, e->pages, kind, 0 };
+}
+
 static void add_mem(struct plan *plan, const struct map_entry *e, uint32_t kind)
 {
-	struct boot_mem *last = plan->mem_count ? &plan->mem[plan->mem_count - 1] : NULL;
-
 	if (kind == BOOT_MEM_CONTROL)
 		plan->control_bytes += e->pages * PAGE_SIZE;
 	else if (kind == BOOT_MEM_POOL)
 		plan->pool_bytes += e->pages * PAGE_SIZE;
 	else if (kind == BOOT_MEM_DAIS)
 		plan->dais_bytes += e->pages * PAGE_SIZE;
-	if (last && last->kind == kind && last->base + last->pages * PAGE_SIZE == e->base)
-		last->pages += e->pages;
-	else
-		plan->mem[plan->mem_count++] = (struct boot_mem){ e->base, e->pages, kind, 0 };
+	append(plan->mem, &plan->mem_count, e, kind);
+	if (kind == BOOT_MEM_CONTROL || kind == BOOT_MEM_FIRMWARE)
+		append(plan->own, &plan->own_count, e, BOOT_MEM_CONTROL);
 }
 
 static uint32_t e820_type(uint32_t type)
@@ -329,7 +336,7 @@ bool memory_plan(const struct plan_request *request, struct plan *plan, struct e
 	struct map_entry *sorted;
 	uint64_t bytes, share;
 
-	plan->efi_count = plan->e820_count = plan->mem_count = 0;
+	plan->efi_count = plan->e820_count = plan->mem_count = plan->own_count = 0;
 	plan->control_bytes = plan->pool_bytes = plan->dais_bytes = 0;
 	if (plan->capacity < PLAN_CAPACITY(request->map_count, request->dais_count))
 		return refuse(err, "the firmware's memory map grew while it was read (%u entries)",

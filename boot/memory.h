@@ -47,12 +47,13 @@ struct plan_request {
 	uint64_t control_bytes;      /* 0 = the default: a quarter, at least 512 MiB */
 };
 
-/* The caller gives three arrays of `capacity` entries each. */
+/* The caller gives four arrays of `capacity` entries each. own: all that the control domain may map at once. */
 struct plan {
 	uint32_t capacity;
 	struct map_entry *efi;  uint32_t efi_count;
 	struct e820_entry *e820; uint32_t e820_count;
 	struct boot_mem *mem;   uint32_t mem_count;
+	struct boot_mem *own;   uint32_t own_count;
 	uint64_t control_bytes, pool_bytes, dais_bytes;
 };
 

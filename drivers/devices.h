@@ -29,7 +29,7 @@ void machine_reset(void) __noreturn;
 
 /* --- serial.c --- */
 void serial_init(u16 port, u32 baud);
-void serial_write(const char *text, size_t len); /* sink for log_set_sink; polls LSR.THRE */
+void serial_write(const char *text, size_t len); /* a log_sink; polls LSR.THRE */
 
 /* --- irq.c: vectors of the host --- */
 #define IRQ_VECTOR_FIRST 0x30  /* 0x30..0xdf for devices, above: Dais's own */

@@ -27,10 +27,10 @@
 #define BAR_FLAGS     0xfULL
 #define ENTRY_SIZE    16u
 
-static bool point(struct msi_entry *e, u64 *host)
+/* What the hardware shall send for it; 0: refused, what was stays. */
+static u64 point(struct msi_entry *e)
 {
-	*host = irq_point(&e->route, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
-	return *host;
+	return irq_point(&e->route, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
 }
 
 /* Waits for the write, too. */
@@ -46,20 +46,19 @@ static u32 data_dword(const struct pci_fn *f) { return f->msi_control & MSI_64 ?
 static void msi_control(struct pci_fn *f, u16 control)
 {
 	struct msi_entry *e = &f->entry[f->count];
-	u64 host;
+	u64 host = control & CAP_ENABLE_MSI ? point(e) : 0;
 
 	control &= ~MSI_MULTIPLE;
-	if (control & CAP_ENABLE_MSI && !point(e, &host)) {
-		log_warn("pci %08x: MSI stays off: message refused, or no vector", f->fn);
-		control &= ~CAP_ENABLE_MSI;
-	}
-	if (control & CAP_ENABLE_MSI) { /* always anew: the function may have been reset since */
+	if (host) { /* always anew: the function may have been reset since */
 		pci_write(f->fn, f->msi + 4, 4, host);
 		pci_write(f->fn, f->msi + 8, 4, 0); /* the message's upper half, or the data */
 		pci_write(f->fn, f->msi + 4 * data_dword(f), 4, host >> 32);
+	} else if (control & CAP_ENABLE_MSI) {
+		log_warn("pci %08x: MSI stays off: message refused, or no vector", f->fn);
+		control &= ~CAP_ENABLE_MSI;
 	}
 	write_control(f, f->msi, control);
-	if (!(control & CAP_ENABLE_MSI))
+	if (!host)
 		irq_free(&e->route);
 }
 
@@ -68,12 +67,11 @@ static void msi_word(struct pci_fn *f, u32 dword, struct access *a)
 {
 	struct msi_entry *e = &f->entry[f->count];
 	u32 i = dword == data_dword(f) ? MSI_DATA : dword - 1;
-	u64 host;
 
 	access_bytes(a, &e->word[i], f->msi + 4 * dword);
 	e->word[MSI_DATA] &= 0xffff;
 	if (a->write && e->route) /* refused, as half a message may be, the old one stays */
-		(void)point(e, &host);
+		point(e);
 }
 
 /* --- MSI-X --- */
@@ -89,7 +87,7 @@ static void entry_apply(struct pci_fn *f, struct msi_entry *e)
 {
 	u32 *w = e->word;
 	bool use = f->on && !(w[MSI_CONTROL] & MSI_MASKED);
-	u64 host;
+	u64 host = 0;
 
 	if (f->fn == vpci_fn) {
 		vpci_message(e - f->entry, use && !w[MSI_HIGH] ? w[MSI_LOW] | (u64)w[MSI_DATA] << 32 : 0);
@@ -98,7 +96,9 @@ static void entry_apply(struct pci_fn *f, struct msi_entry *e)
 	hw_put(f, e, MSI_CONTROL, w[MSI_CONTROL] | MSI_MASKED);
 	if (!f->on)
 		irq_free(&e->route);
-	if (use && point(e, &host)) {
+	if (use)
+		host = point(e);
+	if (host) {
 		hw_put(f, e, MSI_LOW, host);
 		hw_put(f, e, MSI_HIGH, 0);
 		hw_put(f, e, MSI_DATA, host >> 32);

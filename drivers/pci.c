@@ -84,23 +84,15 @@ static u8 capability(u32 fn, u8 id)
 	return 0;
 }
 
-static struct pci_fn *find(u32 fn)
-{
-	list_for(p, &functions) {
-		struct pci_fn *f = list_entry(p, struct pci_fn, link);
-
-		if (f->fn == fn)
-			return f;
-	}
-	return NULL;
-}
-
 /* NULL: no such function, or no memory to follow its interrupts. */
 static struct pci_fn *get(u32 fn)
 {
 	u32 ids = pci_read(fn, PCI_ID, 4);
-	struct pci_fn *f = find(fn);
+	struct pci_fn *f = NULL;
 
+	list_for(p, &functions)
+		if (list_entry(p, struct pci_fn, link)->fn == fn)
+			f = list_entry(p, struct pci_fn, link);
 	if (f && f->ids != ids) { /* it is gone, or another is in its place */
 		list_del(&f->link);
 		msi_free(f);

@@ -12,20 +12,13 @@
 #define APIC_ICR     0x300
 #define APIC_ICR2    0x310
 #define APIC_LVT_TIMER 0x320
-#define APIC_LVT_THERMAL 0x330
-#define APIC_LVT_PERF  0x340
-#define APIC_LVT_LINT0 0x350
 #define APIC_LVT_LINT1 0x360
-#define APIC_LVT_ERROR 0x370
 #define APIC_TIMER_INIT 0x380
-#define APIC_TIMER_DIV 0x3e0
 
-#define LVT_MASKED  (1u << 16)
 #define LVT_NMI     (4u << 8)
 #define LVT_PERIODIC (1u << 17)
 #define LVT_DEADLINE (2u << 17)
 #define ICR_PENDING (1u << 12)
-#define DIVIDE_BY_1 0xb
 
 static u32 apic_read(u32 reg)
 {
@@ -57,23 +50,13 @@ static u32 timer_mode(void)
 	return host.tsc_deadline ? LVT_DEADLINE : quirks.loses_irqs ? LVT_PERIODIC : 0;
 }
 
+/* All else is as reset leaves it: masked; the loader sees to that where firmware was. */
 void apic_init(void)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
-
-	wrmsr(MSR_APIC_BASE, base);
-	if (host.x2apic)
-		wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | (host.x2apic ? APIC_BASE_EXTD : 0));
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
-	apic_write(APIC_TPR, 0);
-	apic_write(APIC_LVT_LINT0, LVT_MASKED);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
-	apic_write(APIC_LVT_PERF, LVT_MASKED);
-	apic_write(APIC_LVT_THERMAL, LVT_MASKED);
-	apic_write(APIC_LVT_ERROR, LVT_MASKED);
-	apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, VEC_TIMER | timer_mode());
-	apic_eoi();
 }
 
 /* Each CPU is the only writer of its APIC; interrupts are off. */
@@ -114,14 +97,6 @@ u64 time_now(void)
 u64 time_hz(void)
 {
 	return boot->tsc_hz;
-}
-
-void delay_us(u64 us)
-{
-	u64 end = rdtsc() + us * (boot->tsc_hz / 1000000);
-
-	while (rdtsc() < end)
-		cpu_relax();
 }
 
 void arch_timer_set(u64 deadline)

@@ -3,11 +3,6 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
-#include "kernel/string.h"
-
-#define CPUID_EBX_AMD   0x68747541 /* "Auth" */
-#define CPUID_EBX_HYGON 0x6f677948 /* "Hygo" */
-#define CPUID_EBX_INTEL 0x756e6547 /* "Genu" */
 
 struct host host;
 struct quirks quirks;
@@ -37,50 +32,49 @@ void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
 }
 
-bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit)
-{
-	u32 r[4];
+/*
+ * --- Defences against speculation across domains ---
+ * Host mode maps no guest memory, so what is defended is one domain against another: at a
+ * switch of domains on a CPU, and by hardware's own modes where it has them.
+ */
 
-	host_cpuid(leaf & 0x80000000, 0, r);
-	if (leaf > r[0])
-		return false;
-	host_cpuid(leaf, 0, r);
-	return r[reg] >> bit & 1;
+#define BIT(defence) (1u << DAIS_DEFENCE_##defence)
+
+u32 defences_used;
+
+static void defences_cpu(void)
+{
+	if (defences_used & BIT(AUTO_IBRS))
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1ULL << 21); /* APM vol. 2 §3.1.7: AIBRSE */
+	if (host.lfence_by_msr)
+		wrmsr(MSR_DE_CFG, rdmsr(MSR_DE_CFG) | 1 << 1);
 }
 
-static const struct { bool *has; u32 leaf; enum cpuid_reg reg; u32 bit; } features[] = {
-	{ &host.x2apic, 1, ECX, 21 }, { &host.tsc_deadline, 1, ECX, 24 }, { &host.xsave, 1, ECX, 26 },
-	{ &host.pcid, 1, ECX, 17 }, { &host.fsgsbase, 7, EBX, 0 }, { &host.smep, 7, EBX, 7 },
-	{ &host.smap, 7, EBX, 20 }, { &host.umip, 7, ECX, 2 }, { &host.page1g, 0x80000001, EDX, 26 },
-	{ &host.rdtscp, 0x80000001, EDX, 27 },
-};
-
-void host_probe(void)
+/* 32 calls whose returns are caught: no entry of the last domain's is left. */
+static void fill_rsb(void)
 {
-	u32 r[4];
+	u64 n = 16;
 
-	for (u32 i = 0; i < ARRAY_SIZE(features); i++)
-		*features[i].has = cpu_has(features[i].leaf, features[i].reg, features[i].bit);
-	/* once it is on, there is no way back */
-	host.x2apic &= !(boot->flags & BOOT_F_X2APIC_OFF) || rdmsr(MSR_APIC_BASE) & APIC_BASE_EXTD;
-	host_cpuid(0, 0, r);
-	host.max_leaf = r[0];
-	host.amd = r[1] == CPUID_EBX_AMD || r[1] == CPUID_EBX_HYGON;
-	host.intel = r[1] == CPUID_EBX_INTEL;
-	host_cpuid(0x80000000, 0, r);
-	host.max_ext_leaf = r[0];
-	host_cpuid(0x80000008, 0, r);
-	host.phys_bits = r[0] & 255;
-	if (host.xsave) {
-		host_cpuid(0xd, 0, r);
-		host.xcr0 = r[0] | (u64)r[3] << 32;
-	}
-	/* QEMU's TCG (up to 11.1): docs/platforms.md */
-	host_cpuid(0x40000000, 0, r);
-	if (cpu_has(1, ECX, 31) && !memcmp(&r[1], "TCGTCGTCGTCG", 12)) {
-		quirks = (struct quirks){ .shadow_by_sti = true, .loses_irqs = true };
-		host.tsc_deadline = false; /* fires once: a lost tick would be the last one */
-	}
+	__asm__ volatile("1: call 3f; 2: pause; lfence; jmp 2b; 3: call 5f; 4: pause; lfence; jmp 4b;"
+			 "5: add $16, %%rsp; dec %0; jnz 1b" : "+r"(n) : : "memory", "cc");
+}
+
+void defences_switch_to(u32 domain)
+{
+	static const u16 data_selector = 0x10;
+	struct cpu *c = this_cpu();
+
+	if (c->last_domain == domain)
+		return;
+	c->last_domain = domain;
+	if (defences_used & BIT(IBPB))
+		wrmsr(MSR_PRED_CMD, 1);
+	if (defences_used & BIT(RSB))
+		fill_rsb();
+	if (defences_used & BIT(L1D))
+		wrmsr(MSR_FLUSH_CMD, 1);
+	if (defences_used & BIT(VERW))
+		__asm__ volatile("verw %0" : : "m"(data_selector) : "cc");
 }
 
 /* --- this CPU's control registers --- */
@@ -97,7 +91,7 @@ static void harden(void)
 /* Machine checks come to trap.c; every bank reports. */
 static void machine_check_on(void)
 {
-	u32 banks = cpu_has(1, EDX, 14) ? rdmsr(MSR_MCG_CAP) & 0xff : 0;
+	u32 banks = host.mce ? rdmsr(MSR_MCG_CAP) & 0xff : 0;
 
 	for (u32 i = 0; i < banks; i++)
 		wrmsr(MSR_MC0_CTL + 4 * i, ~0ULL);

@@ -17,7 +17,7 @@ struct cpu {
 	u32 pending;               /* atomic CPU_* */
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
-	u32 last_domain;           /* id of the domain that ran last: defences.c */
+	u32 last_domain;           /* id of the domain that ran last */
 	void *vendor;              /* host save areas: svm or vmx */
 	u32 asid_next; u64 asid_generation; /* svm */
 };
@@ -32,37 +32,21 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-/* What was probed, once, on the boot CPU; APs must have at least the same. */
-struct host {
-	u32 max_leaf, max_ext_leaf, phys_bits;
-	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase;
-	u64 xcr0;                  /* XCR0 bits that the CPU has */
-};
-extern struct host host;
 extern const struct boot_info *boot;
-
-/* Quirks of emulators and steppings: probed here alone; hardware pays a load and a branch. */
-struct quirks {
-	bool shadow_by_sti;        /* INT_STATE is not loaded at VMRUN */
-	bool loses_irqs;           /* an interrupt that comes while VMRUN sets V_IRQ up stays in the IRR, unsignalled */
-};
+extern struct host host;               /* the loader's, in boot_info.h */
 extern struct quirks quirks;
 
-enum cpuid_reg { EAX, EBX, ECX, EDX };
+enum { EAX, EBX, ECX, EDX };
 void host_cpuid(u32 leaf, u32 sub, u32 out[4]);
-bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit);
-void host_probe(void);
 void cpu_setup(void);                  /* this CPU: IDT, CR0/CR4/EFER, PAT */
+extern u32 defences_used;              /* bits by enum dais_defence */
+void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
 
-/* apic.c, smp.c */
+/* apic.c */
 void apic_init(void);                  /* this CPU */
 void apic_eoi(void);
 void apic_ipi(u32 apic_id, u32 icr_low);
 void apic_reread_tpr(void);
-void delay_us(u64 us);
-void smp_start(void);
-void smp_join(void) __noreturn;        /* what another CPU does */
-void smp_stop_others(void);            /* for panic: by NMI */
 
 #define VEC_POKE     0xf0
 #define VEC_TIMER    0xf1
@@ -84,11 +68,6 @@ struct trap_frame {
 	u64 rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15;
 	u64 vector, error, rip, cs, rflags, rsp, ss;
 };
-
-/* defences.c */
-void defences_probe(bool off);
-void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
-void defences_cpu(void);
 
 /* run.c */
 void cpu_loop(void) __noreturn;

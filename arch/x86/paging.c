@@ -12,6 +12,7 @@ void *hpa_to_hva(hpa_t a)
 
 hpa_t hva_to_hpa(const void *p)
 {
+	CHECK((u64)p < STACKS_BASE); /* not of the image */
 	return hpa((u64)p - DIRECT_BASE);
 }
 
@@ -45,9 +46,9 @@ static void *window_set(enum window_slot slot, u64 bits)
 	return (void *)virt;
 }
 
-void *window_open(enum window_slot slot, hpa_t frame)
+void *window_open(enum window_slot slot, hpa_t page)
 {
-	return window_set(slot, (frame.v & PTE_ADDRESS) | PTE_DATA | (slot == WIN_DEVICE ? PTE_UC : 0));
+	return window_set(slot, (page.v & PTE_ADDRESS) | PTE_DATA | (slot == WIN_DEVICE ? PTE_UC : 0));
 }
 
 void window_close(enum window_slot slot)

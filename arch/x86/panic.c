@@ -17,6 +17,8 @@ extern const u32 ksyms_count, ksyms_addr[], ksyms_name[];
 extern const char ksyms_strings[];
 extern char __image_start[], __text_end[];
 
+#define ICR_NMI         0x4400
+
 static u32 panics;
 static struct cpu *reporter; /* the first; the others only stop */
 
@@ -84,6 +86,13 @@ static void say_trace(const struct dais_trace_entry *e)
 	say("  tsc %lu kind %u vcpu %x a %lx b %lx", e->tsc, e->kind, e->vcpu, e->a, e->b);
 }
 
+static void stop_others(void)
+{
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (cpu_data(i) != this_cpu() && atomic_load(&cpu_data(i)->online))
+			apic_ipi(cpu_data(i)->apic_id, ICR_NMI);
+}
+
 /* A panic within a panic stops, too. */
 static void __noreturn report(const struct trap_frame *f, const char *fmt, va_list ap)
 {
@@ -94,7 +103,7 @@ static void __noreturn report(const struct trap_frame *f, const char *fmt, va_li
 	if (atomic_add(&panics, 1) != 1)
 		cpu_stop();
 	reporter = this_cpu();
-	smp_stop_others();
+	stop_others();
 	serial_init(boot->console_port, boot->console_baud);
 	vformat(what, sizeof(what), fmt, ap);
 	say("\n*** Dais panic on CPU %u: %s", reporter->id, what);

@@ -61,9 +61,8 @@ static void exception(struct trap_frame *f)
 	if (f->vector == VEC_PF)
 		panic_at(f, "page fault at %lx (%s %lx): %s", f->rip, f->error & 16 ? "fetch" : f->error & 2 ? "write" : "read",
 			 read_cr2(), fault_kind(read_cr2(), f->error));
-	panic_at(f, "exception %lu (%s), error code %lx, at %lx", f->vector,
-		 f->vector == VEC_DF ? "double fault" : f->vector == VEC_GP ? "general protection" :
-		 f->vector == VEC_UD ? "invalid opcode" : "SDM vol. 3 table 6-1", f->error, f->rip);
+	panic_at(f, "exception %lu%s, error code %lx, at %lx", f->vector, f->vector == VEC_DF ? " (double fault)" : "",
+		 f->error, f->rip);
 }
 
 static void interrupt(struct cpu *c, u32 vector)

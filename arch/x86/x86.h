@@ -52,7 +52,6 @@
 
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
-#define APIC_BASE_ENABLE    (1ULL << 11)
 #define APIC_BASE_EXTD      (1ULL << 10)
 #define MSR_SPEC_CTRL       0x48
 #define MSR_PRED_CMD        0x49
@@ -85,13 +84,7 @@ static inline void wrmsr(u32 msr, u64 v)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
 
-static inline u64 rdtsc(void)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
-	return (u64)hi << 32 | lo;
-}
+static inline u64 rdtsc(void) { return __builtin_ia32_rdtsc(); }
 
 static inline u64 xgetbv(u32 n)
 {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <dais/abi.h>
 #include "boot/boot_info.h"
 #include "boot/bzimage.h"
 #include "boot/cpu.h"
@@ -291,13 +292,70 @@ static void test_free_pci_device(void **state)
 	assert_int_equal(cpu_free_pci_device(all_taken), 0);
 }
 
+/* A model: leaves that are not named read 0. */
+static struct { uint32_t leaf; struct cpuid id; } model[8];
+
+static struct cpuid fake_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	(void)subleaf;
+	for (size_t i = 0; i < 8; i++)
+		if (model[i].leaf == leaf)
+			return model[i].id;
+	return (struct cpuid){ { 0 } };
+}
+
+static void set_leaf(size_t i, uint32_t leaf, uint32_t a, const char *b_c_d)
+{
+	model[i].leaf = leaf;
+	model[i].id.r[0] = a;
+	memcpy(&model[i].id.r[1], b_c_d, 12);
+}
+
+static void test_host(void **state)
+{
+	struct host h;
+
+	(void)state;
+	memset(model, 0, sizeof(model));
+	set_leaf(0, 0, 0xd, "AuthenticAMD");
+	model[0].id = (struct cpuid){ { 0xd, 0x68747541, 0x444d4163, 0x69746e65 } };
+	set_leaf(1, 0x80000000, 0x80000008, "\0\0\0\0\0\0\0\0\0\0\0");
+	model[2] = (typeof(model[2])){ 1, { { 0x00800f12, 0, 1u << 31 | 1u << 26 | 1u << 24 | 1u << 21, 1 << 14 } } };
+	model[3] = (typeof(model[3])){ 7, { { 0, 1 << 7 | 1 << 20, 1 << 2, 1 << 26 | 1 << 10 } } };
+	model[4] = (typeof(model[4])){ 0x80000008, { { 0x3028, 1 << 12, 0, 0 } } };
+	model[5] = (typeof(model[5])){ 0xd, { { 7, 0, 0, 1 } } };
+	set_leaf(6, 0x40000000, 0x40000001, "TCGTCGTCGTCG");
+	h = cpu_host(fake_cpuid, true);
+	assert_true(h.amd && h.x2apic && h.xsave && h.smep && h.smap && h.umip && h.mce);
+	assert_false(h.intel || h.tsc_deadline || h.pcid || h.fsgsbase || h.page1g || h.rdtscp);
+	assert_int_equal(h.max_leaf, 0xd);
+	assert_int_equal(h.phys_bits, 40);
+	assert_int_equal(h.xcr0, 7 | 1ULL << 32);
+	assert_int_equal(cpu_defences(fake_cpuid), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB); /* bits 26 and 10 are Intel's */
+	assert_true(h.quirks.loses_irqs && h.quirks.shadow_by_sti);
+	assert_false(h.lfence_by_msr);                         /* below another hypervisor */
+	assert_false(cpu_host(fake_cpuid, false).x2apic);
+	model[2].id.r[2] = 0;                                  /* on hardware */
+	h = cpu_host(fake_cpuid, true);
+	assert_true(h.lfence_by_msr);
+	assert_false(h.quirks.loses_irqs || h.xsave);
+	assert_int_equal(h.xcr0, 0);
+	model[0].id = (struct cpuid){ { 1, 0x756e6547, 0, 0 } };
+	h = cpu_host(fake_cpuid, true);
+	assert_true(h.intel && !h.amd && !h.lfence_by_msr);
+	assert_false(h.smep);                                  /* leaf 7 is beyond the last */
+	model[0].id.r[0] = 7;
+	assert_int_equal(cpu_defences(fake_cpuid), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB |
+			 1 << DAIS_DEFENCE_VERW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused),
 		cmocka_unit_test(test_bzimage), cmocka_unit_test(test_bzimage_refused),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_paging),
-		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device),
+		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

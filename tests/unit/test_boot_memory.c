@@ -14,8 +14,8 @@
 
 static struct map_entry efi[MAX];
 static struct e820_entry e820[MAX];
-static struct boot_mem mem[MAX];
-static struct plan plan = { .capacity = MAX, .efi = efi, .e820 = e820, .mem = mem };
+static struct boot_mem mem[MAX], own[MAX];
+static struct plan plan = { .capacity = MAX, .efi = efi, .e820 = e820, .mem = mem, .own = own };
 static struct error err;
 
 /* Like OVMF on a q35 machine with 2 GiB */
@@ -68,6 +68,26 @@ static uint32_t efi_at(uint64_t address)
 	return UINT32_MAX;
 }
 
+/* The control domain's ranges are those of its kinds, and no two of them touch. */
+static void check_own(void)
+{
+	uint64_t in = 0, out = 0;
+
+	for (uint32_t i = 0; i < plan.mem_count; i++)
+		if (mem[i].kind == BOOT_MEM_CONTROL || mem[i].kind == BOOT_MEM_FIRMWARE)
+			in += mem[i].pages;
+	for (uint32_t i = 0; i < plan.own_count; i++) {
+		uint32_t kind = kind_at(own[i].base), last = kind_at(own[i].base + (own[i].pages - 1) * PAGE_SIZE);
+
+		out += own[i].pages;
+		assert_true(kind == BOOT_MEM_CONTROL || kind == BOOT_MEM_FIRMWARE);
+		assert_true(last == BOOT_MEM_CONTROL || last == BOOT_MEM_FIRMWARE);
+		if (i > 0)
+			assert_true(own[i].base > own[i - 1].base + own[i - 1].pages * PAGE_SIZE);
+	}
+	assert_int_equal(in, out);
+}
+
 /* What must hold for every plan. */
 static void check_invariants(const struct map_entry *map, uint32_t count)
 {
@@ -88,6 +108,7 @@ static void check_invariants(const struct map_entry *map, uint32_t count)
 		if (mem[i].kind == BOOT_MEM_CONTROL)
 			assert_int_equal(e820_at(mem[i].base), E820_RAM);
 	}
+	check_own();
 	for (uint32_t i = 1; i < plan.e820_count; i++)
 		assert_true(e820[i].base >= e820[i - 1].base + e820[i - 1].size);
 	for (uint32_t i = 0; i < count; i++)

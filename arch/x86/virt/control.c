@@ -30,36 +30,19 @@ static status_t map_identity(u64 a, u32 order, u64 prot)
 	return s;
 }
 
-static status_t map_range(u64 a, u64 end)
-{
-	status_t s = DAIS_OK;
-	u32 order;
-
-	for (; a < end && s == DAIS_OK; a += PAGE_SIZE << order) {
-		order = order_at(a, end);
-		s = map_identity(a, order, DAIS_MAP_RWX);
-	}
-	return s;
-}
-
-/* Neighbours are joined first, so that large pages may span them. */
-status_t control_map_memory(const struct boot_mem *mem, u32 count)
+status_t control_map_memory(const struct boot_mem *own, u32 count)
 {
 	spin_guard(&view_lock);
-	u64 start = 0, end = 0;
 	status_t s = DAIS_OK;
 
-	for (u32 i = 0; i < count && s == DAIS_OK; i++) {
-		if (mem[i].kind != BOOT_MEM_CONTROL && mem[i].kind != BOOT_MEM_FIRMWARE)
-			continue;
-		if (mem[i].base != end) {
-			s = map_range(start, end);
-			start = mem[i].base;
+	for (; count--; own++) {
+		u64 a = own->base, end = a + own->pages * PAGE_SIZE;
+
+		for (u32 order; a < end && s == DAIS_OK; a += PAGE_SIZE << order) {
+			order = order_at(a, end);
+			s = map_identity(a, order, DAIS_MAP_RWX);
 		}
-		end = mem[i].base + mem[i].pages * PAGE_SIZE;
 	}
-	if (s == DAIS_OK)
-		s = map_range(start, end);
 	return s;
 }
 
@@ -174,7 +157,8 @@ void machine_reset(void)
 	port_write(0xcf9, 1, 2);
 	port_write(0xcf9, 1, 6);
 	port_write(0x64, 1, 0xfe);
-	delay_us(100000);
+	for (u32 i = 0; i < 100000; i++)
+		port_read(0x64, 1); /* a microsecond each, or more */
 	__asm__ volatile("lidt %0; int3" : : "m"(none));
 	cpu_stop();
 }

@@ -9,7 +9,7 @@ struct boot_mem;
 
 void virt_choose(void);
 /* RAM and firmware ranges, identity, at boot. Device memory is mapped when it is first touched. */
-status_t control_map_memory(const struct boot_mem *mem, u32 count) __must_check;
+status_t control_map_memory(const struct boot_mem *own, u32 count) __must_check;
 /* Creates its vCPUs and makes vCPU 0 runnable at the kernel's entry. */
 status_t control_start(void) __must_check;
 /* A nested fault of the control domain: true when the access may be tried again, false when it must be emulated. */
