@@ -195,6 +195,8 @@ void fake_serve(struct xvcpu *x)
 		record(false, p->mmio.gpa, p->mmio.size, p->mmio.write, (u64 *)&p->mmio.data);
 	fake.exit = 0;
 	arch_vcpu_served(&x->v);
+	assert_int_equal(x->access.state, ACCESS_SERVED);
+	x86_access_end(x);
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
@@ -241,7 +243,7 @@ u64 x86_xcr0(struct xvcpu *x) { return x->xcr0; }
 void x86_set_xcr0(struct xvcpu *x, u64 v) { x->xcr0 = v; }
 void x86_set_tsc_aux(struct xvcpu *x, u64 v) { x->tsc_aux = v; }
 
-void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
+void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 {
 	(void)x;
 	fake.vector = vector;
@@ -249,18 +251,10 @@ void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
 	fake.error = error;
 }
 
-void x86_exception(struct xvcpu *x, u8 vector) { x86_exception_error(x, vector, 0); }
-
-void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
-{
-	fake.cr2 = linear;
-	x86_exception_error(x, VEC_PF, error);
-}
-
 void x86_skip(struct xvcpu *x, u32 length)
 {
 	x->rip += length;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 }
 
 /* --- CPUID of a host that has everything --- */

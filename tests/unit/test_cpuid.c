@@ -146,6 +146,17 @@ static void xsave(void **state)
 	assert_int_equal(r[ECX] & (1 << 1 | 1 << 6), 0);
 }
 
+static void xcr0_values(void **state)
+{
+	static const struct { u32 v; bool ok; } list[] = {
+		{ 0, 0 }, { 1, 1 }, { 3, 1 }, { 7, 1 }, { 5, 0 }, { 0xe7, 1 }, { 0x67, 0 }, { 0xe3, 0 }, { 0x207, 0 },
+	};
+
+	(void)state;
+	for (u32 n = 0; n < ARRAY_SIZE(list); n++)
+		assert_int_equal(xcr0_valid(list[n].v), list[n].ok);
+}
+
 static void apic_off(void **state)
 {
 	(void)state;
@@ -176,7 +187,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(nothing_too_much), T(always_there), T(hypervisor_leaves), T(topology), T(xsave), T(apic_off), T(cr4) };
+	const struct CMUnitTest tests[] = { T(nothing_too_much), T(always_there), T(hypervisor_leaves), T(topology), T(xsave), T(xcr0_values), T(apic_off), T(cr4) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,12 @@ static void general(void **state)
 	bad = 0;
 	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rflags), 8, &bad), DAIS_OK);
 	assert_int_equal(x->rflags, 2);
+	x->access.state = ACCESS_ASKED;
+	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rcx), 8, &rcx), DAIS_OK);
+	assert_int_equal(x->access.state, ACCESS_ASKED);
+	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rip), 8, &rcx), DAIS_OK);
+	assert_int_equal(x->access.state, ACCESS_NONE); /* another instruction: that one is given up */
+	assert_int_equal(get(DAIS_STATE_GPRS, 0, sizeof(g), &g), DAIS_OK);
 	x->v.activity = DAIS_ACT_WAIT_SIPI;
 	assert_int_equal(get(DAIS_STATE_GPRS, 0, sizeof(g), &g), DAIS_OK);
 	assert_int_equal(x->v.activity, DAIS_ACT_WAIT_SIPI);

@@ -19,6 +19,9 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
 enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 }; /* the default address size */
 enum insn_mode guest_mode(struct xvcpu *x);
+/* of operands, in bytes */
+static inline u64 size_mask(u32 size) { return size == 8 ? ~0ULL : (1ULL << 8 * size) - 1; }
+static inline u64 sign_extend(u64 v, u32 size) { return (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size)); }
 #define SEG_L 0x200u /* of dais_seg.attr */
 #define SEG_D 0x400u
 
@@ -26,11 +29,10 @@ enum insn_mode guest_mode(struct xvcpu *x);
 /* Length of the instruction that x->exit.kind says was executed; 0: it is to be tried again, or a
  * fault is queued. */
 u32 guest_insn_length(struct xvcpu *x);
-/* MOV, CMP or TEST whose memory operand hit x->exit.fault.gpa, where no RAM is. */
+/* MOV whose memory operand hit x->exit.fault.gpa, where no RAM is. */
 void emulate_memory(struct xvcpu *x);
 void emulate_io(struct xvcpu *x);                /* x->exit.io */
 void emulate_cr8_write(struct xvcpu *x);
-bool emulate_xsetbv(struct xvcpu *x);            /* false: #GP queued */
 
 /* --- cpuid.c, msr.c, pv.c --- */
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */

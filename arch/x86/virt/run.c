@@ -177,7 +177,6 @@ static void enter(struct xvcpu *x)
 	virt->enter(x, irq, &taken);
 	v->guest_tsc += rdtsc() - begin;
 	v->exits++;
-	x->exit_count[x->exit.kind]++;
 	if (x->nmi_iret && x->rip != x->iret_rip)
 		x->nmi_masked = x->nmi_iret = false;
 	if (irq >= 0 && !taken)
@@ -202,9 +201,8 @@ static bool run_once(struct cpu *c, struct xvcpu *x)
 		vcpu_exit_to_monitor(v, DAIS_EXIT_INTR);
 		return true;
 	}
-	if (x->replay) {
-		x->replay = false;
-		exit_handle(x);
+	if (x->access.state == ACCESS_SERVED) {
+		x86_access_end(x);
 		return true;
 	}
 	offer_nmi(x);

@@ -43,6 +43,8 @@ static status_t gprs_set(struct xvcpu *x, const struct dais_gprs *g)
 	if (g->rflags & ~RFLAGS_ALLOWED)
 		return DAIS_BAD_ARG;
 	memcpy(x->gpr, g, sizeof(x->gpr));
+	if (x->rip != g->rip)
+		x->access.state = ACCESS_NONE; /* the instruction that waits for its monitor is given up */
 	x->rip = g->rip;
 	x->rflags = g->rflags | RFLAGS_FIXED;
 	if (x->v.activity == DAIS_ACT_WAIT_SIPI)

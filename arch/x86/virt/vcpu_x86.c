@@ -134,8 +134,7 @@ void x86_reset_vcpu(struct xvcpu *x, bool init)
 	x->shadow = false;
 	x->inject.type = EVENT_NONE;
 	x->nmi_masked = false;
-	x->replay = false;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 	memset(x->dr, 0, sizeof(x->dr));
 	virt->write_debug(x, 0xffff0ff0, 0x400);
 	virt->want_iret(x, false);
@@ -169,43 +168,25 @@ u32 x86_cpl(struct xvcpu *x)
 
 /* --- exceptions --- */
 
-static bool contributory(u8 v)
-{
-	return v == 0 || (v >= VEC_TS && v <= VEC_GP);
-}
+#define WITH_ERROR   0x227d00u /* #DF #TS #NP #SS #GP #PF #AC #CP */
+#define CONTRIBUTORY 0x3c01u   /* #DE #TS #NP #SS #GP */
 
-static void queue_exception(struct xvcpu *x, u8 vector, bool has_error, u32 error)
+void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 {
 	struct guest_event *e = &x->inject;
+	bool was = e->type == EVENT_EXCEPTION, contributory = CONTRIBUTORY >> vector & 1;
 
-	if (e->type == EVENT_EXCEPTION && e->vector == VEC_DF) {
+	if (was && e->vector == VEC_DF) {
 		domain_kill(x->v.dom, DAIS_DEATH_TRIPLE_FAULT, "vCPU %u: triple fault at RIP %lx", x->v.index, x->rip);
 		return;
 	}
-	if (e->type == EVENT_EXCEPTION && ((contributory(e->vector) && contributory(vector)) ||
-					   (e->vector == VEC_PF && (contributory(vector) || vector == VEC_PF)))) {
-		*e = (struct guest_event){ EVENT_EXCEPTION, VEC_DF, true, 0 };
-		return;
+	if (was && ((contributory && (CONTRIBUTORY | 1u << VEC_PF) >> e->vector & 1) || (vector == VEC_PF && e->vector == VEC_PF))) {
+		vector = VEC_DF;
+		error = 0;
 	}
-	*e = (struct guest_event){ EVENT_EXCEPTION, vector, has_error, error };
-}
-
-void x86_exception(struct xvcpu *x, u8 vector)
-{
-	queue_exception(x, vector, false, 0);
-}
-
-void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
-{
+	*e = (struct guest_event){ EVENT_EXCEPTION, vector, .error = error };
 	/* no error codes in real mode: SDM vol. 3 §21.1.4 */
-	queue_exception(x, vector, x86_sregs(x)->cr0 & CR0_PE, x86_sregs(x)->cr0 & CR0_PE ? error : 0);
-}
-
-void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
-{
-	x86_sregs(x)->cr2 = linear;
-	x86_sregs_changed(x);
-	x86_exception_error(x, VEC_PF, error);
+	e->has_error = (WITH_ERROR >> vector & 1) && (x86_sregs(x)->cr0 & CR0_PE);
 }
 
 void x86_skip(struct xvcpu *x, u32 length)
@@ -214,7 +195,7 @@ void x86_skip(struct xvcpu *x, u32 length)
 
 	x->rip += length;
 	x->shadow = false;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 	if (unlikely(x->rip >> 32 || !x->rip)) { /* the only way the 64-bit sum can be wrong outside 64-bit mode */
 		s = x86_sregs(x);
 		if (!(s->efer & EFER_LMA) || !(s->cs.attr & 0x200))
@@ -226,7 +207,7 @@ void x86_skip(struct xvcpu *x, u32 length)
 
 		virt->read_debug(x, &dr6, &dr7);
 		virt->write_debug(x, dr6 | 1 << 14, dr7);
-		x86_exception(x, VEC_DB);
+		x86_exception(x, VEC_DB, 0);
 	}
 }
 
