@@ -110,7 +110,7 @@ bool ipi_send(struct xvcpu *from, u64 icr)
 	if (m.mode == MODE3 || m.mode == EXTINT)
 		return false;
 	if (m.mode <= LOWEST && m.vector < VECTOR_FIRST)
-		lapic_send_error(&from->lapic);
+		lapic_error(&from->lapic, LAPIC_SEND_ERROR);
 	/* INIT level de-assert: nothing since the Pentium (SDM vol. 3 §11.6.1) */
 	else if (m.mode != INIT || (icr >> 14 & 1) || !(icr >> 15 & 1))
 		send(from->v.dom, &m, from);

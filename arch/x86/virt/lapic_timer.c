@@ -31,116 +31,77 @@ static u64 period(const struct lapic *l)
 	return MAX(to_tsc(l, l->timer_initial), time_hz() / US_PER_S * PERIOD_MIN_US);
 }
 
-static void arm(struct lapic *l, u64 due)
+void lapic_timer_arm(struct lapic *l, u64 due)
 {
-	spin_lock(&l->timer_lock);
-	l->timer_armed = true;
+	spin_guard(&l->timer_lock);
 	l->timer_due = due;
-	timer_set(&l->timer, due);
-	spin_unlock(&l->timer_lock);
-}
-
-void lapic_timer_stop(struct xvcpu *x)
-{
-	struct lapic *l = &x->lapic;
-
-	spin_lock(&l->timer_lock);
-	l->timer_armed = false;
-	timer_cancel(&l->timer);
-	spin_unlock(&l->timer_lock);
+	if (due != LAPIC_TIMER_OFF)
+		timer_set(&l->timer, due);
 }
 
 /* True: it is really due. Sets the next period; those that were missed are one. */
 static bool expire(struct lapic *l, u64 now)
 {
 	u64 p = period(l);
-	bool due;
 
-	spin_lock(&l->timer_lock);
-	due = l->timer_armed && now >= l->timer_due;
-	if (due && p) {
-		l->timer_due += ((now - l->timer_due) / p + 1) * p;
+	spin_guard(&l->timer_lock);
+	if (now < l->timer_due)
+		return false;
+	l->timer_due = p ? l->timer_due + ((now - l->timer_due) / p + 1) * p : LAPIC_TIMER_OFF;
+	if (p)
 		timer_set(&l->timer, l->timer_due);
-	} else if (due) {
-		l->timer_armed = false;
-		atomic_store_relaxed(&l->deadline, 0);
-	}
-	spin_unlock(&l->timer_lock);
-	return due;
+	return true;
 }
 
-static void fire(struct timer *t)
+void lapic_timer_fire(struct timer *t)
 {
 	struct lapic *l = container_of(t, struct lapic, timer);
-	struct xvcpu *x = container_of(l, struct xvcpu, lapic);
 	u32 lvt = atomic_load_relaxed(&l->lvt[LVT_TIMER]);
 
-	if (!expire(l, time_now()) || (lvt & LVT_MASKED))
-		return;
-	if (lapic_post(l, lvt & 0xff, false))
-		vcpu_notify(&x->v, VP_IRQ);
+	if (expire(l, time_now()) && !(lvt & LVT_MASKED) && lapic_post(l, lvt & 0xff, false))
+		vcpu_notify(&container_of(l, struct xvcpu, lapic)->v, VP_IRQ);
 }
 
-void lapic_timer_init(struct xvcpu *x)
+void lapic_timer_start(struct lapic *l, u32 initial)
 {
-	timer_init(&x->lapic.timer, fire);
-}
-
-void lapic_timer_start(struct xvcpu *x, u32 initial)
-{
-	struct lapic *l = &x->lapic;
-
 	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return;
-	lapic_timer_stop(x);
 	l->timer_initial = initial;
-	if (initial)
-		arm(l, time_now() + MAX(to_tsc(l, initial), period(l)));
+	lapic_timer_arm(l, initial ? time_now() + MAX(to_tsc(l, initial), period(l)) : LAPIC_TIMER_OFF);
 }
 
-u32 lapic_timer_count(struct xvcpu *x)
+u32 lapic_timer_count(const struct lapic *l)
 {
-	struct lapic *l = &x->lapic;
-	u64 now = time_now(), left = 0;
+	u64 due = atomic_load(&l->timer_due), now = time_now(), left = due > now && due != LAPIC_TIMER_OFF ? due - now : 0;
 
 	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return 0;
-	spin_lock(&l->timer_lock);
-	if (l->timer_armed && now < l->timer_due)
-		left = l->timer_due - now;
-	spin_unlock(&l->timer_lock);
 	left = left / time_hz() * LAPIC_TIMER_HZ + left % time_hz() * LAPIC_TIMER_HZ / time_hz();
 	return MIN(left >> divide_shift(l), l->timer_initial);
 }
 
-void lapic_timer_mode(struct xvcpu *x, u32 lvt)
+void lapic_timer_mode(struct lapic *l, u32 lvt)
 {
-	struct lapic *l = &x->lapic;
-	u32 old = MODE(l->lvt[LVT_TIMER]), new = MODE(lvt);
-
-	if (old == new || (old != MODE_DEADLINE && new != MODE_DEADLINE))
+	if ((MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE) == (MODE(lvt) == MODE_DEADLINE))
 		return;
-	lapic_timer_stop(x);
 	l->timer_initial = 0;
-	l->deadline = 0;
+	lapic_timer_arm(l, LAPIC_TIMER_OFF);
 }
 
-u64 lapic_deadline_read(struct xvcpu *x)
+u64 lapic_deadline_read(const struct lapic *l)
 {
-	return atomic_load_relaxed(&x->lapic.deadline);
+	bool on = MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE && atomic_load(&l->timer_due) != LAPIC_TIMER_OFF;
+
+	return on ? l->deadline : 0;
 }
 
 void lapic_deadline_write(struct xvcpu *x, u64 value)
 {
 	struct lapic *l = &x->lapic;
-	u64 now = time_now(), guest_now = guest_tsc(x), wait;
+	u64 now = time_now(), guest_now = guest_tsc(x), wait = value > guest_now ? value - guest_now : 0;
 
 	if (MODE(l->lvt[LVT_TIMER]) != MODE_DEADLINE)
 		return;
-	lapic_timer_stop(x);
-	atomic_store_relaxed(&l->deadline, value);
-	if (!value)
-		return;
-	wait = value > guest_now ? value - guest_now : 0;
-	arm(l, wait < ~now ? now + wait : ~0ULL);
+	l->deadline = value;
+	lapic_timer_arm(l, !value ? LAPIC_TIMER_OFF : wait < LAPIC_TIMER_OFF - now ? now + wait : LAPIC_TIMER_OFF - 1);
 }
