@@ -104,7 +104,9 @@ static void topology(void **state)
 	host.amd = false;
 	host.intel = true;
 	leaf(4, 0);
-	assert_int_equal(r[EAX], 0x3fff | 3u << 26);
+	assert_int_equal(r[EAX], 0x3fff); /* who shares it, and how many cores: leaf 0xb says that */
+	leaf(0x80000008, 0);
+	assert_int_equal(r[ECX], 0);
 }
 
 static void xsave(void **state)
@@ -165,15 +167,6 @@ static void apic_off(void **state)
 	assert_int_equal(r[EDX] >> 9 & 1, 0);
 }
 
-static void cr4(void **state)
-{
-	(void)state;
-	assert_int_equal(cpuid_cr4_allowed() & (1 << 13 | 1 << 14 | CR4_PKE | 1 << 23), 0);
-	assert_int_equal(cpuid_cr4_allowed() & CR4_SMAP, CR4_SMAP);
-	host.smap = false;
-	assert_int_equal(cpuid_cr4_allowed() & CR4_SMAP, 0);
-}
-
 static int start(void **state)
 {
 	(void)state;
@@ -187,7 +180,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(nothing_too_much), T(always_there), T(hypervisor_leaves), T(topology), T(xsave), T(xcr0_values), T(apic_off), T(cr4) };
+	const struct CMUnitTest tests[] = { T(nothing_too_much), T(always_there), T(hypervisor_leaves), T(topology), T(xsave), T(xcr0_values), T(apic_off) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ static void x2apic(void **state)
 	(void)state;
 	assert_false(msr_write(x, MSR_APIC_BASE, 0xfee00d01));
 	assert_true(msr_write(x, MSR_APIC_BASE, 0xfee00d00));
-	assert_int_equal(x->sregs.apic_base, 0xfee00d00);
+	assert_int_equal(rd(MSR_APIC_BASE), 0xfee00d00);
 	assert_int_equal(rd(0x803), 0x50014);
 	assert_true(msr_write(x, 0x80f, 0x1ff));
 	assert_true(msr_write(x, 0x83f, 0x44));

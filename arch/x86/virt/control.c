@@ -30,36 +30,22 @@ static status_t map_identity(u64 a, u32 order, u64 prot)
 	return s;
 }
 
-static status_t map_range(u64 a, u64 end)
-{
-	status_t s = DAIS_OK;
-	u32 order;
-
-	for (; a < end && s == DAIS_OK; a += PAGE_SIZE << order) {
-		order = order_at(a, end);
-		s = map_identity(a, order, DAIS_MAP_RWX);
-	}
-	return s;
-}
-
-/* Neighbours are joined first, so that large pages may span them. */
 status_t control_map_memory(const struct boot_mem *mem, u32 count)
 {
-	spin_guard(&control_domain->mem_lock);
-	u64 start = 0, end = 0;
 	status_t s = DAIS_OK;
 
-	for (u32 i = 0; i < count && s == DAIS_OK; i++) {
-		if (mem[i].kind != BOOT_MEM_CONTROL && mem[i].kind != BOOT_MEM_FIRMWARE)
+	spin_guard(&control_domain->mem_lock);
+	for (const struct boot_mem *m = mem; m < mem + count; m++) {
+		u64 end = m->base + m->pages * PAGE_SIZE;
+		u32 order;
+
+		if (m->kind != BOOT_MEM_CONTROL && m->kind != BOOT_MEM_FIRMWARE)
 			continue;
-		if (mem[i].base != end) {
-			s = map_range(start, end);
-			start = mem[i].base;
+		for (u64 a = m->base; a < end && s == DAIS_OK; a += PAGE_SIZE << order) {
+			order = order_at(a, end);
+			s = map_identity(a, order, DAIS_MAP_RWX);
 		}
-		end = mem[i].base + mem[i].pages * PAGE_SIZE;
 	}
-	if (s == DAIS_OK)
-		s = map_range(start, end);
 	return s;
 }
 
@@ -78,36 +64,34 @@ static bool may_map_device(u64 a, u64 size)
 	return !control_mmio_traps(a, size) && !holds_ram(a, size);
 }
 
+static void unmap(u64 a, u32 order)
+{
+	nested_set(control_domain, gpa(a), hpa(a), order, 0);
+	nested_flush(control_domain);
+}
+
 static bool map_device(u64 a, u32 order)
 {
-	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot = 0;
+	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size), prot;
 	hpa_t to;
-	u32 o = 0;
-	bool mapped, done;
+	u32 empty;
 
 	if (!may_map_device(base, size))
 		return false;
 	spin_guard(&control_domain->mem_lock);
-	done = mapped = nested_get(control_domain, gpa(a), &to, &o, &prot);
-	if (!done && (order == ORDER_4K || o >= order))
-		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
-	/* a page in it may have been trapped since the check: then the next touch tries again */
-	if (done && !mapped && control_mmio_traps(base, size)) {
-		nested_set(control_domain, gpa(base), hpa(base), order, 0);
-		nested_flush(control_domain);
-	}
-	return done;
+	if (nested_get(control_domain, gpa(a), &to, &empty, &prot))
+		return true;
+	if (empty < order || map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) != DAIS_OK)
+		return false;
+	if (control_mmio_traps(base, size)) /* since the check: the next touch tries again */
+		unmap(base, order);
+	return true;
 }
 
 bool control_fault(struct xvcpu *x, u64 a)
 {
-	struct frame f = frame_get(hpa(a));
-
-	if (x->exit.fault.present)
-		return false;
-	if (f.state == FRAME_NONE)
-		return map_device(a, ORDER_2M) || map_device(a, ORDER_4K);
-	return false;
+	return !x->exit.fault.present && frame_get(hpa(a)).state == FRAME_NONE &&
+	       (map_device(a, ORDER_2M) || map_device(a, ORDER_4K));
 }
 
 status_t control_trap_page(u64 page)
@@ -118,10 +102,8 @@ status_t control_trap_page(u64 page)
 		return DAIS_BAD_ARG;
 	spin_guard(&control_domain->mem_lock);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
-	if (s == DAIS_OK) {
-		nested_set(control_domain, gpa(page), hpa(page), ORDER_4K, 0);
-		nested_flush(control_domain);
-	}
+	if (s == DAIS_OK)
+		unmap(page, ORDER_4K);
 	return s;
 }
 

@@ -36,12 +36,12 @@ void emulate_cr8_write(struct xvcpu *x);
 
 /* --- cpuid.c, msr.c, pv.c --- */
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
-u64 cpuid_cr4_allowed(void);
 u64 cpuid_xcr0_allowed(void);
 bool xcr0_valid(u64 value);                      /* may XCR0 hold it? */
 u32 cpuid_xsave_size(void);                      /* bytes for all of xcr0_allowed */
 bool msr_read(struct xvcpu *x, u32 msr, u64 *value);   /* false: #GP */
 bool msr_write(struct xvcpu *x, u32 msr, u64 value);   /* false: #GP */
+u64 msr_efer_allowed(void);
 /* Which accesses need no exit: bit 0 read, bit 1 write; for the vendor's bitmap. */
 u32 msr_passes(u32 msr, bool control);
 void msr_reset(struct xvcpu *x);                       /* power-up values of what msr.c keeps */

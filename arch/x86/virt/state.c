@@ -14,7 +14,6 @@
 
 #define RFLAGS_ALLOWED    0x3f7fd7ULL
 #define RFLAGS_FIXED      2ULL
-#define EFER_FFXSR        (1ULL << 14)
 #define ATTR_MASK         0x1fffu
 #define CR3_MAX           (1ULL << 52)
 
@@ -52,19 +51,14 @@ static status_t gprs_set(struct xvcpu *x, const struct dais_gprs *g)
 	return DAIS_OK;
 }
 
+/* Bits of CR4 that the processor has not: the entry fails. */
 static bool control_ok(const struct dais_sregs *s)
 {
-	bool pg = s->cr0 & CR0_PG, lme = s->efer & EFER_LME;
-	u64 efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (host.amd ? EFER_FFXSR : 0);
+	bool lma = s->efer & EFER_LMA, pg = s->cr0 & CR0_PG;
 
-	if (s->cr0 >> 32 || (pg && !(s->cr0 & CR0_PE)) || ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)))
-		return false;
-	if (s->cr3 >= CR3_MAX || (s->cr4 & ~cpuid_cr4_allowed()) || s->cr8 > 15 ||
-	    (s->efer & ~efer))
-		return false;
-	if (!!(s->efer & EFER_LMA) != (pg && lme) || ((s->efer & EFER_LMA) && !(s->cr4 & CR4_PAE)))
-		return false;
-	return xcr0_valid(s->xcr0);
+	return !((s->cr0 | s->cr4) >> 32) && !(pg && !(s->cr0 & CR0_PE)) && !((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)) &&
+	       s->cr3 < CR3_MAX && s->cr8 <= 15 && !(s->efer & ~msr_efer_allowed()) &&
+	       lma == (pg && (s->efer & EFER_LME)) && !(lma && !(s->cr4 & CR4_PAE)) && xcr0_valid(s->xcr0);
 }
 
 static bool canonical(u64 a)
@@ -74,15 +68,11 @@ static bool canonical(u64 a)
 
 static bool segments_ok(const struct dais_sregs *s)
 {
-	const struct dais_seg *g = &s->es;
+	bool ok = canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff && s->idt_limit <= 0xffff;
 
-	for (u32 n = 0; n < 8; n++)
-		if ((g[n].attr & ~ATTR_MASK) || !canonical(g[n].base))
-			return false;
-	if ((s->efer & EFER_LMA) && (s->cs.attr & SEG_L) && (s->cs.attr & SEG_D))
-		return false;
-	return canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff &&
-	       s->idt_limit <= 0xffff;
+	for (const struct dais_seg *g = &s->es; g <= &s->tr; g++)
+		ok &= !(g->attr & ~ATTR_MASK) && canonical(g->base);
+	return ok && !((s->efer & EFER_LMA) && (s->cs.attr & SEG_L) && (s->cs.attr & SEG_D));
 }
 
 /* The local APIC's mode and place are the guest's to change. */

@@ -25,7 +25,7 @@ void virt_choose(void)
 
 struct domain *arch_domain_alloc(void)
 {
-	struct xdomain *d = heap_pages(ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+	struct xdomain *d = heap_alloc(sizeof(*d));
 
 	if (!d)
 		return NULL;
@@ -41,44 +41,34 @@ struct domain *arch_domain_alloc(void)
 fail_nested:
 	nested_free(&d->d);
 fail:
-	heap_pages_free(d, ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+	heap_free(d, sizeof(*d));
 	return NULL;
 }
 
 void arch_domain_free(struct domain *d)
 {
 	virt->domain_free(xdomain(d));
-	heap_pages_free(d, ALIGN_UP(sizeof(struct xdomain), PAGE_SIZE) / PAGE_SIZE);
+	heap_free(d, sizeof(struct xdomain));
 }
 
 /* --- vCPUs --- */
 
-static u32 xsave_pages(void)
-{
-	return (MAX(cpuid_xsave_size(), 576u) + PAGE_SIZE - 1) / PAGE_SIZE;
-}
-
 struct vcpu *arch_vcpu_alloc(struct domain *d, u32 index)
 {
-	struct xvcpu *x = heap_pages(ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+	struct xvcpu *x = heap_alloc(sizeof(*x));
 
 	if (!x)
 		return NULL;
 	x->v.dom = d;
 	x->v.index = index;
-	x->xsave = heap_pages(xsave_pages());
-	if (!x->xsave)
-		goto fail;
-	if (virt->vcpu_init(x) != DAIS_OK)
-		goto fail_xsave;
+	x->xsave = heap_alloc(cpuid_xsave_size());
+	if (!x->xsave || virt->vcpu_init(x) != DAIS_OK) {
+		heap_free(x->xsave, cpuid_xsave_size());
+		heap_free(x, sizeof(*x));
+		return NULL;
+	}
 	x86_reset_vcpu(x, false);
 	return &x->v;
-
-fail_xsave:
-	heap_pages_free(x->xsave, xsave_pages());
-fail:
-	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
-	return NULL;
 }
 
 void arch_vcpu_free(struct vcpu *v)
@@ -87,8 +77,8 @@ void arch_vcpu_free(struct vcpu *v)
 
 	timer_retire(&x->lapic.timer);
 	virt->vcpu_free(x);
-	heap_pages_free(x->xsave, xsave_pages());
-	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+	heap_free(x->xsave, cpuid_xsave_size());
+	heap_free(x, sizeof(*x));
 }
 
 static struct dais_seg seg(u16 selector, u16 attr)
@@ -115,7 +105,7 @@ static void reset_xsave(struct xvcpu *x)
 {
 	u8 *area = x->xsave;
 
-	memset(area, 0, xsave_pages() * PAGE_SIZE);
+	memset(area, 0, cpuid_xsave_size());
 	*(u16 *)area = 0x37f;         /* FCW */
 	*(u32 *)(area + 24) = 0x1f80; /* MXCSR */
 	*(u64 *)(area + 512) = 3;     /* XSTATE_BV: the legacy area holds it */
@@ -149,9 +139,6 @@ struct dais_sregs *x86_sregs(struct xvcpu *x)
 {
 	if (!x->sregs_cached) {
 		virt->read_sregs(x, &x->sregs);
-		x->sregs.cr8 = x->lapic.tpr >> 4;
-		x->sregs.xcr0 = x->xcr0;
-		x->sregs.apic_base = x->lapic.base_msr;
 		x->sregs_cached = true;
 	}
 	return &x->sregs;
@@ -235,24 +222,23 @@ static void xsave_in(struct xvcpu *x)
 	xsetbv(0, x->xcr0);
 }
 
+static bool loaded_here(const struct xvcpu *x)
+{
+	return this_cpu()->loaded == x;
+}
+
 void arch_vcpu_unload(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
-	struct cpu *c = this_cpu();
 
-	if (c->loaded != x)
+	if (!loaded_here(x))
 		return;
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
 	x->dr[2] = read_dr2();
 	x->dr[3] = read_dr3();
-	c->loaded = NULL;
-}
-
-static bool loaded_here(const struct xvcpu *x)
-{
-	return this_cpu()->loaded == x;
+	this_cpu()->loaded = NULL;
 }
 
 u64 x86_xcr0(struct xvcpu *x)

@@ -131,7 +131,7 @@ struct virt_ops {
 };
 extern const struct virt_ops *virt;
 
-/* Segments and control registers of the guest, read from the vendor once per exit. x86_sregs_changed writes them back at entry. */
+/* Segments and control registers of the guest (cr8, xcr0, apic_base are elsewhere), read from the vendor once per exit. x86_sregs_changed writes them back at entry. */
 struct dais_sregs *x86_sregs(struct xvcpu *x);
 static inline void x86_sregs_changed(struct xvcpu *x) { x->sregs_dirty = true; }
 /* CPL 0..3; 3 in virtual-8086 mode */
