@@ -239,8 +239,6 @@ const struct virt_ops *virt = &ops;
 
 struct dais_sregs *x86_sregs(struct xvcpu *x) { return &x->sregs; }
 u32 x86_cpl(struct xvcpu *x) { return x->sregs.cr0 & CR0_PE ? x->sregs.ss.attr >> 5 & 3 : 0; }
-u64 x86_xcr0(struct xvcpu *x) { return x->xcr0; }
-void x86_set_xcr0(struct xvcpu *x, u64 v) { x->xcr0 = v; }
 void x86_set_tsc_aux(struct xvcpu *x, u64 v) { x->tsc_aux = v; }
 
 void x86_exception(struct xvcpu *x, u8 vector, u32 error)
@@ -257,12 +255,14 @@ void x86_skip(struct xvcpu *x, u32 length)
 	x->access.state = ACCESS_NONE;
 }
 
-/* --- CPUID of a host that has everything --- */
+/* --- CPUID of a host that has everything; vCPU 0 is on it --- */
 
 void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 {
 	for (u32 n = 0; n < 4; n++)
 		out[n] = fake.cpuid_all;
+	if (leaf == 0xd && sub < 2)
+		out[1] = fake_vcpu(0)->xcr0 & 4 ? 832 : 576;
 	if (leaf == 0xd && sub >= 2) {
 		static const u32 size[8] = { [2] = 256, [5] = 64, [6] = 512, [7] = 1024 };
 		static const u32 at[8] = { [2] = 576, [5] = 1088, [6] = 1152, [7] = 1664 };

@@ -76,28 +76,20 @@ bool xcr0_valid(u64 v)
 	return !(v & ~cpuid_xcr0_allowed()) && (v & needs) == needs;
 }
 
-static u32 xsave_size(u64 components, bool compact)
+u32 cpuid_xsave_size(void)
 {
+	u64 components = cpuid_xcr0_allowed() >> 2;
 	u32 size = XSAVE_LEGACY, r[4];
 
-	for (u32 n = 2; components >> n; n++) {
-		if (!(components >> n & 1))
-			continue;
+	for (u32 n = 2; components; n++, components >>= 1) {
 		host_cpuid(0xd, n, r);
-		if (compact)
-			size = (r[ECX] & 2 ? ALIGN_UP(size, 64) : size) + r[EAX];
-		else
-			size = MAX(size, r[EBX] + r[EAX]);
+		size = components & 1 ? MAX(size, r[EBX] + r[EAX]) : size;
 	}
 	return size;
 }
 
-u32 cpuid_xsave_size(void)
-{
-	return xsave_size(cpuid_xcr0_allowed(), false);
-}
-
-static void xsave(struct xvcpu *x, u32 sub, u32 out[4])
+/* EBX is for the XCR0 of now, which is the guest's while it is on the CPU. */
+static void xsave(u32 sub, u32 out[4])
 {
 	u64 allowed = cpuid_xcr0_allowed();
 
@@ -105,11 +97,9 @@ static void xsave(struct xvcpu *x, u32 sub, u32 out[4])
 		memset(out, 0, 4 * sizeof(*out));
 	} else if (sub == 0) {
 		out[EAX] = allowed;
-		out[EBX] = xsave_size(x86_xcr0(x), false);
-		out[ECX] = xsave_size(allowed, false);
+		out[ECX] = cpuid_xsave_size();
 	} else if (sub == 1) {
 		out[EAX] &= 7; /* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
-		out[EBX] = xsave_size(x86_xcr0(x), true);
 		out[ECX] = 0;
 	} else {
 		out[ECX] &= 2; /* alignment */
@@ -156,7 +146,7 @@ static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 	case 1: features(x, out); break;
 	case 7: features_7(sub, out); break;
 	case 0xb: case 0x1f: topology(x, sub, out); break;
-	case 0xd: xsave(x, sub, out); break;
+	case 0xd: xsave(sub, out); break;
 	case DAIS_CPUID_LEAF: memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12); break;
 	case DAIS_CPUID_LEAF + 1: out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0; break;
 	case 0x80000000: out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN); break;

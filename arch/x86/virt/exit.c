@@ -67,7 +67,7 @@ static bool insn_xsetbv(struct xvcpu *x)
 {
 	if ((u32)x->gpr[RCX] || x86_cpl(x) || !xcr0_valid(edx_eax(x)))
 		return raise(x, VEC_GP);
-	x86_set_xcr0(x, edx_eax(x));
+	xsetbv(0, edx_eax(x));
 	return true;
 }
 

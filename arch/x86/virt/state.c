@@ -28,7 +28,7 @@ static void get(struct xvcpu *x, bool sregs, union group *g)
 	if (sregs) {
 		g->sregs = *x86_sregs(x);
 		g->sregs.cr8 = x->lapic.tpr >> 4;
-		g->sregs.xcr0 = x86_xcr0(x);
+		g->sregs.xcr0 = x->xcr0;
 		g->sregs.apic_base = x->lapic.base_msr;
 		return;
 	}
@@ -82,7 +82,7 @@ static status_t sregs_set(struct xvcpu *x, const struct dais_sregs *s)
 		return DAIS_BAD_ARG;
 	*x86_sregs(x) = *s;
 	x86_sregs_changed(x);
-	x86_set_xcr0(x, s->xcr0);
+	x->xcr0 = s->xcr0;
 	lapic_set_tpr(x, s->cr8 << 4);
 	return DAIS_OK;
 }

@@ -222,54 +222,19 @@ static void xsave_in(struct xvcpu *x)
 	xsetbv(0, x->xcr0);
 }
 
-static bool loaded_here(const struct xvcpu *x)
-{
-	return this_cpu()->loaded == x;
-}
-
 void arch_vcpu_unload(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
 
-	if (!loaded_here(x))
-		return;
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
 	x->dr[2] = read_dr2();
 	x->dr[3] = read_dr3();
-	this_cpu()->loaded = NULL;
-}
-
-u64 x86_xcr0(struct xvcpu *x)
-{
-	if (host.xsave && loaded_here(x))
-		x->xcr0 = xgetbv(0); /* TCG ignores the intercept of XSETBV */
-	return x->xcr0;
-}
-
-void x86_set_xcr0(struct xvcpu *x, u64 value)
-{
-	x->xcr0 = value;
-	if (host.xsave && loaded_here(x))
-		xsetbv(0, value);
-}
-
-void x86_set_tsc_aux(struct xvcpu *x, u64 value)
-{
-	x->tsc_aux = value;
-	if (host.rdtscp && loaded_here(x))
-		wrmsr(MSR_TSC_AUX, value);
 }
 
 void x86_vcpu_load(struct xvcpu *x)
 {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded == x)
-		return;
-	if (c->loaded)
-		arch_vcpu_unload(&c->loaded->v);
 	defences_switch_to(x->v.dom->id);
 	xsave_in(x);
 	write_dr0(x->dr[0]);
@@ -278,9 +243,14 @@ void x86_vcpu_load(struct xvcpu *x)
 	write_dr3(x->dr[3]);
 	if (host.rdtscp)
 		wrmsr(MSR_TSC_AUX, x->tsc_aux);
-	c->loaded = x;
-	x->v.last_cpu = c->id;
+	x->v.last_cpu = cpu_id();
 	virt->vcpu_load(x);
+}
+
+void x86_set_tsc_aux(struct xvcpu *x, u64 value)
+{
+	x->tsc_aux = value;
+	wrmsr(MSR_TSC_AUX, value);
 }
 
 /* --- what kernel/ asks --- */

@@ -84,7 +84,7 @@ struct xvcpu {
 	struct access access;
 	struct lapic lapic;
 	/* state that Dais switches */
-	void *xsave; u64 xcr0;
+	void *xsave; u64 xcr0;     /* xcr0: saved; in the register while it runs */
 	u64 dr[4];
 	u64 tsc_aux, tsc_adjust, pat;
 	/* KVM's paravirtual interface */
@@ -141,10 +141,7 @@ u32 x86_cpl(struct xvcpu *x);
  * The error code counts for those that have one. */
 void x86_exception(struct xvcpu *x, u8 vector, u32 error);
 
-/* XCR0 as it is now, and a valid new value: in the hardware at once when the vCPU is loaded here */
-u64 x86_xcr0(struct xvcpu *x);
-void x86_set_xcr0(struct xvcpu *x, u64 value);
-void x86_set_tsc_aux(struct xvcpu *x, u64 value);
+void x86_set_tsc_aux(struct xvcpu *x, u64 value); /* of the vCPU that runs here */
 
 /* Ends the current instruction: RIP += length (wrapped to the mode's size), shadow off, RF off, single-step trap if TF. */
 void x86_skip(struct xvcpu *x, u32 length);
@@ -153,7 +150,7 @@ void x86_skip(struct xvcpu *x, u32 length);
 void x86_access(struct xvcpu *x, const struct access *a);
 void x86_access_end(struct xvcpu *x);
 
-/* Brings its state into this CPU's registers, after saving what they hold. */
+/* Brings its state into this CPU's registers; arch_vcpu_unload saves it again. */
 void x86_vcpu_load(struct xvcpu *x);
 
 /* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
