@@ -72,7 +72,6 @@ void boot_main(const struct boot_info *info)
 	log_init(log_ring, LOG_BYTES, boot->log_level);
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
-	pv_init(boot->epoch_seconds, boot->epoch_tsc);
 	virt_choose();
 	check(virt->cpu_start(0), virt->name);
 	this_cpu()->online = 1;

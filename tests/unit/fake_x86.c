@@ -13,8 +13,9 @@
 #include "kernel/trap.h"
 
 struct fake fake;
+struct boot_info fake_boot;
 struct host host;
-const struct boot_info *boot;
+const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
 static u8 *ram;

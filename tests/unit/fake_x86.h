@@ -33,6 +33,7 @@ extern struct fake {
 	u32 cpuid_all;                 /* what host_cpuid gives for other leaves */
 } fake;
 
+extern struct boot_info fake_boot;
 extern struct xdomain *fake_domain;
 struct xvcpu *fake_vcpu(u32 n);
 u8 *fake_ram(u64 gpa);

@@ -49,7 +49,5 @@ u64 guest_tsc(const struct xvcpu *x);
 bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write);
 void pv_hypercall(struct xvcpu *x);              /* KVM's numbers: result in RAX */
 void pv_clock_update(struct xvcpu *x);           /* the guest's TSC was set */
-/* Seconds since 1970 when the TSC read epoch_tsc */
-void pv_init(u64 epoch_seconds, u64 epoch_tsc);
 
 #endif

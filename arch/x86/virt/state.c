@@ -17,35 +17,14 @@
 #define ATTR_MASK         0x1fffu
 #define CR3_MAX           (1ULL << 52)
 
-union group {
-	struct dais_gprs gprs;
-	struct dais_sregs sregs;
-};
-
-static void get(struct xvcpu *x, bool sregs, union group *g)
-{
-	_Static_assert(offsetof(struct dais_gprs, r15) == 15 * sizeof(u64), "order of enum gpr");
-	if (sregs) {
-		g->sregs = *x86_sregs(x);
-		g->sregs.cr8 = x->lapic.tpr >> 4;
-		g->sregs.xcr0 = x->xcr0;
-		g->sregs.apic_base = x->lapic.base_msr;
-		return;
-	}
-	memcpy(&g->gprs, x->gpr, sizeof(x->gpr));
-	g->gprs.rip = x->rip;
-	g->gprs.rflags = x->rflags;
-}
-
 static status_t gprs_set(struct xvcpu *x, const struct dais_gprs *g)
 {
 	if (g->rflags & ~RFLAGS_ALLOWED)
 		return DAIS_BAD_ARG;
-	memcpy(x->gpr, g, sizeof(x->gpr));
 	if (x->rip != g->rip)
 		x->access.state = ACCESS_NONE; /* the instruction that waits for its monitor is given up */
-	x->rip = g->rip;
-	x->rflags = g->rflags | RFLAGS_FIXED;
+	x->gprs = *g;
+	x->rflags |= RFLAGS_FIXED;
 	if (x->v.activity == DAIS_ACT_WAIT_SIPI)
 		x->v.activity = DAIS_ACT_RUNNABLE;
 	return DAIS_OK;
@@ -91,18 +70,21 @@ static status_t sregs_set(struct xvcpu *x, const struct dais_sregs *s)
 status_t arch_vcpu_state(struct vcpu *v, u64 op, u32 offset, u32 length, void *buf)
 {
 	struct xvcpu *x = xvcpu(v);
-	u64 n = op & ~DAIS_STATE_SET;
-	bool sregs = n == DAIS_STATE_SREGS;
-	union group g;
+	bool set = op & DAIS_STATE_SET, sregs = (op & ~DAIS_STATE_SET) == DAIS_STATE_SREGS;
+	union { struct dais_gprs gprs; struct dais_sregs sregs; } g;
+	void *part;
 
-	if (n > DAIS_STATE_SREGS ||
-	    (u64)offset + length > (sregs ? sizeof(g.sregs) : sizeof(g.gprs)))
+	if ((op & ~DAIS_STATE_SET) > DAIS_STATE_SREGS || (u64)offset + length > (sregs ? sizeof(g.sregs) : sizeof(g.gprs)))
 		return DAIS_BAD_ARG;
-	get(x, sregs, &g);
-	if (!(op & DAIS_STATE_SET)) {
-		memcpy(buf, (u8 *)&g + offset, length);
-		return DAIS_OK;
+	if (sregs) {
+		g.sregs = *x86_sregs(x);
+		g.sregs.cr8 = x->lapic.tpr >> 4;
+		g.sregs.xcr0 = x->xcr0;
+		g.sregs.apic_base = x->lapic.base_msr;
+	} else {
+		g.gprs = x->gprs;
 	}
-	memcpy((u8 *)&g + offset, buf, length);
-	return sregs ? sregs_set(x, &g.sregs) : gprs_set(x, &g.gprs);
+	part = (u8 *)&g + offset;
+	memcpy(set ? part : buf, set ? buf : part, length);
+	return !set ? DAIS_OK : sregs ? sregs_set(x, &g.sregs) : gprs_set(x, &g.gprs);
 }

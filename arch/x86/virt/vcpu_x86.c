@@ -81,25 +81,14 @@ void arch_vcpu_free(struct vcpu *v)
 	heap_free(x, sizeof(*x));
 }
 
-static struct dais_seg seg(u16 selector, u16 attr)
-{
-	return (struct dais_seg){ .selector = selector, .attr = attr, .limit = 0xffff };
-}
-
 /* SDM vol. 3 table 10-1 */
-static void reset_sregs(struct dais_sregs *s, bool init)
-{
-	u64 keep = init ? s->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW;
-
-	memset(s, 0, sizeof(*s));
-	s->cs = seg(0xf000, 0x9b);
-	s->cs.base = 0xffff0000;
-	s->es = s->ss = s->ds = s->fs = s->gs = seg(0, 0x93);
-	s->ldtr = seg(0, 0x82);
-	s->tr = seg(0, 0x8b);
-	s->gdt_limit = s->idt_limit = 0xffff;
-	s->cr0 = CR0_ET | keep;
-}
+#define DATA_SEG { .attr = 0x93, .limit = 0xffff }
+static const struct dais_sregs at_reset = {
+	.es = DATA_SEG, .ss = DATA_SEG, .ds = DATA_SEG, .fs = DATA_SEG, .gs = DATA_SEG,
+	.cs = { .selector = 0xf000, .attr = 0x9b, .limit = 0xffff, .base = 0xffff0000 },
+	.ldtr = { .attr = 0x82, .limit = 0xffff }, .tr = { .attr = 0x8b, .limit = 0xffff },
+	.gdt_limit = 0xffff, .idt_limit = 0xffff, .cr0 = CR0_ET | CR0_CD | CR0_NW,
+};
 
 static void reset_xsave(struct xvcpu *x)
 {
@@ -114,13 +103,12 @@ static void reset_xsave(struct xvcpu *x)
 
 void x86_reset_vcpu(struct xvcpu *x, bool init)
 {
-	x86_sregs(x);
-	reset_sregs(&x->sregs, init);
+	u64 cache_off = init ? x86_sregs(x)->cr0 | ~(CR0_CD | CR0_NW) : ~0ULL; /* INIT leaves that */
+
+	x->sregs = at_reset;
+	x->sregs.cr0 &= cache_off;
 	x->sregs_cached = x->sregs_dirty = true;
-	memset(x->gpr, 0, sizeof(x->gpr));
-	x->gpr[RDX] = 0x600;
-	x->rip = 0xfff0;
-	x->rflags = 2;
+	x->gprs = (struct dais_gprs){ .rdx = 0x600, .rip = 0xfff0, .rflags = 2 };
 	x->shadow = false;
 	x->inject.type = EVENT_NONE;
 	x->nmi_masked = false;

@@ -14,14 +14,10 @@ enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 /* Why the guest left, read once by the vendor; no policy in it. */
 enum exit_kind {
 	EXIT_UNKNOWN,       /* detail = the vendor's code */
-	EXIT_INTR,          /* physical interrupt: taken when the window opens */
-	EXIT_NMI,           /* physical NMI */
-	EXIT_MACHINE_CHECK,
-	EXIT_INIT,          /* physical INIT */
+	EXIT_INTR, EXIT_NMI, EXIT_MACHINE_CHECK, EXIT_INIT, /* physical ones; an interrupt is taken when the window opens */
 	EXIT_HLT, EXIT_PAUSE, EXIT_CPUID, EXIT_HYPERCALL,
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
-	EXIT_IO,            /* io */
-	EXIT_NESTED_FAULT,  /* fault */
+	EXIT_IO, EXIT_NESTED_FAULT,
 	EXIT_CR8_WRITE,
 	EXIT_XSETBV, EXIT_WBINVD, EXIT_RDPMC,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
@@ -71,8 +67,10 @@ static inline bool access_writes(const struct access *a) { return a->flags & OP_
 
 struct xvcpu {
 	struct vcpu v;             /* first */
-	u64 gpr[16];               /* RSP and RAX too: the vendor moves them */
-	u64 rip, rflags;
+	union {                    /* RSP and RAX too: the vendor moves them */
+		struct { u64 gpr[16], rip, rflags; };
+		struct dais_gprs gprs;
+	};
 	struct exit exit;
 	struct dais_sregs sregs;   /* valid while sregs_cached: x86_sregs() */
 	bool sregs_cached, sregs_dirty;
