@@ -271,7 +271,7 @@ static void svm_write_debug(struct xvcpu *x, u64 dr6, u64 dr7)
 
 static void svm_list_features(struct dais_named *f, u32 n)
 {
-	static const struct { const char *name; u32 bit; bool used; } list[] = {
+	static const struct dais_named list[] = { /* present: the bit */
 		{ "nested paging", SVM_NP, true }, { "next RIP", SVM_NRIP, true }, { "decode assists", 1 << 7, false },
 		{ "flush by ASID", SVM_FLUSH_ASID, true }, { "pause filter", SVM_PAUSE_FILTER, true },
 		{ "clean bits", 1 << 5, false }, { "TSC scaling", 1 << 4, false }, { "virtual GIF", 1 << 16, false },
@@ -279,9 +279,9 @@ static void svm_list_features(struct dais_named *f, u32 n)
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(list) && i < n; i++) {
-		format(f[i].name, sizeof(f[i].name), "%s", list[i].name);
-		f[i].present = !!(svm_features & list[i].bit);
-		f[i].used = f[i].present && list[i].used;
+		f[i] = list[i];
+		f[i].present = !!(svm_features & list[i].present);
+		f[i].used &= f[i].present;
 	}
 }
 

@@ -158,7 +158,7 @@ static const struct op { u16 opcode, flags; u8 size; } ops[] = {
 
 static const struct op *op_of(const struct insn *i, u16 opcode)
 {
-	for (u32 n = 0; n < ARRAY_SIZE(ops) && !i->lock; n++)
+	for (u32 n = 0; n < ARRAY_SIZE(ops); n++)
 		if (ops[n].opcode == opcode)
 			return opcode == 0x63 && i->mode != INSN_64 ? NULL : &ops[n];
 	return NULL;

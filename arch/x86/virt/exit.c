@@ -101,15 +101,10 @@ static void exit_machine_check(struct xvcpu *)
 	__asm__ volatile("int $18");
 }
 
-static void exit_gp(struct xvcpu *x)
-{
-	x86_exception(x, VEC_GP, 0);
-}
-
-/* CPL 0 gets as far as the intercept; so there is no such instruction */
+/* CPL 0 gets as far as the intercept: so there is no such instruction; RDPMC has no counter */
 static void exit_refused(struct xvcpu *x)
 {
-	x86_exception(x, VEC_UD, 0);
+	x86_exception(x, x->exit.kind == EXIT_RDPMC ? VEC_GP : VEC_UD, 0);
 }
 
 static void exit_exception(struct xvcpu *x)
@@ -140,18 +135,14 @@ static void exit_shutdown(struct xvcpu *x)
 	domain_kill(x->v.dom, DAIS_DEATH_TRIPLE_FAULT, "vCPU %u: triple fault at RIP %lx", x->v.index, x->rip);
 }
 
-static void exit_invalid(struct xvcpu *x)
+/* Entry refused the state, or Dais did not ask for this exit. */
+static void exit_bad(struct xvcpu *x)
 {
 	const struct dais_sregs *s = x86_sregs(x);
 
-	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: state refused at entry: CR0 %lx CR3 %lx CR4 %lx EFER %lx", x->v.index,
-		    s->cr0, s->cr3, s->cr4, s->efer);
-}
-
-static void exit_unknown(struct xvcpu *x)
-{
-	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: exit %lx at RIP %lx, which Dais did not ask for", x->v.index,
-		    x->exit.detail, x->rip);
+	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: %s %lx: RIP %lx CR0 %lx CR3 %lx CR4 %lx EFER %lx", x->v.index,
+		    x->exit.kind == EXIT_INVALID ? "state refused at entry" : "unknown exit", x->exit.detail, x->rip, s->cr0, s->cr3,
+		    s->cr4, s->efer);
 }
 
 /* Neither: nothing is to be done. */
@@ -160,11 +151,11 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 	[EXIT_MSR_READ] = { .insn = insn_rdmsr }, [EXIT_MSR_WRITE] = { .insn = insn_wrmsr }, [EXIT_PAUSE] = { .insn = insn_skip },
 	[EXIT_WBINVD] = { .insn = insn_skip }, [EXIT_XSETBV] = { .insn = insn_xsetbv },
 	[EXIT_CR8_WRITE] = { .other = emulate_cr8_write }, [EXIT_EXCEPTION] = { .other = exit_exception },
-	[EXIT_INTR] = { .other = exit_interrupt }, [EXIT_INVALID] = { .other = exit_invalid }, [EXIT_IO] = { .other = emulate_io },
+	[EXIT_INTR] = { .other = exit_interrupt }, [EXIT_INVALID] = { .other = exit_bad }, [EXIT_IO] = { .other = emulate_io },
 	[EXIT_IRET] = { .other = exit_iret }, [EXIT_MACHINE_CHECK] = { .other = exit_machine_check },
-	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_RDPMC] = { .other = exit_gp },
+	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_RDPMC] = { .other = exit_refused },
 	[EXIT_REFUSED] = { .other = exit_refused }, [EXIT_SHUTDOWN] = { .other = exit_shutdown },
-	[EXIT_TIME] = { .other = exit_refused }, [EXIT_UNKNOWN] = { .other = exit_unknown },
+	[EXIT_TIME] = { .other = exit_refused }, [EXIT_UNKNOWN] = { .other = exit_bad },
 };
 
 void exit_handle(struct xvcpu *x)

@@ -49,21 +49,26 @@ void lapic_error(struct lapic *l, u32 error)
 		lapic_post(l, lvt & 0xff, false);
 }
 
+static void vector_set(u32 word[8], u32 vector)
+{
+	atomic_or(&word[vector / 32], 1u << vector % 32);
+}
+
+static void vector_clear(u32 word[8], u32 vector)
+{
+	atomic_and(&word[vector / 32], ~(1u << vector % 32));
+}
+
 bool lapic_post(struct lapic *l, u32 vector, bool level)
 {
-	u32 n = vector / 32, bit = 1u << vector % 32;
-
 	if (!lapic_enabled(l) || !(atomic_load_relaxed(&l->svr) & SVR_ENABLE))
 		return false;
 	if (vector < VECTOR_FIRST) {
 		lapic_error(l, LAPIC_RECEIVE_ERROR);
 		return true;
 	}
-	if (level)
-		atomic_or(&l->tmr[n], bit);
-	else
-		atomic_and(&l->tmr[n], ~bit);
-	atomic_or(&l->irr[n], bit);
+	(level ? vector_set : vector_clear)(l->tmr, vector);
+	vector_set(l->irr, vector);
 	return true;
 }
 
@@ -85,25 +90,23 @@ int lapic_deliverable(const struct lapic *l)
 
 void lapic_accept(struct lapic *l, u32 vector)
 {
-	atomic_and(&l->irr[vector / 32], ~(1u << vector % 32));
-	l->isr[vector / 32] |= 1u << vector % 32;
+	vector_clear(l->irr, vector);
+	vector_set(l->isr, vector);
 }
 
 void lapic_take_back(struct lapic *l, u32 vector)
 {
-	l->isr[vector / 32] &= ~(1u << vector % 32);
-	atomic_or(&l->irr[vector / 32], 1u << vector % 32);
+	vector_clear(l->isr, vector);
+	vector_set(l->irr, vector);
 }
 
 static void end_of_interrupt(struct xvcpu *x)
 {
 	struct lapic *l = &x->lapic;
-	u32 vector = highest(l->isr), n = vector / 32, bit = 1u << vector % 32;
+	u32 vector = highest(l->isr);
 
-	if (!vector)
-		return;
-	l->isr[n] &= ~bit;
-	if (!(atomic_load(&l->tmr[n]) & bit))
+	vector_clear(l->isr, vector);
+	if (!(atomic_load(&l->tmr[vector / 32]) >> vector % 32 & 1))
 		return;
 	if (is_control(x))
 		irq_eoi(vector);
