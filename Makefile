@@ -8,7 +8,7 @@ export BUILD := $(OUT)
 
 # The settings of `make run`, handed to scripts/run untouched by make.
 RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MODEL MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
-	DAIS_ELF QEMU_ARGS CONSOLE_LOG
+	DAIS_ELF QEMU_ARGS BOCHS_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
 # Nor to other makes: Kbuild wants a clean environment.
 MAKEOVERRIDES :=
@@ -35,7 +35,7 @@ help:
 #:                      (125: the machine failed). More settings, for both:
 #:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native|bochs-svm|bochs-vmx
 #:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
-#:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' TEST_FAULT=name CONSOLE_LOG=file
+#:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' BOCHS_ARGS='…;…' TEST_FAULT=name CONSOLE_LOG=file
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones
 #: make test-long       the same with the long system tests

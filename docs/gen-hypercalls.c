@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Writes docs/hypercalls.md from the list of hypercalls:  gcc -Ikernel/abi docs/gen-hypercalls.c && ./a.out >docs/hypercalls.md */
+/* Writes docs/hypercalls.md from the list of hypercalls and its comments; from the top of the tree:  gcc -Ikernel/abi docs/gen-hypercalls.c && ./a.out >docs/hypercalls.md */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <dais/abi.h>
 
 static const char *const statuses[][2] = {
@@ -20,23 +22,53 @@ static const char *const statuses[][2] = {
 _Static_assert(sizeof(statuses) / sizeof(statuses[0]) == DAIS_STATUS_COUNT, "every status is described");
 
 struct arg { const char *kind, *name, *type, *rights; };
-struct call { int nr; const char *name, *doc; struct arg arg[6]; };
+struct call { int nr; const char *name; struct arg arg[6]; };
 
+#define LIST "kernel/abi/dais/calls.def"
 #define UNPACK(...) __VA_ARGS__
 #define CAP(name, type, rights) { "capability", #name, #type, #rights }
 #define OPT(name, type, rights) { "capability or 0", #name, #type, #rights }
-#define VAL(name) { "value", #name, "", "" }
-#define DAIS_CALL(nr, name, args, doc) { nr, #name, doc, { UNPACK args } },
-static const struct call calls[] = {
-#include <dais/calls.def>
-};
+#define VAL(name, max) { "value", #name, "", limit(#max) }
+#define DAIS_CALL(nr, name, args) { nr, #name, { UNPACK args } },
 
 static const char *const registers[] = { "RDI", "RSI", "RDX", "RCX", "R8", "R9" };
 
-static void print_call(const struct call *c)
+static const char *limit(const char *max)
 {
-	printf("\n## %d `%s`\n\n%s\n\n| register | argument | kind | object | right |\n|---|---|---|---|---|\n", c->nr,
-	       c->name, c->doc);
+	static char text[64][64];
+	static int n;
+
+	if (!strcmp(max, "DAIS_ANY"))
+		return "";
+	snprintf(text[n], sizeof(text[n]), "≤ %s", max);
+	return text[n++];
+}
+
+/* The comment before this call in the list */
+static void print_doc(const char *list, const char *name)
+{
+	char key[64];
+	const char *call, *p;
+
+	snprintf(key, sizeof(key), ", %s, (", name);
+	call = strstr(list, key);
+	for (p = call; strncmp(p, "/* ", 3); p--)
+		;
+	for (p += 3; strncmp(p, " */", 3); p++) {
+		if (!strncmp(p, "\n * ", 4)) {
+			putchar(' ');
+			p += 3;
+		} else {
+			putchar(*p);
+		}
+	}
+}
+
+static void print_call(const char *list, const struct call *c)
+{
+	printf("\n## %d `%s`\n\n", c->nr, c->name);
+	print_doc(list, c->name);
+	printf("\n\n| register | argument | kind | object | right or limit |\n|---|---|---|---|---|\n");
 	for (int i = 0; i < 6 && c->arg[i].name; i++)
 		printf("| %s | `%s` | %s | %s | %s |\n", registers[i], c->arg[i].name, c->arg[i].kind, c->arg[i].type,
 		       c->arg[i].rights);
@@ -44,6 +76,14 @@ static void print_call(const struct call *c)
 
 int main(void)
 {
+	const struct call calls[] = {
+#include <dais/calls.def>
+	};
+	static char list[65536];
+	FILE *f = fopen(LIST, "r");
+
+	if (!f || !fread(list, 1, sizeof(list) - 1, f))
+		return EXIT_FAILURE;
 	printf("# Hypercalls of Dais, ABI version %d\n\n"
 	       "Made by `docs/gen-hypercalls.c` from `kernel/abi/dais/calls.def`: do not edit.\n\n"
 	       "`VMMCALL` (AMD-V) or `VMCALL` (VT-x) at CPL 0. RAX = %#llx + number; RDI, RSI, RDX, RCX, R8, R9 = arguments;\n"
@@ -56,6 +96,6 @@ int main(void)
 	for (int i = 0; i < DAIS_STATUS_COUNT; i++)
 		printf("| %d | %s | %s |\n", i, statuses[i][0], statuses[i][1]);
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-		print_call(&calls[i]);
+		print_call(list, &calls[i]);
 	return 0;
 }

@@ -73,8 +73,6 @@ void arch_vcpu_interrupt(struct vcpu *v, u32 vector);
 /* The control domain's virtual PCI function raises MSI-X vector `index` (drivers/). */
 void control_msix_raise(u32 index);
 u32 control_msix_count(void);
-/* Fills the architecture's fields of the info page. */
-void arch_info(struct dais_info *info);
 void arch_shutdown_allowed(bool yes);              /* DAIS_DOM_SHUTDOWN */
 
 #endif

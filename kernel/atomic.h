@@ -16,9 +16,7 @@
 #define atomic_sub(p, v)        __atomic_sub_fetch((p), (v), __ATOMIC_SEQ_CST) /* returns the new value */
 #define atomic_fence()          __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-#define atomic_cas_(type, p, old, new) ({ type old_ = (old); \
+#define atomic_cas(p, old, new) ({ __typeof__(*(p)) old_ = (old); \
 	__atomic_compare_exchange_n((p), &old_, (new), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED); })
-#define atomic_cas32(p, old, new) atomic_cas_(u32, p, old, new)
-#define atomic_cas64(p, old, new) atomic_cas_(u64, p, old, new)
 
 #endif

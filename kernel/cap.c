@@ -21,13 +21,16 @@ void object_init(struct object *o, u32 type, void (*free)(struct object *o))
 
 void object_get(struct object *o)
 {
+	o = o->whole ? o->whole : o;
 	CHECK(atomic_add(&o->refs, 1) > 1);
 }
 
 void object_put(struct object *o)
 {
-	u32 left = atomic_sub(&o->refs, 1);
+	u32 left;
 
+	o = o->whole ? o->whole : o;
+	left = atomic_sub(&o->refs, 1);
 	CHECK(left != ~0u);
 	if (!left) {
 		CHECK(list_empty(&o->slots));

@@ -11,10 +11,6 @@
 
 #define CAPS_DEFAULT 16
 
-#define for_vcpus(v, d) \
-	for (u32 v##_i = 0; v##_i < (d)->max_vcpus; v##_i++) \
-		for (struct vcpu *v = atomic_load(&(d)->vcpu[v##_i]); v; v = NULL)
-
 spinlock_t mgmt_lock;
 struct domain *control_domain;
 
@@ -30,7 +26,7 @@ mgmt_t mgmt_acquire(void)
 
 void mgmt_release(mgmt_t m)
 {
-	CHECK(m.held);
+	(void)m;
 	spin_unlock(&mgmt_lock);
 }
 
@@ -40,6 +36,8 @@ static void domain_free(struct object *o)
 {
 	struct domain *d = container_of(o, struct domain, obj);
 
+	for_vcpus(v, d)
+		vcpu_free(v);
 	heap_free(d->vcpu, d->max_vcpus * sizeof(*d->vcpu));
 	arch_domain_free(d);
 	atomic_sub(&counters.domains, 1);
@@ -47,10 +45,10 @@ static void domain_free(struct object *o)
 
 void domain_undo(mgmt_t m, struct domain *d)
 {
-	CHECK(m.held);
+	(void)m;
 	atomic_store(&d->state, DAIS_DOM_DEAD);
 	if (d->page) {
-		mem_unshow(d->creator, d->page, DAIS_DOM_AREA_PAGES);
+		mem_unshow(control_domain, d->page, DAIS_DOM_AREA_PAGES);
 		heap_pages_free(d->page, DAIS_DOM_AREA_PAGES);
 		d->page = NULL;
 	}
@@ -58,7 +56,7 @@ void domain_undo(mgmt_t m, struct domain *d)
 	domains[d->slot] = NULL;
 	cap_table_free(&d->caps);
 	object_put(&d->pool->obj);
-	object_put(&d->obj); /* its vCPUs may keep the struct for a while */
+	object_put(&d->obj);
 }
 
 /* What every domain has: slot, number, pool, tables of vCPUs and capabilities. */
@@ -79,9 +77,9 @@ static status_t new_domain(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps,
 	atomic_add(&counters.domains, 1);
 	object_get(&pool->obj);
 	d->pool = pool;
-	d->max_vcpus = max_vcpus;
 	d->slot = (u16)slot;
 	d->vcpu = heap_alloc(max_vcpus * sizeof(*d->vcpu));
+	d->max_vcpus = d->vcpu ? max_vcpus : 0;
 	if (!d->vcpu || cap_table_init(&d->caps, caps) != DAIS_OK) {
 		domain_undo(m, d);
 		return DAIS_NO_MEMORY;
@@ -108,8 +106,7 @@ status_t domain_create_control(u32 vcpus)
 	return s;
 }
 
-status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 max_vcpus, u32 caps,
-		       struct domain **out)
+status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out)
 {
 	struct dais_dom_page *page;
 	struct domain *d;
@@ -124,11 +121,10 @@ status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 
 	page->id = d->id;
 	page->max_vcpus = d->max_vcpus;
 	page->created_tsc = time_now();
-	s = mem_show(creator, page, DAIS_DOM_AREA_PAGES, true);
+	s = mem_show(control_domain, page, DAIS_DOM_AREA_PAGES, true);
 	if (s != DAIS_OK)
 		goto fail_page;
 	d->page = page;
-	d->creator = creator;
 	atomic_add(&d->heap_bytes, DAIS_DOM_AREA_PAGES * PAGE_SIZE);
 	*out = d;
 	return DAIS_OK;
@@ -142,58 +138,44 @@ fail:
 
 /* --- life --- */
 
-bool domain_enter(struct domain *d)
-{
-	/* Reclaiming finds DEAD first and then waits for users to be 0: one side sees the other. */
-	atomic_add(&d->users, 1);
-	if (atomic_load(&d->state) != DAIS_DOM_DEAD)
-		return true;
-	domain_leave(d);
-	return false;
-}
-
-void domain_leave(struct domain *d)
-{
-	atomic_sub(&d->users, 1);
-}
-
-/* not_still: but for those that sleep already. */
-static void notify_vcpus(struct domain *d, bool not_still)
+static void notify_vcpus(struct domain *d)
 {
 	for_vcpus(v, d)
-		if (!not_still || !vcpu_is_still(v))
-			vcpu_notify(v, VP_STOP);
+		vcpu_notify(v, VP_STOP);
 }
 
-static bool is_still(struct domain *d)
+void domain_go(struct domain *d)
 {
 	for_vcpus(v, d)
-		if (!vcpu_is_still(v))
-			return false;
+		sched_thaw(&v->sc);
+	notify_vcpus(d);
+}
+
+/* True: none of its vCPUs runs, nor will before domain_go. They were notified after the state changed. */
+static bool all_frozen(struct domain *d)
+{
+	bool all = true;
+
+	for_vcpus(v, d)
+		all &= vcpu_freeze(v);
+	return all;
+}
+
+static bool change_state(struct domain *d, u32 from, u32 to)
+{
+	if (!atomic_cas(&d->state, from, to))
+		return false;
+	atomic_cas(&d->page->state, from, to); /* DEAD may have come meanwhile */
 	return true;
-}
-
-static status_t change_state(struct domain *d, u32 from, u32 to)
-{
-	if (!atomic_cas32(&d->state, from, to))
-		return DAIS_BAD_STATE;
-	atomic_cas32(&d->page->state, from, to); /* DEAD may have come meanwhile */
-	return DAIS_OK;
 }
 
 void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 {
 	char text[sizeof(d->page->reason)];
-	u32 state;
 	va_list ap;
 
-	if (!domain_enter(d))
+	if (atomic_xchg(&d->state, DAIS_DOM_DEAD) == DAIS_DOM_DEAD)
 		return;
-	do {
-		state = atomic_load(&d->state);
-	} while (state != DAIS_DOM_DEAD && !atomic_cas32(&d->state, state, DAIS_DOM_DEAD));
-	if (state == DAIS_DOM_DEAD)
-		goto out;
 	va_start(ap, fmt);
 	vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -204,59 +186,51 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 		/* Last: whoever sees it finds the reason. */
 		atomic_xchg(&d->page->state, (u32)DAIS_DOM_DEAD);
 	}
-	notify_vcpus(d, false);
-	event_raise_binding(&d->on_death, 0);
-out:
-	domain_leave(d);
+	notify_vcpus(d);
+	event_raise_link(&d->on_death, 0);
 }
 
-static status_t activate(struct domain *d)
+/* CONFIG or PAUSED -> RUNNING */
+static status_t go(struct domain *d, u32 from)
 {
-	status_t s = DAIS_BAD_STATE;
-
-	if (d->vcpu[0] && (d->frames || d->shared))
-		s = change_state(d, DAIS_DOM_CONFIG, DAIS_DOM_RUNNING);
-	if (s == DAIS_OK)
-		for_vcpus(v, d)
-			vcpu_start(v);
-	return s;
+	if (from == DAIS_DOM_CONFIG && (!d->vcpu[0] || !(d->frames || d->shared)))
+		return DAIS_BAD_STATE;
+	if (!change_state(d, from, DAIS_DOM_RUNNING))
+		return DAIS_BAD_STATE;
+	domain_go(d);
+	return DAIS_OK;
 }
 
 static status_t pause(struct domain *d)
 {
-	if (change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED) != DAIS_OK &&
-	    atomic_load(&d->state) != DAIS_DOM_PAUSED)
+	if (change_state(d, DAIS_DOM_RUNNING, DAIS_DOM_PAUSED))
+		notify_vcpus(d);
+	else if (atomic_load(&d->state) != DAIS_DOM_PAUSED)
 		return DAIS_BAD_STATE;
-	/* woken for every AGAIN, those that sleep would never be still */
-	notify_vcpus(d, true);
-	return is_still(d) ? DAIS_OK : DAIS_AGAIN;
+	return all_frozen(d) ? DAIS_OK : DAIS_AGAIN;
 }
 
-status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg)
+status_t call_dom_ctl(struct call *c)
 {
-	static const u64 max_arg[] = {
-		[DAIS_DOM_ACTIVATE] = 0, [DAIS_DOM_PAUSE] = 0, [DAIS_DOM_UNPAUSE] = 0,
+	static const u8 max_arg[] = {
 		[DAIS_DOM_KILL] = DAIS_DEATH_MACHINE_CHECK, [DAIS_DOM_SHUTDOWN] = 1,
 		[DAIS_DOM_LOG_LEVEL] = LOG_DEBUG, [DAIS_DOM_TRACE] = 1,
 	};
-	status_t s = DAIS_OK;
+	struct domain *d = domain_arg(c, 0);
+	u64 op = c->arg[1], arg = c->arg[2];
 
-	CHECK(m.held);
-	if (op >= ARRAY_SIZE(max_arg) || arg > max_arg[op] || (op == DAIS_DOM_KILL && !arg))
+	if (arg > max_arg[op] || (op == DAIS_DOM_KILL && !arg))
 		return DAIS_BAD_ARG;
 	/* The latter ones are what the control domain does to itself, and only that. */
 	if ((op >= DAIS_DOM_SHUTDOWN) != (d == control_domain))
 		return DAIS_DENIED;
 	switch (op) {
 	case DAIS_DOM_ACTIVATE:
-		return activate(d);
+		return go(d, DAIS_DOM_CONFIG);
 	case DAIS_DOM_PAUSE:
 		return pause(d);
 	case DAIS_DOM_UNPAUSE:
-		s = change_state(d, DAIS_DOM_PAUSED, DAIS_DOM_RUNNING);
-		if (s == DAIS_OK)
-			notify_vcpus(d, false); /* they look at the state again */
-		break;
+		return go(d, DAIS_DOM_PAUSED);
 	case DAIS_DOM_KILL:
 		domain_kill(d, arg, "ended by hypercall");
 		break;
@@ -270,7 +244,7 @@ status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg)
 		atomic_store(&trace_on, arg);
 		break;
 	}
-	return s;
+	return DAIS_OK;
 }
 
 /* --- the end --- */
@@ -279,7 +253,7 @@ void object_orphaned(mgmt_t m, struct object *o)
 {
 	u64 index;
 
-	CHECK(m.held);
+	(void)m;
 	if (o->type == DAIS_T_EVENT)
 		event_end(container_of(o, struct event, obj));
 	else if (o->type == DAIS_T_POOL)
@@ -298,20 +272,17 @@ status_t domain_reclaim(mgmt_t m, struct domain *d)
 		return DAIS_DENIED;
 	if (atomic_load(&d->state) != DAIS_DOM_DEAD || domains[d->slot] != d)
 		return DAIS_BAD_STATE;
-	if (atomic_load(&d->users) || !is_still(d) || !mem_reclaim_some(d))
+	if (!all_frozen(d) || !mem_reclaim_some(d))
 		return DAIS_AGAIN;
 	for_vcpus(v, d)
-		vcpu_destroy(v);
-	event_bind(&d->on_trap, NULL, 0);
-	event_bind(&d->on_death, NULL, 0);
+		vcpu_end(v);
+	link_set(&d->on_trap, NULL, 0);
+	link_set(&d->on_death, NULL, 0);
 	cap_purge(&d->obj);
 	/* One by one: what nobody else names ends with them, or falls to the control domain. */
 	for (u64 i = 1; i <= d->caps.size && d->caps.used; i++)
 		if (cap_drop(&d->caps, i, &last) == DAIS_OK && last)
 			object_orphaned(m, last);
-	for (u32 i = 0; i < MAX_DOMAINS; i++)
-		if (domains[i] && domains[i]->creator == d)
-			domains[i]->creator = NULL;
 	domain_undo(m, d);
 	return DAIS_OK;
 }
@@ -320,7 +291,7 @@ u64 domains_check(mgmt_t m)
 {
 	u64 frames = 0, caps = 0, broken;
 
-	CHECK(m.held);
+	(void)m;
 	for (u32 i = 0; i < MAX_DOMAINS; i++) {
 		struct domain *d = domains[i];
 
@@ -347,9 +318,9 @@ status_t call_dom_create(struct call *c)
 	struct domain *d;
 	status_t s;
 
-	if (!c->arg[1] || c->arg[1] > DAIS_MAX_VCPUS || caps > DAIS_MAX_CAPS || c->arg[3])
+	if (!c->arg[1])
 		return DAIS_BAD_ARG;
-	s = domain_create(c->mgmt, c->dom, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
+	s = domain_create(c->mgmt, pool_arg(c, 0), (u32)c->arg[1], (u32)caps, &d);
 	if (s != DAIS_OK)
 		return s;
 	s = cap_insert(&c->dom->caps, &d->obj, DAIS_R_ALL, &c->out[0]);
@@ -360,11 +331,6 @@ status_t call_dom_create(struct call *c)
 	return s;
 }
 
-status_t call_dom_ctl(struct call *c)
-{
-	return domain_ctl(c->mgmt, domain_arg(c, 0), c->arg[1], c->arg[2]);
-}
-
 status_t call_mem_reclaim(struct call *c)
 {
 	return domain_reclaim(c->mgmt, domain_arg(c, 0));
@@ -373,13 +339,6 @@ status_t call_mem_reclaim(struct call *c)
 status_t call_irq_set(struct call *c)
 {
 	struct domain *d = domain_arg(c, 0);
-	status_t s;
 
-	if (c->arg[2] >> 32)
-		return DAIS_BAD_ARG;
-	if (!domain_enter(d))
-		return DAIS_BAD_STATE;
-	s = arch_msi(d, c->arg[1], (u32)c->arg[2]);
-	domain_leave(d);
-	return s;
+	return atomic_load(&d->state) == DAIS_DOM_DEAD ? DAIS_BAD_STATE : arch_msi(d, c->arg[1], (u32)c->arg[2]);
 }

@@ -3,6 +3,7 @@
 #ifndef DAIS_DOMAIN_H
 #define DAIS_DOMAIN_H
 
+#include "kernel/atomic.h"
 #include "kernel/cap.h"
 #include "kernel/event.h"
 #include "kernel/frame.h"
@@ -18,24 +19,22 @@ struct domain {
 	u32 state;                /* enum dais_dom_state; written under mgmt_lock, read anywhere */
 	struct pool *pool;        /* referenced */
 	struct cap_table caps;
-	struct domain *creator;   /* who sees its shared area; the control domain in practice; NULL: gone */
 
 	spinlock_t mem_lock;      /* nested tables, frames of this domain */
 	u64 frames;               /* pool frames owned */
 	u64 shared;               /* frames of the control domain mapped (DAIS_MEM_OWN) */
-	u32 users;                /* atomic: who works with its vCPUs without mgmt_lock: domain_enter */
 	u64 heap_bytes;           /* of Dais's heap held for it; atomic */
 	u64 flush_gen;            /* atomic: raised by nested_flush (arch) */
 
 	u32 max_vcpus;
-	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release */
+	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release; they stay as long as the domain */
 
 	struct trap trap[DAIS_MAX_TRAPS]; /* in no order; trap_lock */
 	u32 traps;
 	spinlock_t trap_lock;     /* and of the console ring; never held for long */
-	struct event_binding on_trap, on_death;
+	struct link on_trap, on_death;
 	struct dais_dom_page *page; /* DAIS_DOM_AREA_PAGES pages; NULL for the control domain */
-	u64 ring_head;            /* the page's copy can be overwritten by the creator */
+	u64 ring_head;            /* the page's copy can be overwritten by the control domain */
 	u64 reclaim_next;         /* where mem_reclaim goes on (gpa) */
 	u64 tsc_offset;           /* guest TSC = TSC + this */
 };
@@ -49,20 +48,22 @@ void mgmt_release(mgmt_t m);
 extern struct domain *control_domain;
 extern struct domain *domains[MAX_DOMAINS]; /* by slot, or NULL; under mgmt_lock */
 
+#define for_vcpus(v, d) \
+	for (u32 v##_i = 0; v##_i < (d)->max_vcpus; v##_i++) \
+		for (struct vcpu *v = atomic_load(&(d)->vcpu[v##_i]); v; v = NULL)
+
 /* At boot: the control domain in state RUNNING, root pool capability at DAIS_CAP_POOL. */
 status_t domain_create_control(u32 vcpus) __must_check;
-status_t domain_create(mgmt_t m, struct domain *creator, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
+status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, struct domain **out) __must_check;
 /* Takes back a creation whose result nobody can be given. */
 void domain_undo(mgmt_t m, struct domain *d);
-status_t domain_ctl(mgmt_t m, struct domain *d, u64 op, u64 arg) __must_check;
+void domain_go(struct domain *d);  /* its state was set to RUNNING: all its vCPUs look at it */
 status_t domain_reclaim(mgmt_t m, struct domain *d) __must_check; /* AGAIN until gone; one call is bounded (about 2 MiB of work) */
-/* Between these d's vCPUs stay. False: d is dead. */
-bool domain_enter(struct domain *d) __must_check;
-void domain_leave(struct domain *d);
 /* What an object whose last capability was dropped comes to. Unless the caller has a reference, it may be gone then. */
 void object_orphaned(mgmt_t m, struct object *o);
 u64 domains_check(mgmt_t m); /* 0, or the number of a broken invariant of domains and capabilities */
-/* A guest's own fault, or its monitor's: state DEAD, reason text, death event, every vCPU stopped. Any context, no locks needed. First one wins. */
+/* State DEAD, reason text, death event, every vCPU stopped. First one wins. The caller holds mgmt_lock, or works for a vCPU of
+ * d (on_cpu or lender says so): d cannot be reclaimed meanwhile. */
 void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...) __printf(3, 4);
 
 #endif

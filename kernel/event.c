@@ -12,48 +12,54 @@
 #define VECTOR_MIN 32 /* below are exceptions */
 #define VECTOR_MAX 255
 
-static u64 numbers[DAIS_MAX_EVENTS / 64]; /* atomic; bits are set only under mgmt_lock */
 static u8 depth[MAX_CPUS];
 struct dais_pending *events_pending;
 
+/* --- links --- */
+
+void link_set(struct link *l, struct object *to, u64 value)
+{
+	struct object *old;
+
+	if (to)
+		object_get(to);
+	spin_lock(&l->lock);
+	old = l->to;
+	l->to = to;
+	l->value = value;
+	spin_unlock(&l->lock);
+	if (old)
+		object_put(old);
+}
+
+/* Where it leads, referenced, or NULL */
+static struct object *follow(struct link *l, u64 *value)
+{
+	spin_guard(&l->lock);
+
+	*value = l->value;
+	if (l->to)
+		object_get(l->to);
+	return l->to;
+}
+
+/* --- events --- */
+
 static void event_free(struct object *o)
 {
-	struct event *e = container_of(o, struct event, obj);
-
-	if (e->number != EVENT_UNNUMBERED)
-		atomic_and(&numbers[e->number / 64], ~(1ULL << e->number % 64));
-	if (e->to_vcpu)
-		object_put(&e->to_vcpu->obj);
-	heap_free(e, sizeof(*e));
+	heap_free(o, sizeof(struct event));
 	atomic_sub(&counters.events, 1);
 }
 
-static u32 take_number(void)
+status_t event_create(struct event **out)
 {
-	u32 i = 0;
+	struct event *e = *out = heap_alloc(sizeof(*e));
 
-	while (i < DAIS_MAX_EVENTS && (atomic_load(&numbers[i / 64]) >> i % 64 & 1))
-		i++;
-	if (i < DAIS_MAX_EVENTS)
-		atomic_or(&numbers[i / 64], 1ULL << i % 64);
-	return i;
-}
-
-status_t event_create(struct domain *d, struct event **out)
-{
-	struct event *e = heap_alloc(sizeof(*e));
-
+	_Static_assert(!offsetof(struct event, obj), "event_free");
 	if (!e)
 		return DAIS_NO_MEMORY;
-	e->number = d == control_domain ? take_number() : EVENT_UNNUMBERED;
-	if (d == control_domain && e->number == EVENT_UNNUMBERED) {
-		heap_free(e, sizeof(*e));
-		return DAIS_NO_SPACE;
-	}
 	object_init(&e->obj, DAIS_T_EVENT, event_free);
-	e->to = DAIS_EV_TO_NONE;
 	atomic_add(&counters.events, 1);
-	*out = e;
 	return DAIS_OK;
 }
 
@@ -69,27 +75,19 @@ static void notify_msix(u32 index, u32 number)
 
 static void notify(struct event *e)
 {
-	struct vcpu *v = NULL;
-	u32 value;
+	u64 value;
+	struct object *to = follow(&e->target, &value);
 
-	spin_lock(&e->lock);
-	value = e->to_value;
-	if (e->to == DAIS_EV_TO_MSIX) {
-		notify_msix(value, e->number);
-	} else if (e->to == DAIS_EV_TO_VCPU) {
-		v = e->to_vcpu;
-		object_get(&v->obj);
-	}
-	spin_unlock(&e->lock);
-	if (!v)
+	if (!to)
 		return;
-	/* Unlocked: v's waking may raise another event. */
-	if (depth[cpu_id()] < MAX_DEPTH) {
+	if (to->type == DAIS_T_DOMAIN) {
+		notify_msix((u32)value, value >> 32);
+	} else if (depth[cpu_id()] < MAX_DEPTH) {
 		depth[cpu_id()]++;
-		arch_vcpu_interrupt(v, value);
+		arch_vcpu_interrupt(container_of(to, struct vcpu, obj), (u32)value);
 		depth[cpu_id()]--;
 	}
-	object_put(&v->obj);
+	object_put(to);
 }
 
 /* Takers clear the bits they have seen: whoever sets one that was clear must tell. */
@@ -99,64 +97,33 @@ void event_raise(struct event *e, u64 bits)
 		notify(e);
 }
 
+void event_raise_link(struct link *l, u64 bits)
+{
+	u64 value;
+	struct object *o = follow(l, &value);
+
+	if (!o)
+		return;
+	event_raise(container_of(o, struct event, obj), bits ? bits : value);
+	object_put(o);
+}
+
 u64 event_take(struct event *e, u64 mask)
 {
 	return atomic_and(&e->word, ~mask) & mask;
 }
 
-void event_set_target(struct event *e, u32 to, u32 value, struct vcpu *v)
+void event_set_target(struct event *e, struct object *to, u64 value)
 {
-	struct vcpu *old;
-
-	if (v)
-		object_get(&v->obj);
-	spin_lock(&e->lock);
-	old = e->to_vcpu;
-	e->to = to;
-	e->to_value = value;
-	e->to_vcpu = v;
-	spin_unlock(&e->lock);
-	if (old)
-		object_put(&old->obj);
+	link_set(&e->target, to, value);
 	if (atomic_load(&e->word))
 		notify(e);
 }
 
 void event_end(struct event *e)
 {
-	event_set_target(e, DAIS_EV_TO_NONE, 0, NULL);
+	link_set(&e->target, NULL, 0);
 	object_put(&e->obj);
-}
-
-void event_bind(struct event_binding *b, struct event *e, u64 bits)
-{
-	struct event *old;
-
-	if (e)
-		object_get(&e->obj);
-	spin_lock(&b->lock);
-	old = b->event;
-	b->event = e;
-	b->bits = bits;
-	spin_unlock(&b->lock);
-	if (old)
-		object_put(&old->obj);
-}
-
-void event_raise_binding(struct event_binding *b, u64 bits)
-{
-	struct event *e;
-
-	spin_lock(&b->lock);
-	e = b->event;
-	bits = bits ? bits : b->bits;
-	if (e)
-		object_get(&e->obj);
-	spin_unlock(&b->lock);
-	if (e) {
-		event_raise(e, bits);
-		object_put(&e->obj);
-	}
 }
 
 status_t events_init(u32 vectors)
@@ -167,6 +134,8 @@ status_t events_init(u32 vectors)
 	events_pending = heap_pages(pages);
 	if (!events_pending)
 		return DAIS_NO_MEMORY;
+	facts[DAIS_STAT_PENDING] = hva_to_hpa(events_pending).v;
+	facts[DAIS_STAT_PENDING_COUNT] = vectors;
 	return mem_show(control_domain, events_pending, pages, true);
 }
 
@@ -175,48 +144,55 @@ status_t events_init(u32 vectors)
 status_t call_ev_create(struct call *c)
 {
 	struct event *e;
-	status_t s = c->arg[0] ? DAIS_BAD_ARG : event_create(c->dom, &e);
+	status_t s = event_create(&e);
 
 	if (s != DAIS_OK)
 		return s;
 	s = cap_insert(&c->dom->caps, &e->obj, DAIS_R_ALL, &c->out[0]);
-	if (s == DAIS_OK)
-		c->out[1] = e->number;
-	else
+	if (s != DAIS_OK)
 		event_end(e);
 	return s;
 }
 
-static status_t bind_target(struct call *c, struct event *e, u32 kind, u64 value)
+static status_t bind_target(struct call *c, u64 kind, u64 value)
 {
-	struct vcpu *v = kind == DAIS_EV_TO_VCPU ? vcpu_arg(c, 2) : NULL;
+	struct object *to = c->cap[2].obj;
 
-	if (v ? v->dom != c->dom : kind == DAIS_EV_TO_MSIX && e->number == EVENT_UNNUMBERED)
-		return DAIS_DENIED;
-	if (v ? value < VECTOR_MIN || value > VECTOR_MAX :
-	    kind == DAIS_EV_TO_MSIX ? value >= control_msix_count() : value)
+	if (kind == DAIS_EV_TO_MSIX) {
+		to = &control_domain->obj;
+		if (c->dom != control_domain)
+			return DAIS_DENIED;
+		if ((u32)value >= control_msix_count() || value >> 32 >= DAIS_MAX_EVENTS)
+			return DAIS_BAD_ARG;
+	} else if (kind == DAIS_EV_TO_VCPU) {
+		if (vcpu_arg(c, 2)->dom != c->dom)
+			return DAIS_DENIED;
+		if (value < VECTOR_MIN || value > VECTOR_MAX)
+			return DAIS_BAD_ARG;
+	} else if (value) {
 		return DAIS_BAD_ARG;
-	event_set_target(e, kind, (u32)value, v);
+	}
+	event_set_target(event_arg(c, 0), to, value);
 	return DAIS_OK;
 }
 
-static status_t bind_source(struct call *c, struct event *e, u32 kind, u64 value)
+static status_t bind_source(struct call *c, u64 kind, u64 value)
 {
-	struct vcpu *v = kind == DAIS_EV_FROM_VCPU ? vcpu_arg(c, 2) : NULL;
-	struct domain *d = v ? v->dom : domain_arg(c, 2);
-	struct event_binding *b = v ? &v->on_exit :
-				  kind == DAIS_EV_FROM_DOM ? &d->on_death : &d->on_trap;
+	struct vcpu *v = vcpu_arg(c, 2);
+	struct domain *d = kind == DAIS_EV_FROM_VCPU ? v->dom : domain_arg(c, 2);
+	bool dead = atomic_load(&d->state) == DAIS_DOM_DEAD;
 
 	if (!value != (kind == DAIS_EV_FROM_TRAP))
 		return DAIS_BAD_ARG;
 	/* What can be raised is limited by the event's capability; traps name their bits later. */
 	if ((value ? value : ~0ULL) & ~c->cap[0].badge)
 		return DAIS_DENIED;
-	if (kind != DAIS_EV_FROM_DOM && atomic_load(&d->state) == DAIS_DOM_DEAD)
+	if (dead && kind != DAIS_EV_FROM_DOM)
 		return DAIS_BAD_STATE;
-	event_bind(b, e, value);
-	if (kind == DAIS_EV_FROM_DOM && atomic_load(&d->state) == DAIS_DOM_DEAD)
-		event_raise_binding(b, 0);
+	link_set(kind == DAIS_EV_FROM_VCPU ? &v->on_exit : kind == DAIS_EV_FROM_DOM ? &d->on_death : &d->on_trap,
+		 c->cap[0].obj, value);
+	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
+		event_raise(event_arg(c, 0), value);
 	return DAIS_OK;
 }
 
@@ -228,17 +204,14 @@ status_t call_ev_bind(struct call *c)
 		[DAIS_EV_FROM_DOM] = DAIS_T_DOMAIN, [DAIS_EV_FROM_TRAP] = DAIS_T_DOMAIN,
 		[DAIS_EV_TO_NONE] = DAIS_T_ANY,
 	};
-	struct event *e = event_arg(c, 0);
 	struct object *o = c->cap[2].obj;
 	u64 kind = c->arg[1];
 
-	if (kind >= ARRAY_SIZE(types) || !o != !types[kind])
+	if (!o != !types[kind])
 		return DAIS_BAD_ARG;
 	if (o && o->type != types[kind])
 		return DAIS_BAD_TYPE;
-	if (kind == DAIS_EV_TO_MSIX || kind == DAIS_EV_TO_VCPU || kind == DAIS_EV_TO_NONE)
-		return bind_target(c, e, (u32)kind, c->arg[3]);
-	return bind_source(c, e, (u32)kind, c->arg[3]);
+	return o && kind != DAIS_EV_TO_VCPU ? bind_source(c, kind, c->arg[3]) : bind_target(c, kind, c->arg[3]);
 }
 
 status_t call_ev_send(struct call *c)

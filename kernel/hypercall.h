@@ -6,11 +6,13 @@
 #include "kernel/domain.h"
 #include "kernel/vcpu.h"
 
+#define CALL_ARGS 6
+
 struct call {
 	struct vcpu *self;
 	struct domain *dom;   /* the caller's */
-	u64 arg[6];
-	struct cap cap[6];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own */
+	u64 arg[CALL_ARGS];
+	struct cap cap[CALL_ARGS];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own */
 	u64 out[2];
 	mgmt_t mgmt;          /* held by every call but the hot ones (see hypercall.c) */
 };
@@ -26,10 +28,10 @@ static inline struct pool *pool_arg(const struct call *c, u32 i)
 { return container_of(c->cap[i].obj, struct pool, obj); }
 
 /* arg and out as in the ABI. */
-status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[6], u64 out[2]);
+status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[2]);
 
 /* Handlers, one per call, named after the list: status_t call_<name>(struct call *c) */
-#define DAIS_CALL(nr, name, args, doc) status_t call_##name(struct call *c);
+#define DAIS_CALL(nr, name, args) status_t call_##name(struct call *c);
 #include <dais/calls.def>
 #undef DAIS_CALL
 

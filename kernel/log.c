@@ -9,15 +9,11 @@
 
 static spinlock_t lock;
 static struct dais_log *ring;
-static u64 ring_size;
 static enum log_level max_level = LOG_INFO;
 static void (*sink)(const char *text, size_t len);
 
-void log_init(struct dais_log *at, u64 size, enum log_level level)
+void log_init(struct dais_log *at, enum log_level level)
 {
-	ring_size = size - sizeof(*at);
-	at->head = 0;
-	at->size = ring_size;
 	ring = at;
 	max_level = level;
 }
@@ -37,7 +33,7 @@ void log_set_sink(void (*to)(const char *text, size_t len))
 static void append(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		ring->text[(ring->head + i) % ring_size] = text[i];
+		ring->text[(ring->head + i) % sizeof(ring->text)] = text[i];
 	/* Readers trust what is before head. */
 	atomic_store(&ring->head, ring->head + len);
 }

@@ -11,8 +11,7 @@
 
 enum log_level { LOG_ERROR = 0, LOG_WARN = 1, LOG_INFO = 2, LOG_DEBUG = 3 };
 
-/* Uses `size` bytes at `ring` (struct dais_log) for the text from now on. */
-void log_init(struct dais_log *ring, u64 size, enum log_level level);
+void log_init(struct dais_log *ring, enum log_level level); /* for the text from now on */
 void log_set_level(enum log_level level);
 /* Where lines also go, or NULL; from the handover to the control domain on: NULL. */
 void log_set_sink(void (*sink)(const char *text, size_t len));

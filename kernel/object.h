@@ -13,6 +13,7 @@
 struct object {
 	u32 type;           /* DAIS_T_* */
 	u32 refs;           /* atomic */
+	struct object *whole; /* whose count is this one's too: a vCPU's domain; NULL: none */
 	struct list slots;  /* capability slots that name it; mgmt_lock */
 	void (*free)(struct object *o);
 };

@@ -10,8 +10,6 @@ static bool args_ok(const struct trap *t, u64 kind, u64 action)
 {
 	u64 limit = kind == DAIS_TRAP_PORT ? PORTS : GPA_LIMIT;
 
-	if (kind > DAIS_TRAP_MMIO || action > DAIS_TRAP_CONST)
-		return false;
 	if (t->base >= limit || !t->length || t->length > limit - t->base)
 		return false;
 	if (action == DAIS_TRAP_EVENT)
@@ -96,6 +94,6 @@ bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *
 	if (!write)
 		*value = t.action == DAIS_TRAP_CONST ? t.value & ones : ones;
 	else if ((t.action == DAIS_TRAP_EVENT || t.action == DAIS_TRAP_POST) && t.value)
-		event_raise_binding(&d->on_trap, t.value);
+		event_raise_link(&d->on_trap, t.value);
 	return true;
 }

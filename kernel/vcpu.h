@@ -42,11 +42,10 @@ struct vcpu {
 	u32 leaving;             /* enum dais_exit: what vcpu_leave is to report; only touched by the CPU that runs it */
 	u32 last_cpu;
 	struct sched_ctx sc;
-	struct vcpu *lender;     /* hosted: whose time it runs on; taken by compare-exchange of `lent` */
-	u32 lent;                /* atomic 0/1 */
+	struct vcpu *lender;     /* hosted: whose time it runs on, or who looks at its state; taken by compare-exchange */
 	struct vcpu *borrower;   /* whom this one lends to; only touched by the CPU that runs it */
 	struct dais_vcpu_page *page;
-	struct event_binding on_exit; /* EV_FROM_VCPU */
+	struct link on_exit;  /* EV_FROM_VCPU */
 	u64 guest_tsc, exits;    /* statistics */
 };
 
@@ -57,11 +56,11 @@ void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason);
 /* Called by the run loop when v->leaving is set: ends a hosted vCPU's loan (v may run elsewhere on return), or
  * raises a parked autonomous one's event. */
 void vcpu_leave(struct vcpu *v);
-/* True when no CPU works for it and none will start before the caller releases mgmt_lock (domain paused or dead, or never run). */
-bool vcpu_is_still(struct vcpu *v);
-/* Creation and end, under mgmt_lock (kernel/vcpu.c). */
-status_t vcpu_create(struct domain *d, struct domain *creator, u64 index, u64 flags, struct vcpu **out) __must_check;
-void vcpu_destroy(struct vcpu *v);   /* still, domain dead */
-void vcpu_start(struct vcpu *v);     /* at activation: index 0 runnable, others WAIT_SIPI */
+/* False: it runs. True: it does not before it is thawed (sched_thaw) or, when hosted, as long as its domain's state is not RUNNING. */
+bool vcpu_freeze(struct vcpu *v);
+/* Creation and end, under mgmt_lock (kernel/vcpu.c). shown: has a page of its own that the control domain sees. */
+status_t vcpu_create(struct domain *d, u64 index, u64 flags, bool shown, struct vcpu **out) __must_check;
+void vcpu_end(struct vcpu *v);   /* frozen; its memory stays */
+void vcpu_free(struct vcpu *v);  /* with its domain's, or when nobody knows of it yet */
 
 #endif

@@ -35,6 +35,7 @@ log: {log}
 panic: action=fatal
 error: action=ignore
 info: action=ignore
+{more}
 """
 
 
@@ -77,5 +78,5 @@ def command(tmp, platform, run_files, label, log, port):
             memory=number("MEM", 2048, 256, 1 << 20), firmware=FIRMWARE, cpus=number("CPUS", 1, 1, 64),
             model="corei7_" + model if model in CORE else model, disks="\n".join(disks),
             console=f"file, dev={log}" if log else socket, channel=f"com2: enabled=1, mode={socket}" if log else "",
-            log=os.path.join(tmp, "bochs.log")))
+            log=os.path.join(tmp, "bochs.log"), more=setting("BOCHS_ARGS").replace(";", "\n")))
     return [find(), "-q", "-f", os.path.join(tmp, "bochsrc")]

@@ -86,7 +86,6 @@ struct trap_frame {
 
 /* defences.c */
 void defences_probe(bool off);
-void defences_info(struct dais_info *info);
 void defences_switch_to(u32 domain);   /* it comes onto this CPU, perhaps after another */
 void defences_cpu(void);
 

@@ -7,6 +7,7 @@
 
 #include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
+#include "kernel/info.h"
 
 #define BIT(defence) (1u << DAIS_DEFENCE_##defence)
 
@@ -18,20 +19,18 @@ static const struct { u32 bit, leaf; enum cpuid_reg reg; u32 shift; bool intel; 
 	{ BIT(L1D), 7, EDX, 28, true },
 	{ BIT(AUTO_IBRS), 0x80000021, EAX, 8, false },
 };
-static u32 present = BIT(RSB), used;
+static u32 used;
 
 void defences_probe(bool off)
 {
+	u32 present = BIT(RSB);
+
 	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
 		if ((host.intel || !table[i].intel) && cpu_has(table[i].leaf, table[i].reg, table[i].shift))
 			present |= table[i].bit;
 	used = off ? 0 : present;
-}
-
-void defences_info(struct dais_info *info)
-{
-	info->defences = present;
-	info->defences_used = used;
+	facts[DAIS_STAT_DEFENCES] = present;
+	facts[DAIS_STAT_DEFENCES_USED] = used;
 }
 
 void defences_cpu(void)

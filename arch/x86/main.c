@@ -15,8 +15,6 @@
 #include "kernel/mem.h"
 #include "kernel/trace.h"
 
-#define LOG_BYTES (32 * 1024)
-
 _Static_assert(BOOT_CPUS_MAX <= MAX_CPUS, "the loader leaves out what is beyond");
 
 const struct boot_info *boot;
@@ -39,14 +37,27 @@ static void check(status_t s, const char *what)
 		panic("%s failed at start: status %u", what, s);
 }
 
+static void facts_init(void)
+{
+	facts[DAIS_STAT_VERSION] = DAIS_VERSION_NR;
+	facts[DAIS_STAT_CPUS] = boot->cpu_count;
+	facts[DAIS_STAT_CPUS_SKIPPED] = boot->cpus_skipped;
+	facts[DAIS_STAT_CONTROL_VCPUS] = boot->control_vcpus;
+	facts[DAIS_STAT_TSC_HZ] = boot->tsc_hz;
+	facts[DAIS_STAT_X2APIC] = host.x2apic;
+	facts[DAIS_STAT_BOOT] = (boot->flags & BOOT_F_TPM_MEASURED ? DAIS_BOOT_TPM : 0) |
+				(boot->flags & BOOT_F_SECURE_BOOT ? DAIS_BOOT_SECURE : 0);
+	facts[DAIS_STAT_MEM_TOTAL] = boot->mem_total;
+	facts[DAIS_STAT_MEM_CONTROL] = boot->mem_control;
+	facts[DAIS_STAT_MEM_IMAGE] = ALIGN_UP(boot->image_size, PAGE_SIZE);
+	facts[DAIS_STAT_LOG] = hva_to_hpa(log_ring).v;
+}
+
 static void control_init(void)
 {
 	check(domain_create_control(boot->control_vcpus), "control domain");
-	check(mem_show(control_domain, log_ring, LOG_BYTES / PAGE_SIZE, false), "log");
-	check(trace_init(boot->cpu_count), "trace ring");
-	check(info_init(boot->mem_total, boot->mem_control, boot->image_size, hva_to_hpa(log_ring), LOG_BYTES,
-			(boot->flags & BOOT_F_TPM_MEASURED ? DAIS_INFO_F_TPM : 0) |
-			(boot->flags & BOOT_F_SECURE_BOOT ? DAIS_INFO_F_SECURE_BOOT : 0)), "information page");
+	check(mem_show(control_domain, log_ring, DAIS_LOG_SIZE / PAGE_SIZE, false), "log");
+	check(trace_init(), "trace ring");
 	check(control_map_memory(mem, boot->mem_count), "control domain's memory");
 	devices_init(boot);
 	check(events_init(control_msix_count()), "events");
@@ -68,8 +79,9 @@ void boot_main(const struct boot_info *info)
 	serial_init(boot->console_port, boot->console_baud);
 	log_set_sink(serial_write);
 	memory_init();
-	log_ring = heap_pages(LOG_BYTES / PAGE_SIZE);
-	log_init(log_ring, LOG_BYTES, boot->log_level);
+	log_ring = heap_pages(DAIS_LOG_SIZE / PAGE_SIZE);
+	log_init(log_ring, boot->log_level);
+	facts_init();
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
 	virt_choose();

@@ -70,7 +70,7 @@ static void interrupt(struct cpu *c, u32 vector)
 {
 	if (vector == VEC_SPURIOUS)
 		return;
-	trace(DAIS_TRACE_IRQ, 0, vector, 0);
+	trace(DAIS_TRACE_IRQ, NULL, vector, 0);
 	if (vector == VEC_TIMER)
 		atomic_or(&c->pending, CPU_TIMER);
 	else if (vector != VEC_POKE && !irq_handle(c->id, vector))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Round robin with time slices; see kernel/sched.h for the rules. */
+/* Round robin in virtual time; see kernel/sched.h for the rules. */
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
@@ -10,46 +10,28 @@
 
 #define WEIGHT_DEFAULT 100u
 #define WEIGHT_MAX     10000u
-#define SLICE_US       5000u
-#define SLICE_US_MIN   100u
-#define SLICE_US_MAX   100000u
+#define SLICES_PER_S   200u
 
 struct run_queue {
 	spinlock_t lock;
-	struct list urgent, normal;  /* urgent: woken, and with time left in the slice */
+	struct list ready;           /* by due() */
 	struct sched_ctx *current;
+	u64 vtime;                   /* the latest start of a slice of one that ran */
 	u32 attached;                /* atomic: contexts whose home this is */
 	u64 idle, idle_since;        /* TSC; idle_since 0: not idle */
-	struct timer slice;
 };
 
 static struct run_queue *queues[MAX_CPUS];
-
-static void slice_over(struct timer *t)
-{
-	cpu_request(t->cpu, CPU_RESCHED);
-}
 
 void sched_init_cpu(u32 cpu)
 {
 	struct run_queue *q = heap_alloc(sizeof(*q));
 
 	CHECK(q);
-	list_init(&q->urgent);
-	list_init(&q->normal);
-	timer_init(&q->slice, slice_over);
+	list_init(&q->ready);
+	q->vtime = time_hz(); /* so that nothing below gets negative */
 	q->idle_since = time_now();
 	atomic_store(&queues[cpu], q);
-}
-
-static u64 ticks(u64 us)
-{
-	return us * (time_hz() / 1000) / 1000;
-}
-
-static u64 slice_of(const struct sched_ctx *c)
-{
-	return MAX(c->slice * c->weight / WEIGHT_DEFAULT, ticks(SLICE_US_MIN));
 }
 
 static struct run_queue *lock_home(struct sched_ctx *c)
@@ -64,71 +46,92 @@ static struct run_queue *lock_home(struct sched_ctx *c)
 	}
 }
 
-static bool queue_empty(const struct run_queue *q)
+void sched_attach(struct sched_ctx *c)
 {
-	return list_empty(&q->urgent) && list_empty(&q->normal);
-}
-
-static u32 least_loaded(void)
-{
-	u32 best = 0;
-
 	for (u32 i = 1; i < cpu_count(); i++) /* unlocked: a guess is good enough */
-		if (queues[i] && queues[i]->attached < queues[best]->attached)
-			best = i;
-	return best;
-}
-
-void sched_attach(struct sched_ctx *c, u32 cpu)
-{
-	c->cpu = cpu == SCHED_ANY_CPU ? least_loaded() : cpu;
+		if (queues[i] && queues[i]->attached < queues[c->cpu]->attached)
+			c->cpu = i;
 	c->weight = WEIGHT_DEFAULT;
-	c->slice = c->left = ticks(SLICE_US);
-	c->started = time_now();
 	list_init(&c->link);
 	atomic_add(&queues[c->cpu]->attached, 1);
-	atomic_store(&c->state, SCHED_BLOCKED);
 }
 
 void sched_detach(struct sched_ctx *c)
 {
-	struct run_queue *q = lock_home(c);
+	CHECK(c->state == SCHED_FROZEN);
+	atomic_sub(&queues[c->cpu]->attached, 1);
+}
 
-	CHECK(c->state == SCHED_BLOCKED || c->state == SCHED_QUEUED);
-	list_del(&c->link);
-	c->state = SCHED_DETACHED;
-	atomic_sub(&q->attached, 1);
+bool sched_freeze(struct sched_ctx *c)
+{
+	struct run_queue *q = lock_home(c);
+	bool still = c->state != SCHED_RUNNING;
+
+	if (still) {
+		list_del(&c->link);
+		c->state = SCHED_FROZEN;
+	}
 	spin_unlock(&q->lock);
+	return still;
+}
+
+void sched_thaw(struct sched_ctx *c)
+{
+	atomic_cas(&c->state, SCHED_FROZEN, SCHED_BLOCKED);
+}
+
+static u64 slice(void)
+{
+	return time_hz() / SLICES_PER_S;
+}
+
+static u64 lead(const struct sched_ctx *c)
+{
+	return c->urgent ? slice() : 0;
+}
+
+static u64 due(const struct sched_ctx *c)
+{
+	return c->slice_end - lead(c);
+}
+
+static struct sched_ctx *first(struct run_queue *q)
+{
+	return list_empty(&q->ready) ? NULL : list_entry(q->ready.next, struct sched_ctx, link);
+}
+
+/* Behind those that are due when it is; before them when its slice goes on. */
+static void enqueue(struct run_queue *q, struct sched_ctx *c, bool goes_on)
+{
+	struct list *l = q->ready.next;
+
+	if (!goes_on)
+		c->slice_end = c->vtime + slice();
+	while (l != &q->ready && due(list_entry(l, struct sched_ctx, link)) + goes_on <= due(c))
+		l = l->next;
+	list_add_tail(l, &c->link);
+	c->state = SCHED_QUEUED;
 }
 
 void sched_wake(struct sched_ctx *c)
 {
-	struct run_queue *q;
-	bool first, preempts;
+	struct run_queue *q = lock_home(c);
 
-	/* Lock-free: what sleeps only after this sees what the waker wrote before (sched_block). */
-	if (atomic_load(&c->state) != SCHED_BLOCKED && atomic_load(&c->state) != SCHED_RUNNING)
-		return;
-	q = lock_home(c);
 	if (c->state == SCHED_BLOCKED) {
-		c->left = MIN(c->left + (time_now() - c->started), slice_of(c));
-		first = queue_empty(q);
-		preempts = c->urgent && c->left;
-		list_add_tail(preempts ? &q->urgent : &q->normal, &c->link);
-		c->state = SCHED_QUEUED;
-		/* It idles, runs something that can wait, or has no slice timer set. */
-		if (first || preempts)
+		c->vtime = MAX(c->vtime, q->vtime - lead(c)); /* sleep saves up no more */
+		enqueue(q, c, false);
+		/* It idles, runs what may be due later, or has no end of the slice set. */
+		if (first(q) == c)
 			cpu_request(c->cpu, CPU_RESCHED);
 	}
 	spin_unlock(&q->lock);
 }
 
 /* The running context has used the CPU until now. */
-static void account(struct sched_ctx *c, u64 now)
+static void charge(struct sched_ctx *c, u64 now)
 {
-	c->ran += now - c->started;
+	c->vtime += (now - c->started) * WEIGHT_DEFAULT / c->weight;
 	c->started = now;
-	c->left = now < c->slice_end ? c->slice_end - now : 0;
 }
 
 bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
@@ -139,58 +142,36 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 	CHECK(q->current == c);
 	if (atomic_load(word) & mask)
 		return false;
-	account(c, time_now());
+	q->idle_since = time_now();
+	charge(c, q->idle_since);
 	c->state = SCHED_BLOCKED;
 	q->current = NULL;
 	return true;
-}
-
-/* Puts the running context back when another's turn has come. */
-static void put_back(struct run_queue *q, u64 now)
-{
-	struct sched_ctx *c = q->current;
-	bool preempted = !c->urgent && !list_empty(&q->urgent);
-
-	account(c, now);
-	if (queue_empty(q))
-		c->slice_end = c->left ? c->slice_end : now + slice_of(c);
-	if (queue_empty(q) || (c->left && !preempted))
-		return;
-	q->current = NULL;
-	c->state = SCHED_QUEUED;
-	list_add_tail(c->left && preempted ? q->normal.next : &q->normal, &c->link);
-}
-
-static struct sched_ctx *take_next(struct run_queue *q, u64 now)
-{
-	struct list *from = !list_empty(&q->urgent) ? &q->urgent : &q->normal;
-	struct sched_ctx *c;
-
-	if (list_empty(from))
-		return NULL;
-	c = list_entry(from->next, struct sched_ctx, link);
-	list_del(&c->link);
-	c->state = SCHED_RUNNING;
-	c->started = now;
-	c->slice_end = now + (c->left ? c->left : slice_of(c));
-	return c;
 }
 
 struct sched_ctx *sched_pick(u64 now)
 {
 	struct run_queue *q = queues[cpu_id()];
 	spin_guard(&q->lock);
+	struct sched_ctx *c = q->current;
 
-	if (q->current)
-		put_back(q, now);
-	else if (q->idle_since)
+	if (c) {
+		charge(c, now);
+		enqueue(q, c, c->vtime < c->slice_end);
+	} else {
 		q->idle += now - q->idle_since;
-	if (!q->current)
-		q->current = take_next(q, now);
-	q->idle_since = q->current ? 0 : now;
-	if (q->current && !queue_empty(q))
-		timer_set(&q->slice, q->current->slice_end);
-	return q->current;
+	}
+	q->idle_since = now;
+	c = q->current = first(q);
+	if (!c)
+		return NULL;
+	list_del(&c->link);
+	c->state = SCHED_RUNNING;
+	c->started = now;
+	q->vtime = MAX(q->vtime, c->slice_end - slice());
+	if (first(q))
+		timer_look_at(now + (c->slice_end - c->vtime) * c->weight / WEIGHT_DEFAULT);
+	return c;
 }
 
 static status_t set_home(struct sched_ctx *c, u64 cpu)
@@ -198,13 +179,14 @@ static status_t set_home(struct sched_ctx *c, u64 cpu)
 	struct run_queue *q;
 	status_t s = DAIS_BUSY;
 
-	if (cpu >= cpu_count() || !atomic_load(&queues[cpu]))
+	if (cpu >= cpu_count())
 		return DAIS_BAD_ARG;
 	q = lock_home(c);
-	if (c->state == SCHED_BLOCKED) {
+	if (c->state < SCHED_QUEUED) {
 		atomic_sub(&q->attached, 1);
 		atomic_add(&queues[cpu]->attached, 1);
 		atomic_store(&c->cpu, (u32)cpu);
+		c->vtime = 0; /* the other queue's is another time */
 		s = DAIS_OK;
 	}
 	spin_unlock(&q->lock);
@@ -215,24 +197,16 @@ status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value)
 {
 	if (param == DAIS_SCHED_CPU)
 		return set_home(c, value);
-	if (param == DAIS_SCHED_WEIGHT && value && value <= WEIGHT_MAX)
-		atomic_store_relaxed(&c->weight, (u32)value);
-	else if (param == DAIS_SCHED_SLICE_US && value >= SLICE_US_MIN && value <= SLICE_US_MAX)
-		atomic_store_relaxed(&c->slice, ticks(value));
-	else
+	if (param != DAIS_SCHED_WEIGHT || !value || value > WEIGHT_MAX)
 		return DAIS_BAD_ARG;
+	atomic_store_relaxed(&c->weight, (u32)value);
 	return DAIS_OK;
 }
 
 u64 sched_idle_time(u32 cpu)
 {
-	struct run_queue *q = atomic_load(&queues[cpu]);
-	u64 t = 0;
+	struct run_queue *q = queues[cpu];
+	spin_guard(&q->lock);
 
-	if (q) {
-		spin_lock(&q->lock);
-		t = q->idle + (q->idle_since ? time_now() - q->idle_since : 0);
-		spin_unlock(&q->lock);
-	}
-	return t;
+	return q->idle + (q->current ? 0 : time_now() - q->idle_since);
 }

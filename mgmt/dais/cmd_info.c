@@ -1,52 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "dais.h"
-
-/* enum dais_defence */
-static const char *const defence_names[DAIS_DEFENCES] = {
-	"IBPB", "RSB filling", "VERW buffer clear", "L1D flush", "automatic IBRS",
-};
-
-static const struct dais_named *defences(const struct dais_info *info)
-{
-	static struct dais_named list[DAIS_DEFENCES + 1];
-	unsigned int i;
-
-	for (i = 0; i < DAIS_DEFENCES; i++) {
-		snprintf(list[i].name, sizeof(list[i].name), "%s", defence_names[i]);
-		list[i].present = info->defences >> i & 1;
-		list[i].used = info->defences_used >> i & 1;
-	}
-	return list;
-}
-
-/* CPUID shows the control domain the real CPU. */
-struct cpu_names {
-	char vendor[13], model[49];
-};
-
-static struct cpu_names cpu_names(void)
-{
-	struct cpu_names n = { "", "" };
-	unsigned int r[4] = { 0 }, i;
-
-	__get_cpuid(0, &r[0], &r[1], &r[3], &r[2]);
-	memcpy(n.vendor, &r[1], 12);
-	for (i = 0; i < 3 && __get_cpuid(0x80000002 + i, &r[0], &r[1], &r[2], &r[3]); i++)
-		memcpy(n.model + 16 * i, r, 16);
-	return n;
-}
 
 static void print_named(const char *title, const struct dais_named *list, bool with_state)
 {
 	unsigned int i, column = 0;
 
 	printf("%s", title);
-	for (i = 0; i < DAIS_INFO_NAMES && list[i].name[0]; i++) {
+	for (i = 0; list[i].name; i++) {
 		const struct dais_named *n = &list[i];
 
 		if (!with_state && !n->used)
@@ -70,38 +33,37 @@ static void print_size(const char *title, uint64_t bytes, const char *note)
 
 static void print_text(const struct dais_info *i)
 {
-	struct cpu_names cpu = cpu_names();
 	char size[32];
 
-	printf("Dais             %.32s (ABI %u)\n", i->version, i->abi);
-	printf("CPU              %s, %s\n", cpu.vendor, cpu.model);
-	printf("Virtualization   %.16s, %u ASIDs\n", i->virt, i->asids);
+	printf("Dais             %s (ABI %d)\n", i->version, DAIS_ABI_VERSION);
+	printf("CPU              %s, %s\n", i->cpu_vendor, i->cpu_name);
+	printf("Virtualization   %s, %lu ASIDs\n", i->virt, i->stat[DAIS_STAT_ASIDS]);
 	print_named("Features used    ", i->features, false);
-	print_named("Defences         ", defences(i), true);
-	printf("CPUs             %u", i->cpus);
-	if (i->cpus_skipped)
-		printf(" (%u more not used)", i->cpus_skipped);
-	printf(", control domain has %u vCPUs, %s\n", i->control_vcpus,
-	       i->host_x2apic ? "x2APIC" : "xAPIC");
-	printf("TSC              %llu.%03llu MHz\n", (unsigned long long)(i->tsc_hz / 1000000),
-	       (unsigned long long)(i->tsc_hz / 1000 % 1000));
-	print_size("Memory           ", i->mem_total, " in all");
-	print_size("  control domain ", i->mem_control, "");
+	print_named("Defences         ", i->defences, true);
+	printf("CPUs             %lu", i->stat[DAIS_STAT_CPUS]);
+	if (i->stat[DAIS_STAT_CPUS_SKIPPED])
+		printf(" (%lu more not used)", i->stat[DAIS_STAT_CPUS_SKIPPED]);
+	printf(", control domain has %lu vCPUs, %s\n", i->stat[DAIS_STAT_CONTROL_VCPUS],
+	       i->stat[DAIS_STAT_X2APIC] ? "x2APIC" : "xAPIC");
+	printf("TSC              %llu.%03llu MHz\n", (unsigned long long)(i->stat[DAIS_STAT_TSC_HZ] / 1000000),
+	       (unsigned long long)(i->stat[DAIS_STAT_TSC_HZ] / 1000 % 1000));
+	print_size("Memory           ", i->stat[DAIS_STAT_MEM_TOTAL], " in all");
+	print_size("  control domain ", i->stat[DAIS_STAT_MEM_CONTROL], "");
 	print_size("  guests         ", i->mem_guests, "");
-	print_size("  free           ", i->mem_pool_free, " for guests");
+	print_size("  free           ", i->mem_free, " for guests");
 	printf("  Dais's own     %s", format_size(i->mem_dais, size));
-	printf(" (heap in use: %s)", format_size(i->heap_used, size));
-	printf(", image %s\n", format_size(i->mem_dais_image, size));
-	if (i->iommu)
+	printf(" (heap in use: %s)", format_size(i->stat[DAIS_STAT_HEAP_USED], size));
+	printf(", image %s\n", format_size(i->stat[DAIS_STAT_MEM_IMAGE], size));
+	if (i->stat[DAIS_STAT_IOMMU])
 		puts("DMA              protected by the IOMMU");
 	else
 		puts("DMA              unprotected: no IOMMU is in use; devices of the control domain can\n"
 		     "                 reach all memory, Dais's and the guests' too");
 	printf("Boot             %s, Secure Boot %s\n",
-	       i->flags & DAIS_INFO_F_TPM ? "measured into the TPM" : "not measured (no TPM)",
-	       i->flags & DAIS_INFO_F_SECURE_BOOT ? "on" : "off");
-	printf("Objects          %u domains, %u vCPUs, %u capabilities, %u events\n", i->domains,
-	       i->vcpus, i->caps, i->events);
+	       i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_TPM ? "measured into the TPM" : "not measured (no TPM)",
+	       i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_SECURE ? "on" : "off");
+	printf("Objects          %lu domains, %lu vCPUs, %lu capabilities, %lu events\n", i->stat[DAIS_STAT_DOMAINS],
+	       i->stat[DAIS_STAT_VCPUS], i->stat[DAIS_STAT_CAPS], i->stat[DAIS_STAT_EVENTS]);
 }
 
 static struct json_object *named(const struct dais_named *list)
@@ -109,7 +71,7 @@ static struct json_object *named(const struct dais_named *list)
 	struct json_object *array = json_object_new_array();
 	unsigned int i;
 
-	for (i = 0; i < DAIS_INFO_NAMES && list[i].name[0]; i++) {
+	for (i = 0; list[i].name; i++) {
 		struct json_object *o = json_object_new_object();
 
 		json_add(o, "name", list[i].name);
@@ -123,36 +85,35 @@ static struct json_object *named(const struct dais_named *list)
 static void print_as_json(const struct dais_info *i)
 {
 	struct json_object *o = json_object_new_object();
-	struct cpu_names cpu = cpu_names();
 
 	json_add(o, "version", i->version);
-	json_add_number(o, "abi", i->abi);
-	json_add(o, "cpu_vendor", cpu.vendor);
-	json_add(o, "cpu_name", cpu.model);
+	json_add_number(o, "abi", DAIS_ABI_VERSION);
+	json_add(o, "cpu_vendor", i->cpu_vendor);
+	json_add(o, "cpu_name", i->cpu_name);
 	json_add(o, "virtualization", i->virt);
-	json_add_number(o, "asids", i->asids);
+	json_add_number(o, "asids", i->stat[DAIS_STAT_ASIDS]);
 	json_object_object_add(o, "features", named(i->features));
-	json_object_object_add(o, "defences", named(defences(i)));
-	json_add_number(o, "cpus", i->cpus);
-	json_add_number(o, "cpus_skipped", i->cpus_skipped);
-	json_add_number(o, "control_vcpus", i->control_vcpus);
-	json_add_bool(o, "x2apic", i->host_x2apic);
-	json_add_number(o, "tsc_hz", i->tsc_hz);
-	json_add_number(o, "memory_total", i->mem_total);
-	json_add_number(o, "memory_control", i->mem_control);
+	json_object_object_add(o, "defences", named(i->defences));
+	json_add_number(o, "cpus", i->stat[DAIS_STAT_CPUS]);
+	json_add_number(o, "cpus_skipped", i->stat[DAIS_STAT_CPUS_SKIPPED]);
+	json_add_number(o, "control_vcpus", i->stat[DAIS_STAT_CONTROL_VCPUS]);
+	json_add_bool(o, "x2apic", i->stat[DAIS_STAT_X2APIC]);
+	json_add_number(o, "tsc_hz", i->stat[DAIS_STAT_TSC_HZ]);
+	json_add_number(o, "memory_total", i->stat[DAIS_STAT_MEM_TOTAL]);
+	json_add_number(o, "memory_control", i->stat[DAIS_STAT_MEM_CONTROL]);
 	json_add_number(o, "memory_guests", i->mem_guests);
-	json_add_number(o, "memory_pool", i->mem_pool_total);
-	json_add_number(o, "memory_free", i->mem_pool_free);
+	json_add_number(o, "memory_pool", i->mem_pool);
+	json_add_number(o, "memory_free", i->mem_free);
 	json_add_number(o, "memory_dais", i->mem_dais);
-	json_add_number(o, "memory_dais_image", i->mem_dais_image);
-	json_add_number(o, "heap_used", i->heap_used);
-	json_add(o, "dma", i->iommu ? "protected" : "unprotected");
-	json_add_bool(o, "tpm", i->flags & DAIS_INFO_F_TPM);
-	json_add_bool(o, "secure_boot", i->flags & DAIS_INFO_F_SECURE_BOOT);
-	json_add_number(o, "domains", i->domains);
-	json_add_number(o, "vcpus", i->vcpus);
-	json_add_number(o, "capabilities", i->caps);
-	json_add_number(o, "events", i->events);
+	json_add_number(o, "memory_dais_image", i->stat[DAIS_STAT_MEM_IMAGE]);
+	json_add_number(o, "heap_used", i->stat[DAIS_STAT_HEAP_USED]);
+	json_add(o, "dma", i->stat[DAIS_STAT_IOMMU] ? "protected" : "unprotected");
+	json_add_bool(o, "tpm", i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_TPM);
+	json_add_bool(o, "secure_boot", i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_SECURE);
+	json_add_number(o, "domains", i->stat[DAIS_STAT_DOMAINS]);
+	json_add_number(o, "vcpus", i->stat[DAIS_STAT_VCPUS]);
+	json_add_number(o, "capabilities", i->stat[DAIS_STAT_CAPS]);
+	json_add_number(o, "events", i->stat[DAIS_STAT_EVENTS]);
 	print_json(o);
 }
 
@@ -201,7 +162,7 @@ int cmd_version(const struct command *c, int argc, char **argv)
 	} else {
 		printf("dais %s (ABI %d)\n", DAIS_VERSION, DAIS_ABI_VERSION);
 		if (conn)
-			printf("running on Dais %.32s (ABI %u)\n", dais_peek_info(conn)->version,
+			printf("running on Dais %s (ABI %u)\n", dais_peek_info(conn)->version,
 			       dais_abi_version(conn));
 		else
 			puts("not running on Dais, or no permission to ask it");

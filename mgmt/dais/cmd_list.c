@@ -6,7 +6,7 @@
 
 static uint64_t uptime(struct dais_conn *conn, const struct dais_ioc_dom_info *d)
 {
-	uint64_t hz = dais_peek_info(conn)->tsc_hz, now = read_tsc();
+	uint64_t hz = dais_peek_info(conn)->stat[DAIS_STAT_TSC_HZ], now = read_tsc();
 
 	return hz && now > d->created_tsc ? (now - d->created_tsc) / hz : 0;
 }

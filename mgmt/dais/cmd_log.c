@@ -13,10 +13,10 @@ static void print_new(const struct dais_log *log, uint64_t *tail)
 {
 	uint64_t head = __atomic_load_n(&log->head, __ATOMIC_ACQUIRE);
 
-	if (head - *tail > log->size)
-		*tail = head - log->size;
+	if (head - *tail > sizeof(log->text))
+		*tail = head - sizeof(log->text);
 	for (; *tail != head; ++*tail)
-		putchar(log->text[*tail % log->size]);
+		putchar(log->text[*tail % sizeof(log->text)]);
 	fflush(stdout);
 }
 

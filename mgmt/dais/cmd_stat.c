@@ -111,7 +111,7 @@ static void print_guest(struct dais_conn *conn, struct dais_dom *dom,
 			       domain[i].text);
 	printf("%5s  %-16s %12s %14s %4s\n", "VCPU", "ACTIVITY", "SECONDS", "EXITS", "CPU");
 	for (i = 0; i < d->vcpus; i++)
-		print_vcpu(dom, i, dais_peek_info(conn)->tsc_hz);
+		print_vcpu(dom, i, dais_peek_info(conn)->stat[DAIS_STAT_TSC_HZ]);
 }
 
 static int stat_guest(struct dais_conn *conn, const char *name, bool json)

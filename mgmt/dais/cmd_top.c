@@ -14,7 +14,6 @@
 #include "dais.h"
 #include "guests.h"
 
-#define CPUS_MAX 512	/* in struct dais_info */
 #define FALLBACK_LINES 24
 
 struct row {
@@ -24,8 +23,7 @@ struct row {
 };
 
 struct sample {
-	uint64_t tsc;
-	uint64_t idle[CPUS_MAX];
+	uint64_t tsc, idle;
 	struct row *row;
 	unsigned int rows;
 };
@@ -92,7 +90,7 @@ static int take(struct dais_conn *conn, struct sample *s, const struct sample *b
 	if (!info)
 		return -1;
 	s->tsc = read_tsc();
-	memcpy(s->idle, info->cpu_idle_tsc, sizeof(s->idle));
+	s->idle = info->stat[DAIS_STAT_CPU_IDLE_TSC];
 	while (dais_dom_next(conn, first, d.id, &d) > 0) {
 		first = false;
 		add_row(conn, s, &d);
@@ -105,7 +103,7 @@ static int take(struct dais_conn *conn, struct sample *s, const struct sample *b
 		double span = s->tsc > since ? s->tsc - since : 1;
 
 		r->percent = 100.0 * (r->guest_tsc - (old ? old->guest_tsc : 0)) / span;
-		r->exit_rate = (r->exits - (old ? old->exits : 0)) * (double)info->tsc_hz / span;
+		r->exit_rate = (r->exits - (old ? old->exits : 0)) * (double)info->stat[DAIS_STAT_TSC_HZ] / span;
 	}
 	if (s->rows)
 		qsort(s->row, s->rows, sizeof(*s->row), compare);
@@ -115,12 +113,9 @@ static int take(struct dais_conn *conn, struct sample *s, const struct sample *b
 static double idle_percent(const struct dais_info *info, const struct sample *s,
 			   const struct sample *before)
 {
-	double span = (double)(s->tsc - before->tsc) * info->cpus, idle = 0;
-	unsigned int i;
+	double span = (double)(s->tsc - before->tsc) * info->stat[DAIS_STAT_CPUS];
 
-	for (i = 0; i < info->cpus && i < CPUS_MAX; i++)
-		idle += s->idle[i] - before->idle[i];
-	return span > 0 ? 100.0 * idle / span : 0; /* the first time: since the start */
+	return span > 0 ? 100.0 * (s->idle - before->idle) / span : 0; /* the first time: since the start */
 }
 
 static unsigned int screen_lines(void)
@@ -141,9 +136,9 @@ static void print(struct dais_conn *conn, const struct sample *s, const struct s
 	char a[32], b[32];
 	unsigned int i;
 
-	printf("Dais %.32s: %u guests, %u CPUs %.1f %% idle, memory %s free of %s for guests%s",
-	       info->version, s->rows, info->cpus, idle_percent(info, s, before),
-	       format_size(info->mem_pool_free, a), format_size(info->mem_pool_total, b),
+	printf("Dais %s: %u guests, %llu CPUs %.1f %% idle, memory %s free of %s for guests%s",
+	       info->version, s->rows, (unsigned long long)info->stat[DAIS_STAT_CPUS], idle_percent(info, s, before),
+	       format_size(info->mem_free, a), format_size(info->mem_pool, b),
 	       end);
 	printf("%s%4s  %-20s %-8s %5s %9s %7s %10s  %s%s", end, "ID", "NAME", "STATE", "VCPUS",
 	       "MEMORY", "%CPU", "EXITS/S", "KIND", end);

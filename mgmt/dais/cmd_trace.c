@@ -13,36 +13,23 @@ static const char *const exits[] = {
 	"exception", "IRET", "interrupt window", "shutdown", "invalid state",
 };
 
-struct entries {
-	struct dais_trace_entry *list;
-	size_t count;
-};
+#define ENTRIES (sizeof(((struct dais_trace *)0)->entry) / sizeof(struct dais_trace_entry))
 
-/* The writers go on meanwhile: what was overwritten during the copy is left out. */
-static int add_cpu(struct entries *e, const struct dais_trace *t)
+/* What is in the ring, but for what was written or overwritten during the copy. */
+static size_t copy(struct dais_trace_entry *to, const struct dais_trace *t)
 {
-	uint64_t head = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE), i, oldest;
-	uint64_t first = head > t->count ? head - t->count : 0;
-	struct dais_trace_entry *grown;
-	size_t start = e->count;
+	uint64_t head = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE), late, i;
+	uint64_t first = head > ENTRIES ? head - ENTRIES : 0;
+	size_t count = 0;
 
-	grown = realloc(e->list, (e->count + (head - first)) * sizeof(*grown) + 1);
-	if (!grown)
-		return -1;
-	e->list = grown;
 	for (i = first; i < head; i++)
-		e->list[e->count++] = t->entry[i % t->count];
-	head = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
-	oldest = head > t->count ? head - t->count : 0;
-	if (oldest > first) {
-		uint64_t lost = oldest - first, had = e->count - start;
-
-		if (lost > had)
-			lost = had;
-		memmove(e->list + start, e->list + start + lost, (had - lost) * sizeof(*grown));
-		e->count -= lost;
-	}
-	return 0;
+		to[i - first] = t->entry[i % ENTRIES];
+	late = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
+	late = late > ENTRIES ? late - ENTRIES : 0;
+	for (i = late > first ? late : first; i < head; i++)
+		if (to[i - first].tsc)
+			to[count++] = to[i - first];
+	return count;
 }
 
 static int by_time(const void *a, const void *b)
@@ -80,25 +67,22 @@ static void print_entry(const struct dais_trace_entry *t, uint64_t base, uint64_
 
 static int show(struct dais_conn *conn)
 {
-	const struct dais_info *info = dais_peek_info(conn);
-	struct entries e = { NULL, 0 };
-	unsigned int cpu;
-	size_t i;
+	const struct dais_trace *ring = dais_get_trace(conn);
+	uint64_t hz = dais_peek_info(conn)->stat[DAIS_STAT_TSC_HZ];
+	struct dais_trace_entry *list = malloc(ENTRIES * sizeof(*list));
+	size_t i, count;
 
-	for (cpu = 0; cpu < info->cpus; cpu++) {
-		const struct dais_trace *t = dais_get_trace(conn, cpu);
-
-		if (!t || add_cpu(&e, t)) {
-			free(e.list);
-			return fail("reading the trace of CPU %u: %s", cpu, dais_strerror(-errno));
-		}
+	if (!ring || !list) {
+		free(list);
+		return fail("reading the trace: %s", dais_strerror(ring ? -ENOMEM : -errno));
 	}
-	qsort(e.list, e.count, sizeof(*e.list), by_time);
-	if (e.count)
+	count = copy(list, ring);
+	qsort(list, count, sizeof(*list), by_time);
+	if (count)
 		printf("%14s  %-7s %5s.%-4s %s\n", "SECONDS", "WHERE", "DOM", "VCPU", "WHAT");
-	for (i = 0; i < e.count; i++)
-		print_entry(&e.list[i], e.list[0].tsc, info->tsc_hz);
-	free(e.list);
+	for (i = 0; i < count; i++)
+		print_entry(&list[i], list[0].tsc, hz);
+	free(list);
 	return EXIT_OK;
 }
 

@@ -11,15 +11,9 @@
 struct dais_conn {
 	int fd;
 	unsigned int abi;
-	struct dais_info *info;
-	struct dais_log *log;
-	void *trace;
+	struct dais_info info;
+	void *log, *trace;
 };
-
-static size_t page_align(size_t size)
-{
-	return (size + DAIS_PAGE_SIZE - 1) & ~(size_t)(DAIS_PAGE_SIZE - 1);
-}
 
 int dais_do(int fd, unsigned long request, void *arg)
 {
@@ -49,19 +43,6 @@ static int check_version(struct dais_conn *conn)
 	return 0;
 }
 
-static int conn_setup(struct dais_conn *conn)
-{
-	void *info;
-	int ret = check_version(conn);
-
-	if (ret)
-		return ret;
-	ret = dais_map(conn->fd, DAIS_MMAP_INFO, page_align(sizeof(*conn->info)), PROT_READ, &info);
-	if (!ret)
-		conn->info = info;
-	return ret;
-}
-
 int dais_open(struct dais_conn **out)
 {
 	struct dais_conn *conn = calloc(1, sizeof(*conn));
@@ -75,7 +56,9 @@ int dais_open(struct dais_conn **out)
 		free(conn);
 		return ret;
 	}
-	ret = conn_setup(conn);
+	ret = check_version(conn);
+	if (!ret)
+		ret = dais_info_read(conn, &conn->info);
 	if (ret)
 		dais_close(conn);
 	else
@@ -86,11 +69,9 @@ int dais_open(struct dais_conn **out)
 void dais_close(struct dais_conn *conn)
 {
 	if (conn->trace)
-		munmap(conn->trace, conn->info->trace_cpu_size * conn->info->cpus);
+		munmap(conn->trace, DAIS_TRACE_SIZE);
 	if (conn->log)
-		munmap(conn->log, page_align(conn->info->log_size));
-	if (conn->info)
-		munmap(conn->info, page_align(sizeof(*conn->info)));
+		munmap(conn->log, DAIS_LOG_SIZE);
 	close(conn->fd);
 	free(conn);
 }
@@ -102,18 +83,18 @@ int dais_conn_fd(const struct dais_conn *conn)
 
 const struct dais_info *dais_get_info(struct dais_conn *conn)
 {
-	int ret = dais_do(conn->fd, DAIS_IOC_REFRESH, NULL);
+	int ret = dais_info_read(conn, &conn->info);
 
 	if (ret) {
 		errno = -ret;
 		return NULL;
 	}
-	return conn->info;
+	return &conn->info;
 }
 
 const struct dais_info *dais_peek_info(struct dais_conn *conn)
 {
-	return conn->info;
+	return &conn->info;
 }
 
 unsigned int dais_abi_version(struct dais_conn *conn)
@@ -121,39 +102,22 @@ unsigned int dais_abi_version(struct dais_conn *conn)
 	return conn->abi;
 }
 
-const struct dais_log *dais_get_log(struct dais_conn *conn)
+static const void *ring(struct dais_conn *conn, void **at, uint64_t offset, size_t size)
 {
-	void *log;
-	int ret;
+	int ret = *at ? 0 : dais_map(conn->fd, offset, size, PROT_READ, at);
 
-	if (conn->log)
-		return conn->log;
-	ret = dais_map(conn->fd, DAIS_MMAP_LOG, page_align(conn->info->log_size), PROT_READ, &log);
-	if (ret) {
-		errno = -ret;
-		return NULL;
-	}
-	return conn->log = log;
+	errno = -ret;
+	return *at;
 }
 
-const struct dais_trace *dais_get_trace(struct dais_conn *conn, unsigned int cpu)
+const struct dais_log *dais_get_log(struct dais_conn *conn)
 {
-	size_t each = conn->info->trace_cpu_size;
-	int ret;
+	return ring(conn, &conn->log, DAIS_MMAP_LOG, DAIS_LOG_SIZE);
+}
 
-	if (cpu >= conn->info->cpus) {
-		errno = -dais_fail(EINVAL);
-		return NULL;
-	}
-	if (!conn->trace) {
-		ret = dais_map(conn->fd, DAIS_MMAP_TRACE, each * conn->info->cpus, PROT_READ,
-			       &conn->trace);
-		if (ret) {
-			errno = -ret;
-			return NULL;
-		}
-	}
-	return (const struct dais_trace *)((const char *)conn->trace + each * cpu);
+const struct dais_trace *dais_get_trace(struct dais_conn *conn)
+{
+	return ring(conn, &conn->trace, DAIS_MMAP_TRACE, DAIS_TRACE_SIZE);
 }
 
 static int self_ctl(struct dais_conn *conn, enum dais_dom_op op, uint64_t arg)

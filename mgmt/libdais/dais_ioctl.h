@@ -17,7 +17,6 @@
 #define DAIS_NAME_MAX 64   /* with its final 0, as in struct dais_dom_page */
 
 /* mmap offsets of /dev/dais: read-only */
-#define DAIS_MMAP_INFO   0x0000000000000ULL
 #define DAIS_MMAP_LOG    0x1000000000000ULL
 #define DAIS_MMAP_TRACE  0x2000000000000ULL
 /* of a domain: guest memory at offset = gpa; above it the shared area */
@@ -81,7 +80,6 @@ struct dais_ioc_sched { __u32 param, reserved; __u64 value; };
 #define DAIS_IOC(nr, type)     _IOWR(0xda, nr, type)
 /* /dev/dais */
 #define DAIS_IOC_GET_VERSION   DAIS_IOC(0x00, struct dais_ioc_version)
-#define DAIS_IOC_REFRESH       _IO(0xda, 0x01)
 #define DAIS_IOC_STAT          DAIS_IOC(0x02, struct dais_ioc_stat)
 #define DAIS_IOC_SELF_CTL      DAIS_IOC(0x03, struct dais_ioc_ctl)
 #define DAIS_IOC_RAW           DAIS_IOC(0x04, struct dais_ioc_raw)

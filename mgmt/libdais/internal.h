@@ -13,6 +13,8 @@ int dais_result(int ret);
 int dais_fail(int err);
 /* mmap, shared: 0 or a negative errno. */
 int dais_map(int fd, uint64_t offset, size_t size, int prot, void **mem);
+/* Fills *info from Dais: 0 or a negative errno. */
+int dais_info_read(struct dais_conn *conn, struct dais_info *info);
 int dais_conn_fd(const struct dais_conn *conn);
 
 #endif

@@ -48,16 +48,27 @@ const char *dais_call_name(unsigned int nr);             /* "dom_create" …, fr
 int dais_open(struct dais_conn **conn);
 void dais_close(struct dais_conn *conn);
 
-/* Refreshes the information page and returns it, mapped; NULL: see errno. */
+/* All numbers of the machine (DAIS_STAT_*, sizes in bytes), and what the CPU says of itself. */
+#define DAIS_NAMED_MAX 33
+struct dais_named { const char *name; bool present, used; }; /* name NULL ends */
+struct dais_info {
+	char version[16], cpu_vendor[13], cpu_name[49];
+	const char *virt;   /* "AMD-V" */
+	uint64_t stat[DAIS_STAT_MACHINE_COUNT]; /* but not DAIS_STAT_CHECK */
+	uint64_t mem_guests, mem_pool, mem_free, mem_dais;
+	struct dais_named features[DAIS_NAMED_MAX], defences[DAIS_DEFENCES + 1];
+};
+
+/* Asks for them anew; NULL: see errno. */
 const struct dais_info *dais_get_info(struct dais_conn *conn);
-/* As it was refreshed last. */
+/* As they were last. */
 const struct dais_info *dais_peek_info(struct dais_conn *conn);
 /* ABI version of the running Dais, checked by dais_open against DAIS_ABI_VERSION. */
 unsigned int dais_abi_version(struct dais_conn *conn);
 
 /* Rings, mapped read-only at the first call and until dais_close; NULL: see errno. */
 const struct dais_log *dais_get_log(struct dais_conn *conn);
-const struct dais_trace *dais_get_trace(struct dais_conn *conn, unsigned int cpu);
+const struct dais_trace *dais_get_trace(struct dais_conn *conn);
 int dais_set_log_level(struct dais_conn *conn, unsigned int level); /* 0..3 */
 int dais_set_trace(struct dais_conn *conn, bool on);
 

@@ -42,7 +42,7 @@ const char *dais_activity_name(unsigned int activity)
 const char *dais_call_name(unsigned int nr)
 {
 	static const char *const names[] = {
-#define DAIS_CALL(nr, name, args, doc) [nr] = #name,
+#define DAIS_CALL(nr, name, args) [nr] = #name,
 #include <dais/calls.def>
 #undef DAIS_CALL
 	};

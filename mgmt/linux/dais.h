@@ -97,7 +97,7 @@ struct chunk {                      /* what one mem_map call gave, in order of G
 #define EXTENT_HPA(e)   ((e) & ~(u64)(DAIS_PAGE_SIZE - 1))
 
 /* main.c */
-extern struct dais_info *dais_info;
+u64 dais_number(enum dais_stat what); /* of the machine; 0 when Dais refuses */
 int dais_device_up(void);
 void dais_device_down(void);
 

@@ -6,6 +6,7 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
+#include <linux/idr.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -21,6 +22,7 @@
 /* The slot's lock is held from look-up to wake-up, so a destroyed event can
  * neither be touched nor taken by its stale capability. */
 static struct event *slots[DAIS_MAX_EVENTS];
+static DEFINE_IDA(numbers);
 static spinlock_t slot_locks[EVENT_LOCKS] = {
 	[0 ... EVENT_LOCKS - 1] = __SPIN_LOCK_UNLOCKED(slot_locks)
 };
@@ -72,7 +74,8 @@ void events_scan(struct dais_pending *pending)
 static int event_to_vector(struct event *ev, u32 vector)
 {
 	struct hc_ret ret;
-	int status = hc(ev_bind, &ret, .event = ev->cap, .kind = DAIS_EV_TO_MSIX, .value = vector);
+	int status = hc(ev_bind, &ret, .event = ev->cap, .kind = DAIS_EV_TO_MSIX,
+			.value = vector | (u64)ev->number << 32);
 
 	if (!status)
 		ev->vector = vector;
@@ -82,22 +85,24 @@ static int event_to_vector(struct event *ev, u32 vector)
 static int event_setup(struct event *ev)
 {
 	struct hc_ret ret;
-	int status = hc(ev_create, &ret, .flags = 0);
+	int number = ida_alloc_max(&numbers, DAIS_MAX_EVENTS - 1, GFP_KERNEL);
+	int status;
 
+	if (number < 0)
+		return number == -ENOSPC ? DAIS_NO_SPACE : number;
+	ev->number = number;
+	status = hc(ev_create, &ret, .flags = 0);
 	if (status)
-		return status;
+		goto number;
 	ev->cap = ret.value;
-	ev->number = ret.value2;
-	if (ev->number >= DAIS_MAX_EVENTS) {
-		hc(cap_drop, &ret, .cap = ev->cap);
-		return -EIO;
-	}
 	slot_set(ev->number, ev);
 	status = event_to_vector(ev, dais_this_vector());
-	if (status) {
-		slot_set(ev->number, NULL);
-		hc(cap_drop, &ret, .cap = ev->cap);
-	}
+	if (!status)
+		return 0;
+	slot_set(ev->number, NULL);
+	hc(cap_drop, &ret, .cap = ev->cap);
+number:
+	ida_free(&numbers, number);
 	return status;
 }
 
@@ -124,6 +129,7 @@ void event_destroy(struct event *ev)
 
 	slot_set(ev->number, NULL);
 	hc(cap_drop, &ret, .cap = ev->cap);
+	ida_free(&numbers, ev->number);
 	kfree(ev);
 }
 

@@ -40,8 +40,8 @@ static inline unsigned int hypercall(u64 nr, const u64 *arg, struct hc_ret *ret)
 #define HC_LIST(...) __VA_ARGS__
 #define CAP(name, type, rights) name
 #define OPT(name, type, rights) name
-#define VAL(name) name
-#define DAIS_CALL(nr, name, list, doc)						\
+#define VAL(name, max) name
+#define DAIS_CALL(nr, name, list)							\
 struct hc_args_##name {								\
 	u64 HC_LIST list;							\
 };										\

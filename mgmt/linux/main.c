@@ -5,7 +5,6 @@
  */
 #include <linux/capability.h>
 #include <linux/file.h>
-#include <linux/io.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
@@ -15,8 +14,6 @@
 static bool raw_calls;
 module_param(raw_calls, bool, 0400);
 MODULE_PARM_DESC(raw_calls, "let root issue any hypercall (tests and fuzzing only)");
-
-struct dais_info *dais_info;
 
 int dais_fd_install(int ret, int fd, struct file *file, void __user *to, const void *from,
 		    size_t size)
@@ -32,13 +29,11 @@ int dais_fd_install(int ret, int fd, struct file *file, void __user *to, const v
 	return 0;
 }
 
-static int refresh_info(u64 *hpa)
+u64 dais_number(enum dais_stat what)
 {
 	struct hc_ret ret;
-	int status = hc(info, &ret, .what = DAIS_INFO_PAGE);
 
-	*hpa = ret.value;
-	return status;
+	return hc(stat, &ret, .object = 0, .what = what) ? 0 : ret.value;
 }
 
 static long ioctl_stat(void __user *user)
@@ -148,13 +143,10 @@ static long dais_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct dais_ioc_version version = { DAIS_IOC_VERSION, DAIS_ABI_VERSION };
 	void __user *user = (void __user *)arg;
-	u64 hpa;
 
 	switch (cmd) {
 	case DAIS_IOC_GET_VERSION:
 		return copy_to_user(user, &version, sizeof(version)) ? -EFAULT : 0;
-	case DAIS_IOC_REFRESH:
-		return refresh_info(&hpa);
 	case DAIS_IOC_STAT:
 		return ioctl_stat(user);
 	case DAIS_IOC_SELF_CTL:
@@ -257,38 +249,15 @@ static int check_dais(void)
 	return 0;
 }
 
-static int map_info(void)
-{
-	u64 hpa;
-	int ret = refresh_info(&hpa);
-
-	if (ret) {
-		pr_err("Dais refuses the information page (status %d)\n", ret);
-		return -ENODEV;
-	}
-	dais_info = memremap(hpa, sizeof(*dais_info), MEMREMAP_WB);
-	if (!dais_info)
-		return -ENOMEM;
-	if (dais_info->size < sizeof(*dais_info)) {
-		pr_err("Dais's information page is of another build: take both from one\n");
-		memunmap(dais_info);
-		return -ENODEV;
-	}
-	return 0;
-}
-
 static int __init dais_init(void)
 {
 	int ret = check_dais();
 
 	if (ret)
 		return ret;
-	ret = map_info();
-	if (ret)
-		return ret;
 	ret = domains_init();
 	if (ret)
-		goto unmap;
+		return ret;
 	ret = dais_pci_register();
 	if (ret)
 		goto domains;
@@ -302,8 +271,6 @@ pci:
 	dais_pci_unregister();
 domains:
 	domains_exit();
-unmap:
-	memunmap(dais_info);
 	return ret;
 }
 
@@ -313,7 +280,6 @@ static void __exit dais_exit(void)
 	unregister_reboot_notifier(&reboot_notifier);
 	dais_pci_unregister();
 	domains_exit();
-	memunmap(dais_info);
 }
 
 module_init(dais_init);

@@ -60,28 +60,18 @@ int mmap_machine(struct file *file, struct vm_area_struct *vma)
 	int ret;
 
 	switch (vma_offset(vma)) {
-	case DAIS_MMAP_INFO: {
-		struct hc_ret r;
-
-		ret = hc(info, &r, .what = DAIS_INFO_PAGE);
-		hpa = r.value;
-		limit = sizeof(*dais_info);
-		if (ret)
-			return -EIO;
-		break;
-	}
 	case DAIS_MMAP_LOG:
-		hpa = dais_info->log_hpa;
-		limit = dais_info->log_size;
+		hpa = dais_number(DAIS_STAT_LOG);
+		limit = DAIS_LOG_SIZE;
 		break;
 	case DAIS_MMAP_TRACE:
-		hpa = dais_info->trace_hpa;
-		limit = dais_info->trace_cpu_size * dais_info->cpus;
+		hpa = dais_number(DAIS_STAT_TRACE);
+		limit = DAIS_TRACE_SIZE;
 		break;
 	default:
 		return -EINVAL;
 	}
-	if (hpa % PAGE_SIZE)
+	if (!hpa || hpa % PAGE_SIZE)
 		return -EIO;
 	if (vma_size(vma) > PAGE_ALIGN(limit))
 		return -EINVAL;

@@ -53,7 +53,7 @@ static void free_vectors(struct pci_dev *pdev, int count)
 
 static int request_vectors(struct pci_dev *pdev)
 {
-	unsigned int want = min_t(u32, num_online_cpus(), dais_info->pending_count);
+	unsigned int want = min_t(u32, num_online_cpus(), dais_number(DAIS_STAT_PENDING_COUNT));
 	unsigned int v;
 	int ret;
 
@@ -78,6 +78,7 @@ static int request_vectors(struct pci_dev *pdev)
 
 static int dais_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	u64 hpa = dais_number(DAIS_STAT_PENDING), count = dais_number(DAIS_STAT_PENDING_COUNT);
 	int ret;
 
 	if (function) {
@@ -88,10 +89,9 @@ static int dais_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	pci_set_master(pdev); /* an MSI-X message is a write of the function's */
-	pending = memremap(dais_info->pending_hpa,
-			   sizeof(*pending) * dais_info->pending_count, MEMREMAP_WB);
+	pending = memremap(hpa, sizeof(*pending) * count, MEMREMAP_WB);
 	if (!pending) {
-		pci_err(pdev, "cannot map the pending areas at %#llx\n", dais_info->pending_hpa);
+		pci_err(pdev, "cannot map the pending areas at %#llx\n", hpa);
 		return -ENOMEM;
 	}
 	ret = request_vectors(pdev);

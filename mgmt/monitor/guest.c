@@ -42,10 +42,10 @@ int guest_check(struct guest *g, struct fault *err)
 		return fault_set(err, "name: a guest named \"%s\" exists already; choose another, or remove it: dais destroy %s",
 				 g->config.name, g->config.name);
 	}
-	if (g->config.memory > info->mem_pool_free)
+	if (g->config.memory > info->mem_free)
 		return fault_set(err, "memory: %llu MiB wanted, %llu MiB free; ask for less, destroy another guest, or give the control domain less at boot",
 				 (unsigned long long)(g->config.memory / MIB),
-				 (unsigned long long)(info->mem_pool_free / MIB));
+				 (unsigned long long)(info->mem_free / MIB));
 	return 0;
 }
 

@@ -4,15 +4,15 @@
 
 #define CAP(name, type, rights) { FUZZ_ARG_CAP, DAIS_T_##type, DAIS_R_##rights }
 #define OPT(name, type, rights) { FUZZ_ARG_OPT, DAIS_T_##type, DAIS_R_##rights }
-#define VAL(name) { FUZZ_ARG_VAL, 0, 0 }
+#define VAL(name, max) { FUZZ_ARG_VAL, 0, 0 }
 #define UNPACK(...) __VA_ARGS__
-#define DAIS_CALL(nr, name, args, doc) [nr] = { { UNPACK args } },
+#define DAIS_CALL(nr, name, args) [nr] = { { UNPACK args } },
 const struct fuzz_spec fuzz_specs[DAIS_CALL_COUNT] = {
 #include <dais/calls.def>
 };
 #undef DAIS_CALL
 
-#define DAIS_CALL(nr, name, args, doc) [nr] = #name,
+#define DAIS_CALL(nr, name, args) [nr] = #name,
 const char *const fuzz_call_names[DAIS_CALL_COUNT] = {
 #include <dais/calls.def>
 };

@@ -171,12 +171,9 @@ static uint64_t vcpu_that(struct fuzz *f, bool autonomous, uint32_t rights)
 
 static void fill_sched_set(struct fuzz *f, struct fuzz_call *c)
 {
-	static const uint64_t most[] = { 10000, 2, 100000 };
-
 	c->args[0] = vcpu_that(f, true, DAIS_R_SCHED);
-	c->args[1] = fuzz_below(f, 3);
-	c->args[2] = c->args[1] == DAIS_SCHED_SLICE_US ? 100 + fuzz_below(f, most[2] - 99) :
-		c->args[1] == DAIS_SCHED_CPU ? fuzz_below(f, most[1]) : 1 + fuzz_below(f, most[0]);
+	c->args[1] = fuzz_below(f, 2);
+	c->args[2] = c->args[1] == DAIS_SCHED_CPU ? fuzz_below(f, 2) : 1 + fuzz_below(f, 10000);
 }
 
 static void fill_stat(struct fuzz *f, struct fuzz_call *c)
@@ -252,7 +249,6 @@ void fuzz_fill(struct fuzz *f, struct fuzz_call *c)
 {
 	fill_caps(f, c);
 	switch (c->nr) {
-	case DAIS_NR_info:        c->args[0] = fuzz_below(f, 3); break;
 	case DAIS_NR_cap_copy:    fill_cap_copy(f, c); break;
 	case DAIS_NR_dom_create:  fill_dom_create(f, c); break;
 	case DAIS_NR_dom_ctl:     fill_dom_ctl(f, c); break;

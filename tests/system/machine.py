@@ -12,7 +12,7 @@ EXTRA = os.path.join(WORK, "extra")
 LOGS = os.path.join(WORK, "logs")
 DISK_BYTES = 17 << 20
 SETTINGS = ("EXEC", "EXTRA", "CPUS", "MEM", "PLATFORM", "MODEL", "MACHINE", "ICOUNT", "TIMEOUT", "CONF", "CMDLINE",
-            "ESP", "DAIS_ELF", "QEMU_ARGS", "CONSOLE_LOG")
+            "ESP", "DAIS_ELF", "QEMU_ARGS", "BOCHS_ARGS", "CONSOLE_LOG")
 
 
 def log_path(name):

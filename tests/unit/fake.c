@@ -263,7 +263,6 @@ void arch_vcpu_interrupt(struct vcpu *v, u32 vector)
 
 void control_msix_raise(u32 index) { fake_msix[index]++; }
 u32 control_msix_count(void) { return ARRAY_SIZE(fake_msix); }
-void arch_info(struct dais_info *info) { info->asids = 16; }
 void arch_shutdown_allowed(bool yes) { fake_shutdown = yes; }
 
 /* --- boot --- */
@@ -277,8 +276,8 @@ void fake_boot(void)
 		{ FAKE_POOL, (FAKE_RAM - FAKE_POOL) >> PAGE_SHIFT, BOOT_MEM_POOL, 0 },
 	};
 
-	for (fake_cpu = 0; ram && fake_cpu < fake_cpus; fake_cpu++)
-		timers_run(~0ULL - 1); /* no slice timer stays in the lists */
+	for (fake_cpu = 0; fake_cpu < fake_cpus; fake_cpu++)
+		timers_run(~0ULL - 1);
 	if (ram)
 		munmap(ram, FAKE_RAM);
 	ram = mmap((void *)0x100000000000, FAKE_RAM, PROT_READ | PROT_WRITE,
@@ -322,12 +321,14 @@ void fake_boot_control(void)
 		assert_int_equal(nested_prepare(control_domain, gpa(a), ORDER_2M), DAIS_OK);
 		nested_set(control_domain, gpa(a), hpa(a), ORDER_2M, DAIS_MAP_RWX);
 	}
-	assert_int_equal(info_init(FAKE_RAM, FAKE_POOL, SIZE_2M, hpa(0), 0, 0), DAIS_OK);
-	assert_int_equal(trace_init(fake_cpus), DAIS_OK);
+	facts[DAIS_STAT_MEM_IMAGE] = SIZE_2M;
+	facts[DAIS_STAT_CPUS] = fake_cpus;
+	assert_int_equal(trace_init(), DAIS_OK);
 	assert_int_equal(events_init(control_msix_count()), DAIS_OK);
-	assert_int_equal(vcpu_create(control_domain, NULL, 0, DAIS_VCPU_AUTONOMOUS, &v), DAIS_OK);
+	assert_int_equal(vcpu_create(control_domain, 0, DAIS_VCPU_AUTONOMOUS, false, &v), DAIS_OK);
 	v->sc.urgent = true;
-	vcpu_start(v);
+	control_domain->vcpu[0] = v;
+	domain_go(control_domain);
 	assert_ptr_equal(sched_pick(fake_now), &v->sc);
 }
 

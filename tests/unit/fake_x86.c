@@ -9,6 +9,7 @@
 #include "drivers/devices.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/trap.h"
 
@@ -18,6 +19,7 @@ struct host host;
 const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
+u64 facts[DAIS_STAT_FRAMES_TOTAL];
 static u8 *ram;
 static struct vcpu *vcpus[FAKE_VCPUS];
 static struct dais_vcpu_page pages[FAKE_VCPUS];
@@ -70,32 +72,25 @@ u8 *fake_ram(u64 gpa) { return ram + gpa; }
 u64 time_now(void) { return fake.now; }
 u64 time_hz(void) { return FAKE_HZ; }
 
-void timer_init(struct timer *t, void (*fire)(struct timer *t))
-{
-	*t = (struct timer){ .fire = fire };
-}
-
-void timer_set(struct timer *t, u64 deadline)
-{
-	t->deadline = deadline;
-	if (t->queued)
-		return;
-	for (u32 n = 0; n < FAKE_VCPUS; n++) {
-		if (timers[n])
-			continue;
-		timers[n] = t;
-		t->queued = true;
-		return;
-	}
-	fail_msg("too many timers");
-}
-
 void timer_cancel(struct timer *t)
 {
 	for (u32 n = 0; n < FAKE_VCPUS; n++)
 		if (timers[n] == t)
 			timers[n] = NULL;
-	t->queued = false;
+}
+
+void timer_set(struct timer *t, u64 deadline, u64 period)
+{
+	timer_cancel(t);
+	t->deadline = deadline;
+	t->period = period;
+	for (u32 n = 0; n < FAKE_VCPUS; n++) {
+		if (timers[n])
+			continue;
+		timers[n] = t;
+		return;
+	}
+	fail_msg("too many timers");
 }
 
 static struct timer *first_due(u64 until)
@@ -116,7 +111,10 @@ void fake_time(u64 ticks)
 	while ((t = first_due(until))) {
 		if (t->deadline > fake.now)
 			fake.now = t->deadline;
-		timer_cancel(t);
+		if (t->period)
+			t->deadline += t->period;
+		else
+			timer_cancel(t);
 		t->fire(t);
 	}
 	fake.now = until;

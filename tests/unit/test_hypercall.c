@@ -9,16 +9,28 @@ static u64 out[2];
 /* Of each argument: 0: value, else a capability's type + 1. */
 #define CAP(name, type, rights) 1 + DAIS_T_##type
 #define OPT(name, type, rights) 1 + DAIS_T_##type
-#define VAL(name) 0
+#define VAL(name, max) 0
 #define COUNT(...) sizeof((u8[]){ __VA_ARGS__ })
 #define UNPACK(...) __VA_ARGS__
 static const u8 argc[] = {
-#define DAIS_CALL(nr, name, args, doc) COUNT args,
+#define DAIS_CALL(nr, name, args) COUNT args,
 #include <dais/calls.def>
 #undef DAIS_CALL
 };
 static const u8 types[][6] = {
-#define DAIS_CALL(nr, name, args, doc) { UNPACK args },
+#define DAIS_CALL(nr, name, args) { UNPACK args },
+#include <dais/calls.def>
+#undef DAIS_CALL
+};
+
+#undef CAP
+#undef OPT
+#undef VAL
+#define CAP(name, type, rights) DAIS_ANY
+#define OPT(name, type, rights) DAIS_ANY
+#define VAL(name, max) max
+static const u64 limits[][6] = {
+#define DAIS_CALL(nr, name, args) { UNPACK args },
 #include <dais/calls.def>
 #undef DAIS_CALL
 };
@@ -96,24 +108,20 @@ static void test_dispatch(void **state)
 			assert_int_equal(out[0] | out[1], 0);
 		}
 	}
+	/* and a value beyond its limit */
+	for (u32 nr = 0; nr < DAIS_CALL_COUNT; nr++) {
+		for (u32 i = 0; i < argc[nr]; i++) {
+			memset(arg, 0, sizeof(arg));
+			arg[i] = limits[nr][i] + 1;
+			if (arg[i])
+				IS(hypercall(v, nr, arg, out), BAD_ARG);
+		}
+	}
 	IS(CALL(cap_drop, 0), BAD_CAP);
 	IS(CALL(cap_drop, ~0ULL), BAD_CAP);
 	IS(CALL(vcpu_run, DAIS_CAP_POOL), BAD_TYPE);
 	IS(CALL(dom_create, 0, 1), BAD_CAP); /* 0 is the caller only where a domain is wanted */
 	assert_check();
-}
-
-static void test_info(void **state)
-{
-	(void)state;
-	OK(CALL(info, DAIS_INFO_VERSION));
-	assert_int_equal(value(), DAIS_ABI_VERSION);
-	OK(CALL(info, DAIS_INFO_TSC_HZ));
-	assert_int_equal(value(), time_hz());
-	OK(CALL(info, DAIS_INFO_PAGE));
-	assert_int_equal(((struct dais_info *)fake_ram(value()))->abi, DAIS_ABI_VERSION);
-	assert_int_equal(((struct dais_info *)fake_ram(value()))->cpus, FAKE_CPUS);
-	IS(CALL(info, 3), BAD_ARG);
 }
 
 static void test_stat(void **state)
@@ -122,9 +130,14 @@ static void test_stat(void **state)
 
 	(void)state;
 	new_domain(&dom, &vcpu, 0);
-	for (u64 what = 0; what <= DAIS_STAT_CPU_IDLE_TSC; what++)
+	for (u64 what = 0; what < DAIS_STAT_MACHINE_COUNT; what++)
 		OK(CALL(stat, 0, what));
-	IS(CALL(stat, 0, DAIS_STAT_CPU_IDLE_TSC + 1), BAD_ARG);
+	IS(CALL(stat, 0, DAIS_STAT_MACHINE_COUNT), BAD_ARG);
+	IS(CALL(stat, 0, ~0ULL), BAD_ARG);
+	OK(CALL(stat, 0, DAIS_STAT_CPUS));
+	assert_int_equal(value(), FAKE_CPUS);
+	OK(CALL(stat, 0, DAIS_STAT_PENDING_COUNT));
+	assert_int_equal(value(), 8);
 	IS(CALL(stat, 0, DAIS_STAT_DOM_FRAMES), BAD_ARG);
 	OK(CALL(stat, dom, DAIS_STAT_DOM_FRAMES));
 	OK(CALL(stat, dom, DAIS_STAT_DOM_STATE));
@@ -166,7 +179,7 @@ static void test_caps(void **state)
 	OK(CALL(cap_copy, DAIS_CAP_POOL, dom, DAIS_R_USE, 0));
 	assert_int_equal(value(), 1);
 	IS(AS(v, stat, 0, DAIS_STAT_CHECK), DENIED);
-	IS(AS(v, info, DAIS_INFO_PAGE), DENIED);
+	IS(AS(v, stat, 0, DAIS_STAT_VERSION), DENIED);
 	IS(AS(v, dom_ctl, 0, DAIS_DOM_KILL, 3), DENIED);
 	IS(AS(v, mem_map, 0, 0, 0, 1, 7, 0), DENIED);
 	IS(AS(v, mem_reclaim, 0), DENIED);
@@ -234,6 +247,10 @@ static void test_domains(void **state)
 	IS(CALL(dom_create, 1, 1, DAIS_MAX_CAPS + 1), BAD_ARG);
 	IS(CALL(dom_create, 1, 1, 0, 1), BAD_ARG);
 	new_domain(&dom, &vcpu, DAIS_VCPU_AUTONOMOUS);
+	IS(CALL(dom_ctl, dom, 99), BAD_ARG);
+	IS(CALL(dom_ctl, dom, DAIS_DOM_KILL, DAIS_DEATH_MACHINE_CHECK + 1), BAD_ARG);
+	IS(CALL(dom_ctl, dom, DAIS_DOM_KILL, 0), BAD_ARG);
+	IS(CALL(dom_ctl, dom, DAIS_DOM_PAUSE, 1), BAD_ARG);
 	IS(CALL(vcpu_create, dom, 0, 0), EXISTS);
 	IS(CALL(vcpu_create, dom, 2, 0), BAD_ARG);
 	IS(CALL(vcpu_create, dom, 1, 2), BAD_ARG);
@@ -326,7 +343,8 @@ static void test_events(void **state)
 	IS(CALL(ev_bind, ev, 6, 0, 0), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, vcpu, 0), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 8), BAD_ARG);
-	OK(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7));
+	IS(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7 | (u64)DAIS_MAX_EVENTS << 32), BAD_ARG);
+	OK(CALL(ev_bind, ev, DAIS_EV_TO_MSIX, 0, 7 | 5ULL << 32));
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, 0, 40), BAD_ARG);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, dom, 40), BAD_TYPE);
 	IS(CALL(ev_bind, ev, DAIS_EV_TO_VCPU, vcpu, 40), DENIED);
@@ -444,7 +462,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-		T(test_dispatch), T(test_info), T(test_stat), T(test_caps), T(test_pools), T(test_domains), T(test_run),
+		T(test_dispatch), T(test_stat), T(test_caps), T(test_pools), T(test_domains), T(test_run),
 		T(test_events), T(test_random),
 	};
 

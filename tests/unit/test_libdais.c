@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* libdais against a fake ioctl(2); mappings are those of a sparse memfd. */
-/* links: mgmt/libdais/conn.c mgmt/libdais/domain.c mgmt/libdais/error.c mgmt/libdais/event.c mgmt/libdais/names.c mgmt/libdais/vcpu.c */
+/* links: mgmt/libdais/conn.c mgmt/libdais/domain.c mgmt/libdais/error.c mgmt/libdais/event.c mgmt/libdais/info.c mgmt/libdais/names.c mgmt/libdais/vcpu.c */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>

@@ -27,7 +27,7 @@ static int setup(void **state)
 	before = frames_count();
 	heap_before = counters.heap;
 	control_leaves = fake_mapped(control_domain);
-	assert_int_equal(domain_create(m, control_domain, &pool_root, 2, 16, &d), DAIS_OK);
+	assert_int_equal(domain_create(m, &pool_root, 2, 16, &d), DAIS_OK);
 	return 0;
 }
 

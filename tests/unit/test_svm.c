@@ -16,6 +16,7 @@
 #include "arch/x86/svm/svm.h"
 #include "arch/x86/x86.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
@@ -26,6 +27,7 @@
 struct host host;
 struct quirks quirks;
 struct domain *control_domain;
+u64 facts[DAIS_STAT_FRAMES_TOTAL];
 const struct nested_format nested_npt;
 static struct cpu cpu[CPUS];
 static struct xdomain domain;

@@ -4,22 +4,29 @@
 #include "kernel/timer.h"
 
 enum { TIMERS = 200 };
-static struct { struct timer t; u32 fired; } timers[TIMERS];
-static u64 last_deadline;
+static struct { struct timer t; u32 fired; u64 due; } timers[TIMERS];
+static u64 last_due;
 static u64 again_at;
+
+static void set(u32 i, u64 deadline, u64 period)
+{
+	timers[i].due = deadline;
+	timer_set(&timers[i].t, deadline, period);
+}
 
 static void fire(struct timer *t)
 {
-	assert_false(t->queued);
-	assert_true(t->deadline <= fake_now);
-	assert_true(t->deadline >= last_deadline);
-	last_deadline = t->deadline;
-	container_of(t, __typeof__(timers[0]), t)->fired++;
+	__typeof__(timers[0]) *x = container_of(t, __typeof__(timers[0]), t);
+
+	assert_true(x->due <= fake_now);
+	assert_true(x->due >= last_due);
+	last_due = x->due;
+	x->fired++;
 	if (again_at) {
 		u64 at = again_at;
 
 		again_at = 0;
-		timer_set(t, at);
+		set((u32)(x - timers), at, 0);
 	}
 }
 
@@ -28,9 +35,9 @@ static int setup(void **state)
 	(void)state;
 	fake_boot();
 	fake_now = 1;
-	last_deadline = again_at = 0;
+	last_due = again_at = 0;
 	for (u32 i = 0; i < TIMERS; i++) {
-		timer_init(&timers[i].t, fire);
+		timers[i].t = (struct timer){ .fire = fire };
 		timers[i].fired = 0;
 	}
 	return 0;
@@ -52,18 +59,18 @@ static int drain(void **state)
 static void test_order(void **state)
 {
 	(void)state;
-	timer_set(&timers[0].t, 300);
+	set(0, 300, 0);
 	assert_int_equal(fake_timer[0], 300);
-	timer_set(&timers[1].t, 200);
+	set(1, 200, 0);
 	assert_int_equal(fake_timer[0], 200);
-	timer_set(&timers[2].t, 250);
+	set(2, 250, 0);
 	assert_int_equal(fake_timer[0], 200);
 	fake_now = 260;
 	timers_run(fake_now);
 	assert_int_equal(timers[1].fired + timers[2].fired, 2);
 	assert_int_equal(timers[0].fired, 0);
 	assert_int_equal(fake_timer[0], 300);
-	timer_set(&timers[0].t, 500); /* moves it */
+	set(0, 500, 0); /* moves it */
 	fake_now = 400;
 	timers_run(fake_now);
 	assert_int_equal(timers[0].fired, 0);
@@ -80,23 +87,62 @@ static void test_order(void **state)
 	assert_int_equal(fake_timer[0], ~0ULL);
 }
 
+/* Missed periods are one; the next comes in step. */
+static void test_periodic(void **state)
+{
+	(void)state;
+	set(0, 100, 50);
+	fake_now = 99;
+	timers_run(fake_now);
+	assert_int_equal(timers[0].fired, 0);
+	fake_now = 100;
+	timers_run(fake_now);
+	assert_int_equal(timers[0].fired, 1);
+	assert_int_equal(fake_timer[0], 150);
+	fake_now = 349;
+	timers_run(fake_now);
+	assert_int_equal(timers[0].fired, 2);
+	assert_int_equal(fake_timer[0], 350);
+	timer_cancel(&timers[0].t);
+	fake_now = 1000;
+	timers_run(fake_now);
+	assert_int_equal(timers[0].fired, 2);
+}
+
+static void test_look_at(void **state)
+{
+	(void)state;
+	set(0, 300, 0);
+	timer_look_at(400);
+	assert_int_equal(fake_timer[0], 300);
+	timer_look_at(200);
+	assert_int_equal(fake_timer[0], 200);
+	fake_now = 200;
+	timers_run(fake_now);
+	assert_int_equal(timers[0].fired, 0);
+	assert_int_equal(fake_timer[0], 300);
+}
+
 static void test_cpus(void **state)
 {
 	(void)state;
-	timer_set(&timers[0].t, 100);
+	set(0, 100, 0);
 	fake_cpu = 1;
-	timer_set(&timers[0].t, 120); /* moves over */
+	set(0, 120, 0); /* moves over */
 	assert_int_equal(fake_timer[1], 120);
 	fake_now = 150;
 	fake_cpu = 0;
 	timers_run(fake_now);
 	assert_int_equal(timers[0].fired, 0);
-	timer_set(&timers[1].t, 500);
+	set(1, 500, 0);
 	fake_cpu = 1;
 	timer_cancel(&timers[1].t);
 	timers_run(fake_now);
 	assert_int_equal(timers[0].fired, 1);
-	assert_false(timers[1].t.queued);
+	timers_run(1000);
+	fake_cpu = 0;
+	timers_run(1000);
+	assert_int_equal(timers[1].fired, 0);
 }
 
 static void test_random(void **state)
@@ -114,7 +160,7 @@ static void test_random(void **state)
 		switch (rand() % 4) {
 		case 0: case 1:
 			deadline[i] = fake_now + 1 + (u64)rand() % 1000;
-			timer_set(&timers[i].t, deadline[i]);
+			set(i, deadline[i], 0);
 			break;
 		case 2:
 			deadline[i] = 0;
@@ -122,7 +168,7 @@ static void test_random(void **state)
 			break;
 		default:
 			fake_now += (u64)rand() % 50;
-			last_deadline = 0;
+			last_due = 0;
 			for (u32 k = 0; k < TIMERS; k++) {
 				timers[k].fired = 0;
 				due += deadline[k] && deadline[k] <= fake_now;
@@ -147,6 +193,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order, setup, drain),
+		cmocka_unit_test_setup_teardown(test_periodic, setup, drain),
+		cmocka_unit_test_setup_teardown(test_look_at, setup, drain),
 		cmocka_unit_test_setup_teardown(test_cpus, setup, drain),
 		cmocka_unit_test_setup_teardown(test_random, setup, drain),
 	};

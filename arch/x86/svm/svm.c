@@ -6,6 +6,7 @@
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 #include "kernel/heap.h"
+#include "kernel/info.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
 
@@ -29,8 +30,12 @@ static status_t svm_cpu_start(u32 cpu)
 		return DAIS_BAD_STATE;
 	}
 	host_cpuid(0x8000000a, 0, r);
-	svm_features = (r[3] & ~SVM_PAGES_1G) | (host.page1g ? SVM_PAGES_1G : 0);
+	svm_features = r[3];
 	svm_asid_limit = r[1];
+	facts[DAIS_STAT_VIRT] = DAIS_VIRT_SVM;
+	facts[DAIS_STAT_ASIDS] = r[1];
+	facts[DAIS_STAT_FEATURES] = r[3];
+	facts[DAIS_STAT_FEATURES_USED] = r[3] & (SVM_NP | SVM_NRIP | SVM_FLUSH_ASID | SVM_PAUSE_FILTER);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, hva_to_hpa(save).v);
 	c->vendor = save + PAGE_SIZE;
@@ -267,29 +272,6 @@ static void svm_write_debug(struct xvcpu *x, u64 dr6, u64 dr7)
 	vmcb_of(x)->dr7 = dr7;
 }
 
-/* --- what dais info shows --- */
-
-static void svm_list_features(struct dais_named *f, u32 n)
-{
-	static const struct dais_named list[] = { /* present: the bit */
-		{ "nested paging", SVM_NP, true }, { "next RIP", SVM_NRIP, true }, { "decode assists", 1 << 7, false },
-		{ "flush by ASID", SVM_FLUSH_ASID, true }, { "pause filter", SVM_PAUSE_FILTER, true },
-		{ "clean bits", 1 << 5, false }, { "TSC scaling", 1 << 4, false }, { "virtual GIF", 1 << 16, false },
-		{ "1 GiB pages", SVM_PAGES_1G, true },
-	};
-
-	for (u32 i = 0; i < ARRAY_SIZE(list) && i < n; i++) {
-		f[i] = list[i];
-		f[i].present = !!(svm_features & list[i].present);
-		f[i].used &= f[i].present;
-	}
-}
-
-static u32 svm_asids(void)
-{
-	return svm_asid_limit;
-}
-
 const struct virt_ops svm_ops = {
 	.name = "AMD-V",
 	.nested = &nested_npt,
@@ -309,6 +291,4 @@ const struct virt_ops svm_ops = {
 	.flush = svm_flush,
 	.want_iret = svm_want_iret,
 	.trap_port = svm_trap_port,
-	.features = svm_list_features,
-	.asids = svm_asids,
 };

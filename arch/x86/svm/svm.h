@@ -5,12 +5,11 @@
 #include "arch/x86/svm/vmcb.h"
 #include "arch/x86/virt/vcpu_x86.h"
 
-/* CPUID 8000_000A, EDX; the last is from another leaf */
+/* CPUID 8000_000A, EDX */
 #define SVM_NP           (1u << 0)
 #define SVM_NRIP         (1u << 3)
 #define SVM_FLUSH_ASID   (1u << 6)
 #define SVM_PAUSE_FILTER (1u << 10)
-#define SVM_PAGES_1G     (1u << 31)
 extern u32 svm_features, svm_asid_limit;
 
 static inline struct vmcb *vmcb_of(struct xvcpu *x) { return x->vendor; }

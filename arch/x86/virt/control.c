@@ -137,14 +137,14 @@ status_t control_start(void)
 	status_t s;
 
 	for (u32 i = 0; i < boot->control_vcpus; i++) {
-		s = vcpu_create(control_domain, NULL, i, DAIS_VCPU_AUTONOMOUS, &v);
+		s = vcpu_create(control_domain, i, DAIS_VCPU_AUTONOMOUS, false, &v);
 		if (s != DAIS_OK)
 			return s;
 		v->sc.urgent = true;
+		control_domain->vcpu[i] = v;
 	}
 	set_boot_state(xvcpu(control_domain->vcpu[0]));
-	for (u32 i = 0; i < boot->control_vcpus; i++)
-		vcpu_start(control_domain->vcpu[i]);
+	domain_go(control_domain);
 	return DAIS_OK;
 }
 

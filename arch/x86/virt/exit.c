@@ -163,7 +163,7 @@ void exit_handle(struct xvcpu *x)
 	struct vcpu *v = &x->v;
 	u32 kind = x->exit.kind, n;
 
-	trace(DAIS_TRACE_EXIT, v->dom->id << 16 | v->index, kind, x->rip);
+	trace(DAIS_TRACE_EXIT, v, kind, x->rip);
 	if (handler[kind].insn) {
 		n = x->exit.insn_len ? x->exit.insn_len : guest_insn_length(x);
 		if (n && handler[kind].insn(x))

@@ -217,7 +217,7 @@ bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 
 static void registers_reset(struct lapic *l)
 {
-	lapic_timer_arm(l, LAPIC_TIMER_OFF);
+	lapic_timer_stop(l);
 	l->esr_latch = l->eoi_exit = 0;
 	for (u32 n = 0; n < ARRAY_SIZE(l->reg); n++)
 		atomic_store(&l->reg[n], 0);
@@ -231,8 +231,7 @@ void lapic_reset(struct xvcpu *x, bool init)
 {
 	struct lapic *l = &x->lapic;
 
-	if (!l->timer.fire)
-		timer_init(&l->timer, lapic_timer_fire);
+	l->timer.fire = lapic_timer_fire;
 	registers_reset(l);
 	if (init)
 		return;

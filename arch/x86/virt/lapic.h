@@ -34,7 +34,7 @@ struct lapic {
 	u32 id;                /* x2APIC ID = vCPU index */
 	u32 esr_latch;         /* atomic: errors since the last write of ESR */
 	u32 eoi_exit;          /* level-triggered vector just ended, for the monitor to hear of; or 0 */
-	u64 deadline;          /* IA32_TSC_DEADLINE in guest TSC, as last written */
+	u64 deadline;          /* atomic: IA32_TSC_DEADLINE in guest TSC, 0 = off */
 	union {                /* the registers: xAPIC offset / 16; irr and tmr are atomic */
 		u32 reg[64];
 		struct {
@@ -44,9 +44,6 @@ struct lapic {
 			u32 lvt[LVT_COUNT], timer_initial, timer_count, r4[4], timer_divide;
 		};
 	};
-	/* The host timer may fire on another CPU while the vCPU's sets it anew: the lock decides. */
-	spinlock_t timer_lock;
-	u64 timer_due;         /* TSC of the host, or LAPIC_TIMER_OFF: then `timer` may still fire, for nothing */
 	struct timer timer;
 };
 
@@ -72,13 +69,11 @@ enum { LAPIC_SEND_ERROR = 0x20, LAPIC_RECEIVE_ERROR = 0x40 };
 void lapic_error(struct lapic *l, u32 error);
 
 /* --- lapic_timer.c --- */
-#define LAPIC_TIMER_OFF (~0ULL)
 void lapic_timer_fire(struct timer *t);
-void lapic_timer_arm(struct lapic *l, u64 due);
+void lapic_timer_stop(struct lapic *l);
 void lapic_timer_start(struct lapic *l, u32 initial);
 void lapic_timer_mode(struct lapic *l, u32 lvt);   /* before the LVT register changes */
 u32 lapic_timer_count(const struct lapic *l);
-u64 lapic_deadline_read(const struct lapic *l);
 void lapic_deadline_write(struct xvcpu *x, u64 value);
 
 /* --- ipi.c --- */

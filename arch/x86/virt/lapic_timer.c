@@ -24,33 +24,11 @@ static u64 to_tsc(const struct lapic *l, u32 counts)
 }
 
 /* 0: one shot */
-static u64 period(const struct lapic *l)
+static u64 period(const struct lapic *l, u32 lvt)
 {
-	if (MODE(l->lvt[LVT_TIMER]) != MODE_PERIODIC)
+	if (MODE(lvt) != MODE_PERIODIC)
 		return 0;
 	return MAX(to_tsc(l, l->timer_initial), time_hz() / US_PER_S * PERIOD_MIN_US);
-}
-
-void lapic_timer_arm(struct lapic *l, u64 due)
-{
-	spin_guard(&l->timer_lock);
-	l->timer_due = due;
-	if (due != LAPIC_TIMER_OFF)
-		timer_set(&l->timer, due);
-}
-
-/* True: it is really due. Sets the next period; those that were missed are one. */
-static bool expire(struct lapic *l, u64 now)
-{
-	u64 p = period(l);
-
-	spin_guard(&l->timer_lock);
-	if (now < l->timer_due)
-		return false;
-	l->timer_due = p ? l->timer_due + ((now - l->timer_due) / p + 1) * p : LAPIC_TIMER_OFF;
-	if (p)
-		timer_set(&l->timer, l->timer_due);
-	return true;
 }
 
 void lapic_timer_fire(struct timer *t)
@@ -58,21 +36,33 @@ void lapic_timer_fire(struct timer *t)
 	struct lapic *l = container_of(t, struct lapic, timer);
 	u32 lvt = atomic_load_relaxed(&l->lvt[LVT_TIMER]);
 
-	if (expire(l, time_now()) && !(lvt & LVT_MASKED) && lapic_post(l, lvt & 0xff, false))
+	if (!t->period)
+		atomic_store_relaxed(&l->deadline, 0);
+	if (!(lvt & LVT_MASKED) && lapic_post(l, lvt & 0xff, false))
 		vcpu_notify(&container_of(l, struct xvcpu, lapic)->v, VP_IRQ);
+}
+
+void lapic_timer_stop(struct lapic *l)
+{
+	timer_cancel(&l->timer);
+	l->timer.deadline = l->deadline = 0;
 }
 
 void lapic_timer_start(struct lapic *l, u32 initial)
 {
-	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
+	u32 lvt = l->lvt[LVT_TIMER];
+
+	if (MODE(lvt) == MODE_DEADLINE)
 		return;
+	lapic_timer_stop(l);
 	l->timer_initial = initial;
-	lapic_timer_arm(l, initial ? time_now() + MAX(to_tsc(l, initial), period(l)) : LAPIC_TIMER_OFF);
+	if (initial)
+		timer_set(&l->timer, time_now() + MAX(to_tsc(l, initial), period(l, lvt)), period(l, lvt));
 }
 
 u32 lapic_timer_count(const struct lapic *l)
 {
-	u64 due = atomic_load(&l->timer_due), now = time_now(), left = due > now && due != LAPIC_TIMER_OFF ? due - now : 0;
+	u64 now = time_now(), due = atomic_load_relaxed(&l->timer.deadline), left = due > now ? due - now : 0;
 
 	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return 0;
@@ -82,17 +72,14 @@ u32 lapic_timer_count(const struct lapic *l)
 
 void lapic_timer_mode(struct lapic *l, u32 lvt)
 {
-	if ((MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE) == (MODE(lvt) == MODE_DEADLINE))
-		return;
-	l->timer_initial = 0;
-	lapic_timer_arm(l, LAPIC_TIMER_OFF);
-}
+	bool was_deadline = MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE;
 
-u64 lapic_deadline_read(const struct lapic *l)
-{
-	bool on = MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE && atomic_load(&l->timer_due) != LAPIC_TIMER_OFF;
-
-	return on ? l->deadline : 0;
+	if (was_deadline != (MODE(lvt) == MODE_DEADLINE)) {
+		lapic_timer_stop(l);
+		l->timer_initial = 0;
+	} else if (!was_deadline) {
+		atomic_store_relaxed(&l->timer.period, period(l, lvt));
+	}
 }
 
 void lapic_deadline_write(struct xvcpu *x, u64 value)
@@ -102,6 +89,8 @@ void lapic_deadline_write(struct xvcpu *x, u64 value)
 
 	if (MODE(l->lvt[LVT_TIMER]) != MODE_DEADLINE)
 		return;
+	lapic_timer_stop(l);
 	l->deadline = value;
-	lapic_timer_arm(l, !value ? LAPIC_TIMER_OFF : wait < LAPIC_TIMER_OFF - now ? now + wait : LAPIC_TIMER_OFF - 1);
+	if (value)
+		timer_set(&l->timer, wait < ~now ? now + wait : ~0ULL, 0);
 }

@@ -38,7 +38,7 @@ void msr_reset(struct xvcpu *x)
 
 static void set_adjust(struct xvcpu *x, u64 adjust)
 {
-	u64 deadline = lapic_deadline_read(&x->lapic);
+	u64 deadline = atomic_load_relaxed(&x->lapic.deadline);
 
 	x->tsc_adjust = adjust;
 	virt->set_tsc_offset(x, x->v.dom->tsc_offset + adjust);
@@ -81,7 +81,7 @@ static bool msr_deadline(struct xvcpu *x, u32, u64 *v, bool write)
 	if (write)
 		lapic_deadline_write(x, *v);
 	else
-		*v = lapic_deadline_read(&x->lapic);
+		*v = atomic_load_relaxed(&x->lapic.deadline);
 	return true;
 }
 

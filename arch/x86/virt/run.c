@@ -21,7 +21,7 @@ static void put_on(struct cpu *c, struct vcpu *v)
 	atomic_store(&v->on_cpu, c->id + 1);
 	if (v->lender)
 		atomic_store(&v->lender->on_cpu, c->id + 1);
-	trace(DAIS_TRACE_SWITCH, v->dom->id << 16 | v->index, 0, 0);
+	trace(DAIS_TRACE_SWITCH, v, 0, 0);
 	x86_vcpu_load(xvcpu(v));
 }
 

@@ -75,7 +75,7 @@ void arch_vcpu_free(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
 
-	timer_retire(&x->lapic.timer);
+	timer_cancel(&x->lapic.timer);
 	virt->vcpu_free(x);
 	heap_free(x->xsave, cpuid_xsave_size());
 	heap_free(x, sizeof(*x));
@@ -277,17 +277,4 @@ void nested_flush(struct domain *d)
 		while (atomic_load(&v->in_guest) == 1 && atomic_load(&xvcpu(v)->flush_seen) < gen)
 			cpu_relax();
 	}
-}
-
-void arch_info(struct dais_info *info)
-{
-	format(info->virt, sizeof(info->virt), "%s", virt->name);
-	info->cpus = boot->cpu_count;
-	info->cpus_skipped = boot->cpus_skipped;
-	info->asids = virt->asids();
-	info->host_x2apic = host.x2apic;
-	info->xsave_size = cpuid_xsave_size();
-	info->control_vcpus = boot->control_vcpus;
-	virt->features(info->features, DAIS_INFO_NAMES);
-	defences_info(info);
 }

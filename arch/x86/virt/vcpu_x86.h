@@ -107,7 +107,7 @@ static inline bool is_control(const struct xvcpu *x) { return x->v.dom->slot == 
 struct virt_ops {
 	const char *name;                                   /* "AMD-V" */
 	const struct nested_format *nested;
-	status_t (*cpu_start)(u32 cpu);                     /* switch it on, on this CPU */
+	status_t (*cpu_start)(u32 cpu);                     /* switch it on, on this CPU; tells facts[] VIRT, ASIDS, FEATURES, FEATURES_USED */
 	status_t (*domain_init)(struct xdomain *d);         /* bitmaps by the MSR policy; control: ports pass but the trapped ones */
 	void (*domain_free)(struct xdomain *d);
 	status_t (*vcpu_init)(struct xvcpu *x);             /* reset state (SDM vol. 3 §10.1.1) */
@@ -124,8 +124,6 @@ struct virt_ops {
 	void (*flush)(struct xvcpu *x);                     /* all its translations on this CPU, at the next entry */
 	void (*want_iret)(struct xvcpu *x, bool on);        /* EXIT_IRET */
 	void (*trap_port)(u16 port, bool on);               /* in the control domain's I/O bitmap; at boot */
-	void (*features)(struct dais_named *f, u32 n);      /* for dais info */
-	u32 (*asids)(void);
 };
 extern const struct virt_ops *virt;
 

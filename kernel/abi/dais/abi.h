@@ -13,6 +13,8 @@ typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; t
 
 #define DAIS_ABI_VERSION  1
 #define DAIS_VERSION      "0.1.0"
+#define DAIS_VERSION_NR   0x000100
+#define DAIS_ANY          (~0ULL)        /* calls.def: no limit */
 #define DAIS_PAGE_SIZE    4096
 #define DAIS_CALL_BASE    0xda150000ULL  /* RAX = this | call number */
 #define DAIS_CPUID_LEAF   0x40000100U    /* EBX:ECX:EDX = "DaisDaisDais"; +1: EAX = ABI version, EBX = DAIS_CPUID_* */
@@ -22,7 +24,7 @@ typedef uint8_t dais_u8; typedef uint16_t dais_u16; typedef uint32_t dais_u32; t
 #define DAIS_MAX_VCPUS    512
 #define DAIS_MAX_CAPS     65536
 #define DAIS_MAX_TRAPS    64             /* ranges per domain */
-#define DAIS_MAX_EVENTS   4096           /* of the control domain */
+#define DAIS_MAX_EVENTS   4096           /* numbers in a pending area */
 
 enum dais_status {
 	DAIS_OK = 0,
@@ -72,8 +74,6 @@ enum dais_status {
 #define DAIS_CAP_SELF  0       /* always means the caller's own domain; no slot */
 #define DAIS_CAP_POOL  1       /* all free memory */
 
-enum dais_info_what { DAIS_INFO_PAGE = 0, DAIS_INFO_VERSION = 1, DAIS_INFO_TSC_HZ = 2 };
-
 enum dais_dom_op {
 	DAIS_DOM_ACTIVATE = 0, /* CONFIG -> RUNNING; vCPU 0 starts, others wait for SIPI */
 	DAIS_DOM_PAUSE    = 1, /* RUNNING -> PAUSED: no vCPU runs on return */
@@ -107,6 +107,7 @@ enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
 #define DAIS_MAP_EXEC   4ULL
 #define DAIS_MAP_RWX    7ULL
 #define DAIS_MAP_SHARE  8ULL
+#define DAIS_MAP_ALL    15ULL
 
 /* vcpu_create */
 #define DAIS_VCPU_AUTONOMOUS 1ULL
@@ -114,35 +115,52 @@ enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
 enum dais_sched_param {
 	DAIS_SCHED_WEIGHT = 0,   /* 1..10000, default 100 */
 	DAIS_SCHED_CPU = 1,      /* home CPU, 0..cpus-1 */
-	DAIS_SCHED_SLICE_US = 2, /* round-robin slice, 100..100000, default 5000 */
 };
 
 enum dais_stat {
-	/* global (object = 0) */
-	DAIS_STAT_FRAMES_TOTAL = 0,  /* pool at boot, 4 KiB */
+	/* the machine (object = 0), fixed at boot */
+	DAIS_STAT_VERSION = 0,       /* of Dais: major << 16 | minor << 8 | patch */
+	DAIS_STAT_CPUS, DAIS_STAT_CPUS_SKIPPED, DAIS_STAT_CONTROL_VCPUS,
+	DAIS_STAT_TSC_HZ,
+	DAIS_STAT_VIRT,              /* enum dais_virt */
+	DAIS_STAT_ASIDS,
+	DAIS_STAT_FEATURES, DAIS_STAT_FEATURES_USED, /* as the CPU numbers them: EDX of CPUID 8000000Ah, or the secondary controls (MSR 48Bh) */
+	DAIS_STAT_DEFENCES, DAIS_STAT_DEFENCES_USED, /* bits of enum dais_defence */
+	DAIS_STAT_X2APIC,
+	DAIS_STAT_IOMMU,             /* 0: none in use: DMA unprotected */
+	DAIS_STAT_BOOT,              /* DAIS_BOOT_* */
+	DAIS_STAT_MEM_TOTAL, DAIS_STAT_MEM_CONTROL, DAIS_STAT_MEM_IMAGE, /* bytes */
+	DAIS_STAT_LOG, DAIS_STAT_TRACE, /* host-physical address of struct dais_log, dais_trace; mapped read-only there */
+	DAIS_STAT_PENDING, DAIS_STAT_PENDING_COUNT, /* of struct dais_pending[], one per MSI-X vector of the virtual function, read-write */
+	/* the machine, now */
+	DAIS_STAT_FRAMES_TOTAL,      /* pool at boot, 4 KiB */
 	DAIS_STAT_FRAMES_FREE,
 	DAIS_STAT_FRAMES_GUEST,      /* owned by guests */
 	DAIS_STAT_FRAMES_DAIS,       /* taken by Dais's heap, image apart */
 	DAIS_STAT_HEAP_USED,         /* bytes of that in use */
-	DAIS_STAT_DOMAINS,
-	DAIS_STAT_VCPUS,
+	DAIS_STAT_DOMAINS, DAIS_STAT_VCPUS,
 	DAIS_STAT_CAPS,              /* filled slots in all domains */
-	DAIS_STAT_EVENTS,
-	DAIS_STAT_POOLS,
-	DAIS_STAT_CHECK,             /* walks the frame database and all tables: 0 = every invariant holds, else a number naming the first that doesn't */
+	DAIS_STAT_EVENTS, DAIS_STAT_POOLS,
 	DAIS_STAT_CPU_IDLE_TSC,      /* summed over CPUs */
+	DAIS_STAT_CHECK,             /* walks the frame database and all tables: 0 = every invariant holds, else a number naming the first that doesn't */
+	DAIS_STAT_MACHINE_COUNT,
 	/* domain */
-	DAIS_STAT_DOM_FRAMES = 32,
+	DAIS_STAT_DOM_FRAMES = 64,
 	DAIS_STAT_DOM_STATE,         /* enum dais_dom_state */
 	DAIS_STAT_DOM_HEAP,          /* bytes of Dais's heap held for it */
 	/* vCPU */
-	DAIS_STAT_VCPU_TSC = 64,     /* time in guest mode, TSC ticks */
+	DAIS_STAT_VCPU_TSC = 96,     /* time in guest mode, TSC ticks */
 	DAIS_STAT_VCPU_EXITS,
 	DAIS_STAT_VCPU_ACTIVITY,     /* enum dais_activity */
 	DAIS_STAT_VCPU_CPU,          /* CPU it ran on last */
 	/* pool */
-	DAIS_STAT_POOL_FREE = 96,
+	DAIS_STAT_POOL_FREE = 128,
 };
+
+enum dais_virt { DAIS_VIRT_SVM = 1, DAIS_VIRT_VMX = 2 };
+enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCES };
+#define DAIS_BOOT_TPM 1u
+#define DAIS_BOOT_SECURE 2u
 
 enum dais_activity {
 	DAIS_ACT_WAIT_SIPI = 0, DAIS_ACT_RUNNABLE = 1, DAIS_ACT_HALTED = 2,
@@ -161,7 +179,7 @@ enum dais_trap_action {
 
 /* ev_bind: what raises the event, or where it goes */
 enum dais_ev_bind {
-	DAIS_EV_TO_MSIX   = 0, /* control domain: value = MSI-X index of its virtual function */
+	DAIS_EV_TO_MSIX   = 0, /* control domain: value = MSI-X index of its virtual function | number << 32, of its choice, in the pending area */
 	DAIS_EV_TO_VCPU   = 1, /* object = a vCPU of the caller's domain; value = vector 32..255 */
 	DAIS_EV_FROM_VCPU = 2, /* object = vCPU: its exits when autonomous, its wake-ups when hosted; value = bits */
 	DAIS_EV_FROM_DOM  = 3, /* object = domain: its death; value = bits */
@@ -172,6 +190,8 @@ enum dais_ev_bind {
 /* vcpu_state */
 #define DAIS_STATE_GET 0x000ULL
 #define DAIS_STATE_SET 0x100ULL
+#define DAIS_STATE_CHUNK 2048 /* most at once */
+#define DAIS_STATE_MAX   65536
 enum dais_state_group {
 	DAIS_STATE_GPRS = 0,  /* struct dais_gprs; setting it ends the wait for a SIPI */
 	DAIS_STATE_SREGS = 1, /* struct dais_sregs; apic_base can't be changed */
@@ -214,7 +234,7 @@ struct dais_exit_io   { dais_u16 port; dais_u8 size /* 1, 2, 4 */, write; dais_u
 struct dais_exit_mmio { dais_u64 gpa; dais_u8 size /* 1, 2, 4, 8 */, write, reserved[6]; dais_u64 data; };
 struct dais_exit_eoi  { dais_u32 vector; };
 
-/* One page per vCPU, of Dais's memory, seen by whoever created the vCPU at
+/* One page per vCPU, of Dais's memory, seen by the control domain at
  * GPA = HPA. Dais reads from it only `data` of a served exit and, during
  * vcpu_state, data[], each once. */
 struct dais_vcpu_page {
@@ -228,10 +248,10 @@ struct dais_vcpu_page {
 	};
 	dais_u64 exits, guest_tsc;  /* statistics, written at each exit to the monitor */
 	dais_u8  reserved[2048 - 80];
-	dais_u8  data[2048];        /* vcpu_state */
+	dais_u8  data[DAIS_STATE_CHUNK]; /* vcpu_state */
 };
 
-/* The area shared with the creator of a domain: this page, one page for the
+/* The area shared with the control domain for each other domain: this page, one page for the
  * monitor's own state, and the console ring. */
 #define DAIS_DOM_AREA_PAGES   4
 #define DAIS_DOM_MONITOR_PAGE 1
@@ -245,46 +265,21 @@ struct dais_dom_page {
 	char     reason[128];    /* text of the death: what happened, where */
 	dais_u64 created_tsc;
 	dais_u64 ring_head;      /* bytes ever written to the console ring; position = head % size */
-	/* Written by the creator, kept by Dais for whoever comes later */
+	/* Written by the control domain, kept by Dais for whoever comes later */
 	char     name[64];
 	dais_u8  uuid[16];
 	dais_u64 ring_tail;      /* bytes consumed */
 	dais_u64 memory;         /* bytes of RAM that the guest was given */
 };
 
-/* The information page: read-only for the control domain. */
-#define DAIS_INFO_NAMES 32
-struct dais_named { char name[24]; dais_u32 present, used; };
-struct dais_info {
-	dais_u32 abi, size;
-	char     version[32];
-	char     virt[16];                             /* "AMD-V" */
-	dais_u32 cpus, cpus_skipped, asids, pad0;
-	dais_u64 tsc_hz;
-	dais_u64 mem_total, mem_control, mem_pool_total, mem_pool_free, mem_guests, mem_dais, mem_dais_image; /* bytes */
-	dais_u64 heap_used;
-	dais_u32 domains, vcpus, caps, events;
-	dais_u32 iommu;                                /* 0: none in use: DMA unprotected */
-	dais_u32 host_x2apic;
-	dais_u32 xsave_size;                           /* of a vCPU, in bytes */
-	dais_u32 control_vcpus;
-	struct dais_named features[DAIS_INFO_NAMES];   /* name "" ends */
-	dais_u32 defences, defences_used;              /* against speculation: bits by enum dais_defence */
-	dais_u64 log_hpa, log_size;                    /* struct dais_log, read-only mapped */
-	dais_u64 trace_hpa, trace_cpu_size;            /* per-CPU struct dais_trace, consecutive */
-	dais_u64 pending_hpa;                          /* struct dais_pending[], one per MSI-X vector of the virtual function, read-write */
-	dais_u32 pending_count, flags;                 /* DAIS_INFO_F_* */
-	dais_u64 cpu_idle_tsc[512];                    /* per CPU */
-};
-enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCES };
-#define DAIS_INFO_F_TPM 1u
-#define DAIS_INFO_F_SECURE_BOOT 2u
+/* Rings, read-only for the control domain; head: what was ever written. */
+#define DAIS_LOG_SIZE   0x8000
+#define DAIS_TRACE_SIZE 0x40000
+struct dais_log { dais_u64 head; char text[DAIS_LOG_SIZE - 8]; };
 
-struct dais_log { dais_u64 head; /* bytes ever written */ dais_u64 size; char text[]; };
-
-struct dais_trace_entry { dais_u64 tsc; dais_u16 kind, cpu; dais_u32 vcpu /* domain id << 16 | index */; dais_u64 a, b; };
+struct dais_trace_entry { dais_u64 tsc /* 0: being written */; dais_u16 kind, cpu; dais_u32 vcpu /* domain id << 16 | index */; dais_u64 a, b; };
 enum dais_trace_kind { DAIS_TRACE_EXIT = 1 /* a = neutral reason, b = rip */, DAIS_TRACE_CALL = 2 /* a = number, b = status */, DAIS_TRACE_SWITCH = 3, DAIS_TRACE_IRQ = 4 /* a = vector */ };
-struct dais_trace { dais_u64 head; dais_u64 count; struct dais_trace_entry entry[]; };
+struct dais_trace { dais_u64 head; struct dais_trace_entry entry[DAIS_TRACE_SIZE / 40 - 1]; };
 
 /* Pending events of one MSI-X vector: event e sets word[e / 64], bit e % 64,
  * then bit e / 64 of select, then raises the vector. The receiver exchanges
@@ -297,7 +292,7 @@ struct dais_pending { dais_u64 select; dais_u64 word[DAIS_MAX_EVENTS / 64]; dais
 #define DAIS_PCI_CLASS  0x088000 /* base system peripheral, other */
 
 enum dais_call_nr {
-#define DAIS_CALL(nr, name, args, doc) DAIS_NR_##name = nr,
+#define DAIS_CALL(nr, name, args) DAIS_NR_##name = nr,
 #include "calls.def"
 #undef DAIS_CALL
 	DAIS_CALL_COUNT
