@@ -16,8 +16,7 @@ struct cpu {
 	u64 online;                /* atomic: the TSC when it was */
 	u32 pending;               /* atomic CPU_* */
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
-	struct xvcpu *loaded;      /* whose FPU and debug registers the hardware holds */
-	u32 last_domain;           /* id of the domain that ran last */
+	u32 last_domain;           /* id of the domain that ran last: defences.c */
 	void *vendor;              /* host save areas: svm or vmx */
 	u32 asid_next; u64 asid_generation; /* svm */
 };

@@ -107,7 +107,6 @@ void boot_main(const struct boot_info *info)
 	facts[DAIS_STAT_LOG] = hva_to_hpa(log_ring).v;
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
-	pv_init(boot->epoch_seconds, boot->epoch_tsc);
 	virt_choose();
 	check(virt->cpu_start(0), virt->name);
 	this_cpu()->online = rdtsc();

@@ -8,9 +8,9 @@
 
 /* Dais's neutral exit reasons, as arch/x86/virt numbers them. */
 static const char *const exits[] = {
-	"interrupt", "NMI", "machine check", "INIT", "HLT", "PAUSE", "CPUID", "hypercall", "RDMSR",
+	"unknown", "interrupt", "NMI", "machine check", "INIT", "HLT", "PAUSE", "CPUID", "hypercall", "RDMSR",
 	"WRMSR", "I/O", "nested fault", "CR8 write", "XSETBV", "WBINVD", "RDPMC", "RDTSC", "refused",
-	"exception", "IRET", "interrupt window", "shutdown", "invalid state", "unknown",
+	"exception", "IRET", "interrupt window", "shutdown", "invalid state",
 };
 
 #define ENTRIES (sizeof(((struct dais_trace *)0)->entry) / sizeof(struct dais_trace_entry))

@@ -13,8 +13,9 @@
 #include "kernel/log.h"
 
 struct fake fake;
+struct boot_info fake_boot;
 struct host host;
-const struct boot_info *boot;
+const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
 u64 facts[DAIS_STAT_FRAMES_TOTAL];
@@ -192,6 +193,8 @@ void fake_serve(struct xvcpu *x)
 		record(false, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
 	fake.exit = 0;
 	arch_vcpu_served(&x->v);
+	assert_int_equal(x->access.state, ACCESS_SERVED);
+	x86_access_end(x);
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
@@ -234,11 +237,9 @@ const struct virt_ops *virt = &ops;
 
 struct dais_sregs *x86_sregs(struct xvcpu *x) { return &x->sregs; }
 u32 x86_cpl(struct xvcpu *x) { return x->sregs.cr0 & CR0_PE ? x->sregs.ss.attr >> 5 & 3 : 0; }
-u64 x86_xcr0(struct xvcpu *x) { return x->xcr0; }
-void x86_set_xcr0(struct xvcpu *x, u64 v) { x->xcr0 = v; }
 void x86_set_tsc_aux(struct xvcpu *x, u64 v) { x->tsc_aux = v; }
 
-void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
+void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 {
 	(void)x;
 	fake.vector = vector;
@@ -246,26 +247,20 @@ void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
 	fake.error = error;
 }
 
-void x86_exception(struct xvcpu *x, u8 vector) { x86_exception_error(x, vector, 0); }
-
-void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
-{
-	fake.cr2 = linear;
-	x86_exception_error(x, VEC_PF, error);
-}
-
 void x86_skip(struct xvcpu *x, u32 length)
 {
 	x->rip += length;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 }
 
-/* --- CPUID of a host that has everything --- */
+/* --- CPUID of a host that has everything; vCPU 0 is on it --- */
 
 void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 {
 	for (u32 n = 0; n < 4; n++)
 		out[n] = fake.cpuid_all;
+	if (leaf == 0xd && sub < 2)
+		out[1] = fake_vcpu(0)->xcr0 & 4 ? 832 : 576;
 	if (leaf == 0xd && sub >= 2) {
 		static const u32 size[8] = { [2] = 256, [5] = 64, [6] = 512, [7] = 1024 };
 		static const u32 at[8] = { [2] = 576, [5] = 1088, [6] = 1152, [7] = 1664 };
@@ -274,6 +269,14 @@ void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 		out[1] = sub < 8 ? at[sub] : 0;
 		out[2] = sub == 6 ? 2 : 0;
 	}
+}
+
+bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit)
+{
+	u32 r[4];
+
+	host_cpuid(leaf, 0, r);
+	return r[reg] >> bit & 1;
 }
 
 /* --- start and stop --- */

@@ -19,7 +19,7 @@ extern struct fake {
 	u32 heap_left;                 /* pages until heap_pages fails */
 	u32 heap_used;
 	u32 flushes;
-	u8 vector; bool raised; u32 error; u64 cr2; /* the last exception */
+	u8 vector; bool raised; u32 error; /* the last exception */
 	u32 kills; char reason[128];
 	u32 notified[FAKE_VCPUS];      /* VP_* bits */
 	u32 eoi;                       /* vector given to irq_eoi */
@@ -33,6 +33,7 @@ extern struct fake {
 	u32 cpuid_all;                 /* what host_cpuid gives for other leaves */
 } fake;
 
+extern struct boot_info fake_boot;
 extern struct xdomain *fake_domain;
 struct xvcpu *fake_vcpu(u32 n);
 u8 *fake_ram(u64 gpa);
@@ -42,6 +43,6 @@ void fake_time(u64 ticks);         /* lets time pass, firing timers */
 void fake_long_mode(struct xvcpu *x, u64 cr3);
 void fake_flat(struct xvcpu *x, enum insn_mode mode); /* CS of that mode, flat segments, paging off */
 void fake_unmap(u64 gpa);
-void fake_serve(struct xvcpu *x);  /* the monitor answers the access that it was asked for */
+void fake_serve(struct xvcpu *x);  /* the monitor answers the access that it was asked for, the vCPU goes on */
 
 #endif

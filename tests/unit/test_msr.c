@@ -127,7 +127,7 @@ static void x2apic(void **state)
 	(void)state;
 	assert_false(msr_write(x, MSR_APIC_BASE, 0xfee00d01));
 	assert_true(msr_write(x, MSR_APIC_BASE, 0xfee00d00));
-	assert_int_equal(x->sregs.apic_base, 0xfee00d00);
+	assert_int_equal(rd(MSR_APIC_BASE), 0xfee00d00);
 	assert_int_equal(rd(0x803), 0x50014);
 	assert_true(msr_write(x, 0x80f, 0x1ff));
 	assert_true(msr_write(x, 0x83f, 0x44));
@@ -166,7 +166,7 @@ static void kvm_clock(void **state)
 	assert_true(msr_write(x, 0x10, 12345)); /* the clock does not jump with the TSC */
 	assert_true(c->version != version && c->version % 2 == 0);
 	assert_in_range(clock_ns(c, guest_tsc(x)), 1000000000000 - 1000, 1000000000000 + 1000);
-	pv_init(1700000000, fake_domain->epoch_tsc - 3 * FAKE_HZ / 2);
+	fake_boot = (struct boot_info){ .epoch_seconds = 1700000000, .epoch_tsc = fake_domain->epoch_tsc - 3 * FAKE_HZ / 2 };
 	assert_true(msr_write(x, 0x4b564d00, 0x6000));
 	assert_int_equal(wall[1], 1700000001);
 	assert_int_equal(wall[2], 500000000);

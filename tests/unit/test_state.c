@@ -64,6 +64,12 @@ static void general(void **state)
 	bad = 0;
 	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rflags), 8, &bad), DAIS_OK);
 	assert_int_equal(x->rflags, 2);
+	x->access.state = ACCESS_ASKED;
+	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rcx), 8, &rcx), DAIS_OK);
+	assert_int_equal(x->access.state, ACCESS_ASKED);
+	assert_int_equal(set(DAIS_STATE_GPRS, offsetof(struct dais_gprs, rip), 8, &rcx), DAIS_OK);
+	assert_int_equal(x->access.state, ACCESS_NONE); /* another instruction: that one is given up */
+	assert_int_equal(get(DAIS_STATE_GPRS, 0, sizeof(g), &g), DAIS_OK);
 	x->v.activity = DAIS_ACT_WAIT_SIPI;
 	assert_int_equal(get(DAIS_STATE_GPRS, 0, sizeof(g), &g), DAIS_OK);
 	assert_int_equal(x->v.activity, DAIS_ACT_WAIT_SIPI);
@@ -75,7 +81,7 @@ static void system_registers(void **state)
 {
 	static const struct { u32 at; u64 bad; } list[] = {
 #define F(f, v) { offsetof(struct dais_sregs, f), v }
-		F(cr0, 1ULL << 32), F(cr0, CR0_PG), F(cr0, CR0_NW), F(cr3, 1ULL << 52), F(cr4, 1ULL << 13), F(cr4, 1ULL << 40), F(cr8, 16),
+		F(cr0, 1ULL << 32), F(cr0, CR0_PG), F(cr0, CR0_NW), F(cr3, 1ULL << 52), F(cr4, 1ULL << 40), F(cr8, 16),
 		F(efer, EFER_SVME | EFER_LME), F(efer, EFER_LMA), F(xcr0, 0), F(xcr0, 5), F(xcr0, 1ULL << 63), F(apic_base, LAPIC_BASE_DEFAULT | 1 << 10),
 		F(apic_base, 0xfee00d00), F(gdt_base, 1ULL << 60), F(fs.base, 1ULL << 60), F(tr.base, 1ULL << 60),
 	};

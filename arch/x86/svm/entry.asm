@@ -7,6 +7,27 @@ bits 64
 default rel
 section .text
 
+; LOAD or STORE the registers whose numbers are given, from or to gpr[] at [rsi] or [rax]
+%macro LOAD 2-*
+%rep %0 / 2
+	mov %1, [rsi + %2 * 8]
+%rotate 2
+%endrep
+%endmacro
+%macro STORE 2-*
+%rep %0 / 2
+	mov [rax + %2 * 8], %1
+%rotate 2
+%endrep
+%endmacro
+%macro ZERO 1-*
+%rep %0
+	xor %1, %1
+%rotate 1
+%endrep
+%endmacro
+%define GPRS rcx, 1, rdx, 2, rbx, 3, rbp, 5, rdi, 7, r8, 8, r9, 9, r10, 10, r11, 11, r12, 12, r13, 13, r14, 14, r15, 15
+
 ; svm_enter_guest(vmcb_hpa, gpr, host_vmcb_hpa, sti_first)
 global svm_enter_guest
 svm_enter_guest:
@@ -24,19 +45,7 @@ svm_enter_guest:
 	test ecx, ecx
 	mov rax, rdi
 	vmload
-	mov rcx, [rsi + 8]
-	mov rdx, [rsi + 16]
-	mov rbx, [rsi + 24]
-	mov rbp, [rsi + 40]
-	mov rdi, [rsi + 56]
-	mov r8,  [rsi + 64]
-	mov r9,  [rsi + 72]
-	mov r10, [rsi + 80]
-	mov r11, [rsi + 88]
-	mov r12, [rsi + 96]
-	mov r13, [rsi + 104]
-	mov r14, [rsi + 112]
-	mov r15, [rsi + 120]
+	LOAD GPRS
 	mov rsi, [rsi + 48]
 	jnz .shadow
 	sti                             ; host IF = 1 lets physical interrupts end guest mode
@@ -52,30 +61,9 @@ svm_enter_guest:
 	mov rax, [rsp + 16]
 	vmload
 	mov rax, [rsp + 8]
-	mov [rax + 8], rcx
-	mov [rax + 16], rdx
-	mov [rax + 24], rbx
-	mov [rax + 40], rbp
-	mov [rax + 48], rsi
-	mov [rax + 56], rdi
-	mov [rax + 64], r8
-	mov [rax + 72], r9
-	mov [rax + 80], r10
-	mov [rax + 88], r11
-	mov [rax + 96], r12
-	mov [rax + 104], r13
-	mov [rax + 112], r14
-	mov [rax + 120], r15
+	STORE GPRS, rsi, 6
 	; nothing of the guest's stays in registers for host mode to speculate with
-	xor ecx, ecx
-	xor edx, edx
-	xor ebx, ebx
-	xor esi, esi
-	xor edi, edi
-	xor r8d, r8d
-	xor r9d, r9d
-	xor r10d, r10d
-	xor r11d, r11d
+	ZERO ecx, edx, ebx, esi, edi, r8d, r9d, r10d, r11d
 	stgi
 	add rsp, 24
 	pop r15

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AMD-V: switching it on, a vCPU's VMCB, address space identifiers, entry. Decoding of exits: exit.c. */
+/* AMD-V: switching it on, a vCPU's VMCB and permission maps, address space identifiers, entry. Exits: exit.c. */
 
 #include "arch/x86/svm/svm.h"
 #include "arch/x86/cpu.h"
@@ -10,116 +10,120 @@
 #include "kernel/log.h"
 #include "kernel/string.h"
 
-#define FEATURES_USED (1u << 0 | 1u << 3 | 1u << 6 | 1u << 10) /* nested paging, next RIP, flush by ASID, pause filter */
+#define MSR_VM_CR        0xc0010114
+#define MSR_VM_HSAVE_PA  0xc0010117
+#define VM_CR_SVMDIS     (1ULL << 4)
 
-struct svm_features svm_features;
+u32 svm_features, svm_asid_limit;
 
-/* Per CPU: the area that VMRUN saves the host's state to, and a VMCB for what it leaves to VMLOAD. */
-struct svm_cpu { u64 host_vmcb; };
-
-static void probe(void)
-{
-	u32 r[4];
-
-	host_cpuid(0x8000000a, 0, r);
-	svm_features = (struct svm_features){
-		.nrip = r[3] >> 3 & 1, .flush_asid = r[3] >> 6 & 1, .pause_filter = r[3] >> 10 & 1, .asids = r[1],
-	};
-	facts[DAIS_STAT_VIRT] = DAIS_VIRT_SVM;
-	facts[DAIS_STAT_ASIDS] = r[1];
-	facts[DAIS_STAT_FEATURES] = r[3];
-	facts[DAIS_STAT_FEATURES_USED] = r[3] & FEATURES_USED;
-}
-
+/* Two pages per CPU: where VMRUN saves the host's state, and a VMCB for what it leaves to VMLOAD. */
 static status_t svm_cpu_start(u32 cpu)
 {
 	struct cpu *c = this_cpu();
-	void *save = heap_pages(2);
-	struct svm_cpu *s = heap_alloc(sizeof(*s));
+	u8 *save = heap_pages(2);
+	u32 r[4];
 
-	if (!save || !s)
+	if (!save)
 		return DAIS_NO_MEMORY;
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS) {
 		log_error("CPU %u: AMD-V is locked off by firmware (VM_CR.SVMDIS): switch SVM on in its set-up", cpu);
 		return DAIS_BAD_STATE;
 	}
-	probe();
+	host_cpuid(0x8000000a, 0, r);
+	svm_features = r[3];
+	svm_asid_limit = r[1];
+	facts[DAIS_STAT_VIRT] = DAIS_VIRT_SVM;
+	facts[DAIS_STAT_ASIDS] = r[1];
+	facts[DAIS_STAT_FEATURES] = r[3];
+	facts[DAIS_STAT_FEATURES_USED] = r[3] & (SVM_NP | SVM_NRIP | SVM_FLUSH_ASID | SVM_PAUSE_FILTER);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, hva_to_hpa(save).v);
-	s->host_vmcb = hva_to_hpa(save).v + PAGE_SIZE;
-	__asm__ volatile("vmsave" : : "a"(s->host_vmcb) : "memory");
-	c->vendor = s;
+	c->vendor = save + PAGE_SIZE;
+	__asm__ volatile("vmsave" : : "a"(hva_to_hpa(c->vendor).v) : "memory");
 	c->asid_next = 1;
 	c->asid_generation = 1;
 	return DAIS_OK;
 }
 
-/* --- vCPU --- */
+/* --- permission maps (APM vol. 2 §15.10.1, §15.11): the guests' are shared, the control domain has its own --- */
 
-static void set_intercepts(struct vmcb *b)
+struct maps { u8 io[3 * PAGE_SIZE], msr[2 * PAGE_SIZE]; };
+
+static struct maps *maps[2]; /* 1: the control domain's, made at boot */
+
+static void fill_msr_map(u8 *map, bool control)
 {
-	b->cr_write = 1u << 8;
-	b->exceptions = 1u << VEC_DB | 1u << VEC_AC | 1u << VEC_MC; /* DB and AC can loop for ever in the CPU */
-	b->intercept1 = I1_INTR | I1_NMI | I1_INIT | I1_RDPMC | I1_CPUID | I1_INVD | I1_HLT | I1_INVLPGA |
-			I1_IOIO | I1_MSR | I1_SHUTDOWN | (svm_features.pause_filter ? I1_PAUSE : 0);
-	b->intercept2 = I2_VMRUN | I2_VMMCALL | I2_VMLOAD | I2_VMSAVE | I2_STGI | I2_CLGI | I2_SKINIT | I2_WBINVD |
-			I2_MONITOR | I2_MWAIT | I2_MWAIT_ARMED | I2_XSETBV | I2_RDPRU;
-	/* With the threshold feature the count starts anew whenever more cycles lie between two PAUSEs: 0 would be always. */
-	b->pause_count = svm_features.pause_filter ? 3000 : 0;
-	b->pause_threshold = svm_features.pause_filter ? 128 : 0;
+	static const u32 first[] = { 0, 0xc0000000, 0xc0010000 };
+
+	memset(map, 0xff, sizeof(maps[0]->msr));
+	for (u32 n = 0; n < ARRAY_SIZE(first) * 0x2000; n++)
+		map[n / 4] ^= msr_passes(first[n / 0x2000] + n % 0x2000, control) << n % 4 * 2;
 }
+
+static status_t svm_domain_init(struct xdomain *d)
+{
+	bool control = !control_domain || d == xdomain(control_domain);
+
+	if (!maps[control]) {
+		maps[control] = heap_alloc(sizeof(struct maps));
+		if (!maps[control])
+			return DAIS_NO_MEMORY;
+		memset(maps[control]->io, control ? 0 : 0xff, sizeof(maps[0]->io));
+		fill_msr_map(maps[control]->msr, control);
+	}
+	d->vendor = maps[control];
+	return DAIS_OK;
+}
+
+static void svm_domain_free(struct xdomain *d)
+{
+	d->vendor = NULL;
+}
+
+static void svm_trap_port(u16 port, bool on)
+{
+	u8 *byte = &maps[1]->io[port / 8], bit = 1u << port % 8;
+
+	*byte = on ? *byte | bit : *byte & ~bit;
+}
+
+/* --- vCPU --- */
 
 static status_t svm_vcpu_init(struct xvcpu *x)
 {
-	struct svm_domain *d = xdomain(x->v.dom)->vendor;
-	struct svm_vcpu *s = heap_alloc(sizeof(*s));
-	struct vmcb *b = heap_pages(1);
+	const struct maps *m = xdomain(x->v.dom)->vendor;
+	struct vmcb *b = heap_alloc(sizeof(*b));
 
-	if (!s || !b) {
-		heap_free(s, sizeof(*s));
-		if (b)
-			heap_pages_free(b, 1);
+	if (!b)
 		return DAIS_NO_MEMORY;
-	}
-	set_intercepts(b);
-	b->iopm_base = hva_to_hpa(d->iopm).v;
-	b->msrpm_base = hva_to_hpa(d->msrpm).v;
+	svm_set_intercepts(b);
+	b->iopm_base = hva_to_hpa(m->io).v;
+	b->msrpm_base = hva_to_hpa(m->msr).v;
 	b->np_control = NP_ENABLE;
 	b->n_cr3 = xdomain(x->v.dom)->nt.root.v;
 	b->tsc_offset = x->v.dom->tsc_offset;
-	b->g_pat = 0x0007040600070406ULL;
-	b->efer = EFER_SVME;
-	s->vmcb = b;
-	s->cpu = ~0u;
-	x->vendor = s;
+	b->cpu = ~0u;
+	x->vendor = b;
 	return DAIS_OK;
 }
 
 static void svm_vcpu_free(struct xvcpu *x)
 {
-	struct svm_vcpu *s = svm_vcpu(x);
-
-	if (!s)
-		return;
-	heap_pages_free(s->vmcb, 1);
-	heap_free(s, sizeof(*s));
-	x->vendor = NULL;
+	heap_free(x->vendor, sizeof(struct vmcb));
 }
 
 static void svm_vcpu_load(struct xvcpu *x)
 {
-	struct svm_vcpu *s = svm_vcpu(x);
+	struct vmcb *b = vmcb_of(x);
 
-	if (s->cpu != cpu_id()) {
-		s->cpu = cpu_id();
-		s->asid_generation = 0;
-		s->vmcb->clean = 0;
-	}
+	if (b->cpu != cpu_id())
+		b->asid_generation = 0;
+	b->cpu = cpu_id();
 }
 
 static void svm_flush(struct xvcpu *x)
 {
-	svm_vcpu(x)->flush = true;
+	vmcb_of(x)->flush = true;
 }
 
 /*
@@ -127,45 +131,40 @@ static void svm_flush(struct xvcpu *x)
  * begins with one flush of everything. A vCPU keeps its ASID as long as it stays
  * on the CPU and the generation lasts. TCG has 16, hardware 32768.
  */
-static void assign_asid(struct svm_vcpu *s, struct cpu *c)
+static void assign_asid(struct vmcb *b, struct cpu *c)
 {
-	u8 control = 0;
+	bool by_asid = b->flush && (svm_features & SVM_FLUSH_ASID);
 
-	if (s->flush && svm_features.flush_asid)
-		control = TLB_FLUSH_ASID;
-	else if (s->flush)
-		s->asid_generation = 0; /* a fresh ASID has no translations */
-	s->flush = false;
-	if (s->asid_generation != c->asid_generation) {
-		control = 0;
-		if (c->asid_next >= svm_features.asids) {
-			c->asid_generation++;
-			c->asid_next = 1;
-			control = TLB_FLUSH_ALL;
-		}
-		s->asid_generation = c->asid_generation;
-		s->vmcb->asid = c->asid_next++;
+	if (b->flush && !by_asid)
+		b->asid_generation = 0; /* a fresh ASID has no translations */
+	b->flush = false;
+	b->tlb_control = by_asid ? TLB_FLUSH_ASID : 0;
+	if (b->asid_generation == c->asid_generation)
+		return;
+	b->tlb_control = 0;
+	if (c->asid_next >= svm_asid_limit) {
+		c->asid_generation++;
+		c->asid_next = 1;
+		b->tlb_control = TLB_FLUSH_ALL;
 	}
-	s->vmcb->tlb_control = control;
+	b->asid_generation = c->asid_generation;
+	b->asid = c->asid_next++;
 }
 
 static u64 event_bits(const struct guest_event *e)
 {
-	static const u8 type[] = { [EVENT_INTR] = TYPE_INTR, [EVENT_NMI] = TYPE_NMI, [EVENT_EXCEPTION] = TYPE_EXCEPTION };
-
-	if (e->type == EVENT_NONE || e->type == EVENT_SOFT)
+	if (e->type == EVENT_NONE)
 		return 0;
-	return EVENTINJ_VALID | EVENTINJ_TYPE(type[e->type]) | e->vector |
+	return EVENTINJ_VALID | EVENT_NUMBER(e->type) << 8 | e->vector |
 	       (e->has_error ? EVENTINJ_ERROR | (u64)e->error << 32 : 0);
 }
 
 static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 {
-	struct svm_vcpu *s = svm_vcpu(x);
+	struct vmcb *b = vmcb_of(x);
 	struct cpu *c = this_cpu();
-	struct vmcb *b = s->vmcb;
 
-	assign_asid(s, c);
+	assign_asid(b, c);
 	b->rax = x->gpr[RAX];
 	b->rsp = x->gpr[RSP];
 	b->rip = x->rip;
@@ -176,8 +175,7 @@ static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 	if (irq >= 0)
 		b->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_VECTOR(irq) | (u64)(irq >> 4) << 16;
 	b->clean = 0;
-	svm_enter_guest(hva_to_hpa(b).v, x->gpr, ((struct svm_cpu *)c->vendor)->host_vmcb,
-			x->shadow && quirks.shadow_by_sti);
+	svm_enter_guest(hva_to_hpa(b).v, x->gpr, hva_to_hpa(c->vendor).v, x->shadow && quirks.shadow_by_sti);
 	x->gpr[RAX] = b->rax;
 	x->gpr[RSP] = b->rsp;
 	x->rip = b->rip;
@@ -189,28 +187,89 @@ static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 		apic_reread_tpr();
 }
 
+/* --- registers in the VMCB --- */
+
+static void read_seg(struct dais_seg *s, const struct dais_seg *v)
+{
+	*s = *v;
+	s->attr = (v->attr & 0xfff) | (v->attr & 0x80 ? 0 : DAIS_SEG_UNUSABLE);
+}
+
+static void write_seg(struct dais_seg *v, const struct dais_seg *s)
+{
+	*v = *s;
+	v->attr = s->attr & DAIS_SEG_UNUSABLE ? 0 : s->attr & 0xfff;
+}
+
+static void svm_read_sregs(struct xvcpu *x, struct dais_sregs *s)
+{
+	const struct vmcb *b = vmcb_of(x);
+
+	for (u32 i = 0; i < 6; i++)
+		read_seg(&s->es + i, &b->es + i); /* both in the order ES CS SS DS FS GS */
+	read_seg(&s->ldtr, &b->ldtr);
+	read_seg(&s->tr, &b->tr);
+	s->ss.attr = (s->ss.attr & ~0x60) | b->cpl << 5; /* CPL is a field of its own: APM vol. 2 §15.5.1 */
+	s->gdt_base = b->gdtr.base;
+	s->gdt_limit = b->gdtr.limit;
+	s->idt_base = b->idtr.base;
+	s->idt_limit = b->idtr.limit;
+	s->cr0 = b->cr0;
+	s->cr2 = b->cr2;
+	s->cr3 = b->cr3;
+	s->cr4 = b->cr4;
+	s->efer = b->efer & ~EFER_SVME;
+}
+
+static void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
+{
+	struct vmcb *b = vmcb_of(x);
+
+	for (u32 i = 0; i < 6; i++)
+		write_seg(&b->es + i, &s->es + i);
+	write_seg(&b->ldtr, &s->ldtr);
+	write_seg(&b->tr, &s->tr);
+	b->cpl = s->ss.attr >> 5 & 3;
+	b->gdtr.base = s->gdt_base;
+	b->gdtr.limit = s->gdt_limit;
+	b->idtr.base = s->idt_base;
+	b->idtr.limit = s->idt_limit;
+	b->flush |= b->cr3 != s->cr3 || b->cr4 != s->cr4;
+	b->cr0 = s->cr0;
+	b->cr2 = s->cr2;
+	b->cr3 = s->cr3;
+	b->cr4 = s->cr4;
+	b->efer = s->efer | EFER_SVME;
+}
+
+static void svm_write_msr(struct xvcpu *x, u32 msr, u64 value)
+{
+	CHECK(msr == MSR_PAT); /* the others pass, or are Dais's */
+	vmcb_of(x)->g_pat = value;
+}
+
 static void svm_set_tsc_offset(struct xvcpu *x, u64 offset)
 {
-	svm_vcpu(x)->vmcb->tsc_offset = offset;
+	vmcb_of(x)->tsc_offset = offset;
 }
 
 static void svm_want_iret(struct xvcpu *x, bool on)
 {
-	struct vmcb *b = svm_vcpu(x)->vmcb;
+	u32 *word = &vmcb_of(x)->intercept[VMEXIT_IRET / 32], bit = 1u << VMEXIT_IRET % 32;
 
-	b->intercept1 = on ? b->intercept1 | I1_IRET : b->intercept1 & ~I1_IRET;
+	*word = on ? *word | bit : *word & ~bit;
 }
 
 static void svm_read_debug(struct xvcpu *x, u64 *dr6, u64 *dr7)
 {
-	*dr6 = svm_vcpu(x)->vmcb->dr6;
-	*dr7 = svm_vcpu(x)->vmcb->dr7;
+	*dr6 = vmcb_of(x)->dr6;
+	*dr7 = vmcb_of(x)->dr7;
 }
 
 static void svm_write_debug(struct xvcpu *x, u64 dr6, u64 dr7)
 {
-	svm_vcpu(x)->vmcb->dr6 = dr6;
-	svm_vcpu(x)->vmcb->dr7 = dr7;
+	vmcb_of(x)->dr6 = dr6;
+	vmcb_of(x)->dr7 = dr7;
 }
 
 const struct virt_ops svm_ops = {

@@ -2,31 +2,32 @@
 /*
  * Where an access to a port or to memory that is no RAM goes: the local APIC's
  * page, the control domain's devices, a guest's traps. What a monitor must serve
- * is written down in x->served; the instruction then starts again and finds it.
+ * waits in x->access and is completed when the vCPU goes on.
  */
 
-#include "arch/x86/virt/vcpu_x86.h"
+#include "arch/x86/virt/guest.h"
 #include "drivers/devices.h"
 #include "kernel/log.h"
 
-static u64 all_ones(u32 size)
-{
-	return size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
-}
+#define FLAG_CF   0x001ULL
+#define FLAG_PF   0x004ULL
+#define FLAG_AF   0x010ULL
+#define FLAG_ZF   0x040ULL
+#define FLAG_SF   0x080ULL
+#define FLAG_OF   0x800ULL
 
 /* xAPIC registers are 32 bits wide at 16-byte steps; other accesses are undefined (SDM vol. 3 §10.4.1): nothing. */
-static void access_lapic(struct xvcpu *x, u32 offset, u32 size, bool write, u64 *value)
+static void access_lapic(struct xvcpu *x, struct access *a)
 {
-	u32 reg = offset & ~15u;
+	u32 offset = a->addr & ~PAGE_MASK, in_reg = offset & 15;
 	u64 v = 0;
 
-	if (write) {
-		if (size == 4 && !(offset & 15))
-			lapic_write(x, reg, (u32)*value);
-		return;
+	if (!access_writes(a)) {
+		lapic_read(x, offset - in_reg, &v);
+		a->value = in_reg + a->size <= 4 ? v >> in_reg * 8 : 0;
+	} else if (a->size == 4 && !in_reg) {
+		lapic_write(x, offset, a->value);
 	}
-	lapic_read(x, reg, &v);
-	*value = (offset & 15) + size <= 4 ? v >> (offset & 15) * 8 & all_ones(size) : 0;
 }
 
 static bool in_lapic_page(struct xvcpu *x, u64 addr)
@@ -35,53 +36,87 @@ static bool in_lapic_page(struct xvcpu *x, u64 addr)
 	       (addr & PAGE_MASK) == (x->lapic.base_msr & 0x000ffffffffff000ULL);
 }
 
-static enum access access_control(bool port, u64 addr, u32 size, bool write, u64 *value)
+static void access_control(struct access *a)
 {
 	static u64 last, lines; /* a line a page, and not for ever; no harm in a race */
-	bool done = port ? control_port_access(addr, size, write, value) : control_mmio_access(addr, size, write, value);
+	bool write = access_writes(a);
 
-	if (done)
-		return ACCESS_DONE;
-	if (!port && addr >> PAGE_SHIFT != last && lines++ < 100)
-		log_info("control domain: %s of %u bytes at %lx, where Dais's or a guest's memory or nothing is", write ? "write" : "read",
-			 size, addr);
-	last = port ? last : addr >> PAGE_SHIFT;
+	if (a->port ? control_port_access(a->addr, a->size, write, &a->value) :
+		      control_mmio_access(a->addr, a->size, write, &a->value))
+		return;
 	if (!write)
-		*value = all_ones(size);
-	return ACCESS_DONE;
+		a->value = ~0ULL;
+	if (a->port || a->addr >> PAGE_SHIFT == last)
+		return;
+	last = a->addr >> PAGE_SHIFT;
+	if (lines++ < 100)
+		log_info("control domain: %s of %u bytes at %lx, where Dais's or a guest's memory or nothing is",
+			 write ? "write" : "read", a->size, a->addr);
 }
 
-enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value)
+/* False: the monitor has to. */
+static bool serve(struct xvcpu *x, struct access *a)
 {
-	struct served *s = &x->served;
+	if (!a->port && in_lapic_page(x, a->addr))
+		access_lapic(x, a);
+	else if (is_control(x))
+		access_control(a);
+	else
+		return trap_access(&x->v, a->port ? DAIS_TRAP_PORT : DAIS_TRAP_MMIO, a->addr, a->size, access_writes(a), &a->value);
+	return true;
+}
 
-	if (!port && in_lapic_page(x, addr)) {
-		access_lapic(x, addr & ~PAGE_MASK, size, write, value);
-		return ACCESS_DONE;
+static void ask_monitor(struct xvcpu *x, const struct access *a)
+{
+	x->v.page->access = (struct dais_access){ a->addr, a->value, a->size, access_writes(a) };
+	vcpu_exit_to_monitor(&x->v, a->port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
+}
+
+void x86_access(struct xvcpu *x, const struct access *access)
+{
+	struct access *a = &x->access;
+
+	*a = *access;
+	a->value &= size_mask(a->size);
+	if (serve(x, a)) {
+		x86_access_end(x);
+	} else {
+		a->state = ACCESS_ASKED;
+		ask_monitor(x, a);
 	}
-	if (is_control(x))
-		return access_control(port, addr, size, write, value);
-	/* another access: the guest changed the instruction meanwhile */
-	if (s->state == SERVED_DONE && s->port == port && s->addr == addr && s->size == size && s->write == write) {
-		*value = write ? *value : s->value & all_ones(size);
-		return ACCESS_DONE;
-	}
-	if (trap_access(&x->v, port ? DAIS_TRAP_PORT : DAIS_TRAP_MMIO, addr, size, write, value))
-		return ACCESS_DONE;
-	*s = (struct served){ .addr = addr, .size = size, .write = write, .port = port, .state = SERVED_ASKED };
-	x->v.page->access = (struct dais_access){ addr, *value & all_ones(size), size, write };
-	vcpu_exit_to_monitor(&x->v, port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
-	return ACCESS_EXIT;
 }
 
 void arch_vcpu_served(struct vcpu *v)
 {
-	struct xvcpu *x = xvcpu(v);
-	struct served *s = &x->served;
+	struct access *a = &xvcpu(v)->access;
 
-	if (s->state != SERVED_ASKED)
+	if (a->state != ACCESS_ASKED)
 		return;
-	s->value = v->page->access.data;
-	s->state = SERVED_DONE;
-	x->replay = true;
+	a->value = v->page->access.data;
+	a->state = ACCESS_SERVED;
+}
+
+/* SDM vol. 1 §3.4.3.1 */
+static u64 compare(u64 a, u64 b, u32 size)
+{
+	u64 top = 1ULL << (8 * size - 1), r = (a - b) & size_mask(size);
+
+	return (a < b ? FLAG_CF : 0) | (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) | (r ? 0 : FLAG_ZF) |
+	       (r & top ? FLAG_SF : 0) | ((a ^ b) & (a ^ r) & top ? FLAG_OF : 0);
+}
+
+void x86_access_end(struct xvcpu *x)
+{
+	const struct access *a = &x->access;
+	u64 *r = &x->gpr[a->reg], mask = size_mask(a->to) << a->shift;
+	u64 v = a->value & size_mask(a->size), other = a->operand & size_mask(a->size);
+
+	if (a->flags & OP_CMP) {
+		x->rflags &= ~(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF);
+		x->rflags |= a->flags & OP_SWAP ? compare(other, v, a->size) : compare(v, other, a->size);
+	} else if (!access_writes(a)) { /* 32 bits clear the upper half */
+		v = a->flags & OP_SIGN ? sign_extend(v, a->size) : v;
+		*r = (a->to >= 4 ? 0 : *r & ~mask) | (v << a->shift & mask);
+	}
+	x86_skip(x, a->length);
 }

@@ -61,36 +61,34 @@ static bool may_map_device(u64 a, u64 size)
 	return !control_mmio_traps(a, size) && !holds_ram(a, size);
 }
 
+static void unmap(u64 a, u32 order)
+{
+	nested_set(control_domain, gpa(a), hpa(a), order, 0);
+	nested_flush(control_domain);
+}
+
 static bool map_device(u64 a, u32 order)
 {
 	u64 size = PAGE_SIZE << order, base = ALIGN_DOWN(a, size);
 	hpa_t to;
-	u32 o = 0;
-	bool mapped, done;
+	u32 empty;
 
 	if (!may_map_device(base, size))
 		return false;
 	spin_guard(&view_lock);
-	done = mapped = nested_get(control_domain, gpa(a), &to, &o);
-	if (!done && (order == ORDER_4K || o >= order))
-		done = map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) == DAIS_OK;
-	/* a page in it may have been trapped since the check: then the next touch tries again */
-	if (done && !mapped && control_mmio_traps(base, size)) {
-		nested_set(control_domain, gpa(base), hpa(base), order, 0);
-		nested_flush(control_domain);
-	}
-	return done;
+	if (nested_get(control_domain, gpa(a), &to, &empty))
+		return true;
+	if (empty < order || map_identity(base, order, DAIS_MAP_RWX | NESTED_UC) != DAIS_OK)
+		return false;
+	if (control_mmio_traps(base, size)) /* since the check: the next touch tries again */
+		unmap(base, order);
+	return true;
 }
 
 bool control_fault(struct xvcpu *x, u64 a)
 {
-	struct frame f = frame_get(hpa(a));
-
-	if (x->exit.fault.present)
-		return false;
-	if (f.state == FRAME_NONE)
-		return map_device(a, ORDER_2M) || map_device(a, ORDER_4K);
-	return false;
+	return !x->exit.fault.present && frame_get(hpa(a)).state == FRAME_NONE &&
+	       (map_device(a, ORDER_2M) || map_device(a, ORDER_4K));
 }
 
 status_t control_trap_page(u64 page)
@@ -101,10 +99,8 @@ status_t control_trap_page(u64 page)
 		return DAIS_BAD_ARG;
 	spin_guard(&view_lock);
 	s = nested_prepare(control_domain, gpa(page), ORDER_4K);
-	if (s == DAIS_OK) {
-		nested_set(control_domain, gpa(page), hpa(page), ORDER_4K, 0);
-		nested_flush(control_domain);
-	}
+	if (s == DAIS_OK)
+		unmap(page, ORDER_4K);
 	return s;
 }
 

@@ -14,7 +14,6 @@
 #define BIT(n) (1u << (n))
 #define ALL    0xffffffffu
 
-
 /* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
  * RDRAND */
 #define FEATURES_1_ECX 0x76da3203u
@@ -34,6 +33,8 @@
 /* leaf 1's, SYSCALL, NX, extended MMX, 1 GiB pages, RDTSCP, LM */
 #define EXT_1_EDX      0x2fd3a97fu
 #define APIC           BIT(9)
+/* Without who shares the cache: that is nothing a guest can use. */
+#define CACHE_EAX      0x3fffu
 
 #define KVM_LEAF       0x40000000u
 /* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
@@ -70,35 +71,25 @@ u64 cpuid_xcr0_allowed(void)
 /* SDM vol. 1 §13.3 */
 bool xcr0_valid(u64 v)
 {
-	if (!(v & XCR0_X87) || (v & ~cpuid_xcr0_allowed()))
-		return false;
-	if ((v & XCR0_AVX) && !(v & XCR0_SSE))
-		return false;
-	return !(v & XCR0_AVX512) || ((v & XCR0_AVX512) == XCR0_AVX512 && (v & XCR0_AVX));
-}
+	u64 needs = XCR0_X87 | (v & XCR0_AVX ? XCR0_SSE : 0) | (v & XCR0_AVX512 ? XCR0_AVX512 | XCR0_AVX : 0);
 
-static u32 xsave_size(u64 components, bool compact)
-{
-	u32 size = XSAVE_LEGACY, r[4];
-
-	for (u32 n = 2; n < 32; n++) {
-		if (!(components >> n & 1))
-			continue;
-		host_cpuid(0xd, n, r);
-		if (compact)
-			size = (r[ECX] & 2 ? ALIGN_UP(size, 64) : size) + r[EAX];
-		else
-			size = MAX(size, r[EBX] + r[EAX]);
-	}
-	return size;
+	return !(v & ~cpuid_xcr0_allowed()) && (v & needs) == needs;
 }
 
 u32 cpuid_xsave_size(void)
 {
-	return xsave_size(cpuid_xcr0_allowed(), false);
+	u64 components = cpuid_xcr0_allowed() >> 2;
+	u32 size = XSAVE_LEGACY, r[4];
+
+	for (u32 n = 2; components; n++, components >>= 1) {
+		host_cpuid(0xd, n, r);
+		size = components & 1 ? MAX(size, r[EBX] + r[EAX]) : size;
+	}
+	return size;
 }
 
-static void xsave(struct xvcpu *x, u32 sub, u32 out[4])
+/* EBX is for the XCR0 of now, which is the guest's while it is on the CPU. */
+static void xsave(u32 sub, u32 out[4])
 {
 	u64 allowed = cpuid_xcr0_allowed();
 
@@ -106,11 +97,9 @@ static void xsave(struct xvcpu *x, u32 sub, u32 out[4])
 		memset(out, 0, 4 * sizeof(*out));
 	} else if (sub == 0) {
 		out[EAX] = allowed;
-		out[EBX] = xsave_size(x86_xcr0(x), false);
-		out[ECX] = xsave_size(allowed, false);
+		out[ECX] = cpuid_xsave_size();
 	} else if (sub == 1) {
 		out[EAX] &= 7; /* XSAVEOPT, XSAVEC, XGETBV with ECX = 1 */
-		out[EBX] = xsave_size(x86_xcr0(x), true);
 		out[ECX] = 0;
 	} else {
 		out[ECX] &= 2; /* alignment */
@@ -129,26 +118,16 @@ static void features(struct xvcpu *x, u32 out[4])
 
 static void features_7(u32 sub, u32 out[4])
 {
+	bool avx512 = cpuid_xcr0_allowed() & XCR0_AVX512;
+
 	if (sub) {
+		memset(out + 1, 0, 3 * sizeof(*out));
 		out[EAX] &= sub == 1 ? 0x1c30 : 0; /* AVX_VNNI, AVX512_BF16, FZRM, FSRS, FSRCS */
-		out[EBX] = out[ECX] = out[EDX] = 0;
-		return;
+	} else {
+		out[EAX] = MIN(out[EAX], 1u);
+		out[EBX] &= avx512 ? ALL : ~AVX512_EBX;
+		out[ECX] &= avx512 ? ALL : ~AVX512_ECX;
 	}
-	out[EAX] = MIN(out[EAX], 1u);
-	if (cpuid_xcr0_allowed() & XCR0_AVX512)
-		return;
-	out[EBX] &= ~AVX512_EBX;
-	out[ECX] &= ~AVX512_ECX;
-}
-
-/* Every cache belongs to one vCPU: what is shared on the host is nothing a guest can use. */
-static void cache(struct xvcpu *x, u32 out[4])
-{
-	bool there = out[EAX] & 31;
-
-	out[EAX] &= 0x3fff;
-	if (host.intel && there)
-		out[EAX] |= MIN((1u << id_bits(x)) - 1, 63u) << 26;
 }
 
 /* One thread per core, one package (SDM vol. 3 §9.9). */
@@ -160,56 +139,23 @@ static void topology(struct xvcpu *x, u32 sub, u32 out[4])
 	out[EDX] = x->lapic.id;
 }
 
-static void extended(struct xvcpu *x, u32 leaf, u32 out[4])
-{
-	switch (leaf & 0xff) {
-	case 0:
-		out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN);
-		break;
-	case 1:
-		out[ECX] |= id_bits(x) ? BIT(1) : 0; /* CMP_LEGACY */
-		break;
-	case 8:
-		out[ECX] = MIN(x->v.dom->max_vcpus - 1, 255u) | id_bits(x) << 12;
-		break;
-	case 0x1d:
-		cache(x, out);
-		break;
-	case 0x1e:
-		out[EAX] = x->lapic.id;
-		out[EBX] = x->lapic.id & 0xff;
-		break;
-	}
-	if (leaf == 0x80000001 && !lapic_enabled(&x->lapic))
-		out[EDX] &= ~APIC;
-}
-
-static void hypervisor(struct xvcpu *x, u32 leaf, u32 out[4])
-{
-	if (leaf == KVM_LEAF)
-		memcpy(&out[EBX], "KVMKVMKVM\0\0\0", 12);
-	else if (leaf == DAIS_CPUID_LEAF)
-		memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12);
-	else if (leaf == DAIS_CPUID_LEAF + 1 && is_control(x))
-		out[EBX] = DAIS_CPUID_CONTROL;
-}
-
 static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 {
 	switch (leaf) {
 	case 0: out[EAX] = MAX(MIN(out[EAX], LEAF_MAX_SHOWN), LEAF_MIN_SHOWN); break;
 	case 1: features(x, out); break;
-	case 4: cache(x, out); break;
 	case 7: features_7(sub, out); break;
 	case 0xb: case 0x1f: topology(x, sub, out); break;
-	case 0xd: xsave(x, sub, out); break;
+	case 0xd: xsave(sub, out); break;
+	case DAIS_CPUID_LEAF: memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12); break;
+	case DAIS_CPUID_LEAF + 1: out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0; break;
+	case 0x80000000: out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN); break;
+	case 0x80000001: out[ECX] |= host.amd && id_bits(x) ? BIT(1) : 0; break; /* CMP_LEGACY */
+	case 0x80000008: out[ECX] = host.amd ? MIN(x->v.dom->max_vcpus - 1, 255u) | id_bits(x) << 12 : 0; break;
+	case 0x8000001e: out[EAX] = x->lapic.id; out[EBX] = x->lapic.id & 0xff; break;
 	}
-	if (leaf == 1 && !lapic_enabled(&x->lapic))
+	if ((leaf == 1 || (leaf == 0x80000001 && host.amd)) && !lapic_enabled(&x->lapic))
 		out[EDX] &= ~APIC;
-	if (leaf >> 30 == 2 && host.amd)
-		extended(x, leaf, out);
-	else if (leaf >> 30 == 1)
-		hypervisor(x, leaf, out);
 }
 
 /* --- the policy --- */
@@ -220,13 +166,12 @@ static const struct rule { u32 first, last, keep[4], set[4]; } policy[] = {
 	  /* x2APIC, TSC-deadline, hypervisor; MTRR */
 	  { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
 	{ 2, 2, { ALL, ALL, ALL, ALL }, { 0 } },
-	{ 4, 4, { ALL, ALL, ALL, 7 }, { 0 } },
+	{ 4, 4, { CACHE_EAX, ALL, ALL, 7 }, { 0 } },
 	{ 6, 6, { 0 }, { BIT(2) } }, /* ARAT */
 	{ 7, 7, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX }, { 0, BIT(1) } }, /* TSC_ADJUST */
-	{ 0xb, 0xb, { 0 }, { 0 } },
+	{ 0xb, 0xb, { 0 }, { 0 } }, { 0x1f, 0x1f, { 0 }, { 0 } },
 	{ 0xd, 0xd, { ALL, ALL, ALL, 0 }, { 0 } },
-	{ 0x1f, 0x1f, { 0 }, { 0 } },
-	{ KVM_LEAF, KVM_LEAF, { 0 }, { KVM_LEAF + 1 } },
+	{ KVM_LEAF, KVM_LEAF, { 0 }, { KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d } }, /* "KVMKVMKVM" */
 	{ KVM_LEAF + 1, KVM_LEAF + 1, { 0 }, { KVM_FEATURES } },
 	{ DAIS_CPUID_LEAF, DAIS_CPUID_LEAF, { 0 }, { DAIS_CPUID_LEAF + 1 } },
 	{ DAIS_CPUID_LEAF + 1, DAIS_CPUID_LEAF + 1, { 0 }, { DAIS_ABI_VERSION } },
@@ -236,52 +181,23 @@ static const struct rule { u32 first, last, keep[4], set[4]; } policy[] = {
 	{ 0x80000007, 0x80000007, { 0, 0, 0, BIT(8) }, { 0 } }, /* invariant TSC */
 	{ 0x80000008, 0x80000008, { 0xffff, 0x1205, 0, 0 }, { 0 } }, /* CLZERO, RSTRERRP, WBNOINVD, IBPB */
 	{ 0x80000019, 0x8000001a, { ALL, ALL, 0, 0 }, { 0 } },
-	{ 0x8000001d, 0x8000001d, { ALL, ALL, ALL, 3 }, { 0 } },
+	{ 0x8000001d, 0x8000001d, { CACHE_EAX, ALL, ALL, 3 }, { 0 } },
 	{ 0x8000001e, 0x8000001e, { 0 }, { 0 } },
 	{ 0x80000021, 0x80000021, { BIT(2) | BIT(6), 0, 0, 0 }, { 0 } },
 };
 
-static bool host_has(u32 leaf)
-{
-	return leaf <= (leaf >> 30 == 2 ? host.max_ext_leaf : host.max_leaf);
-}
-
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 {
-	u32 r[4] = { 0 };
+	const struct rule *p = policy, *end = policy + ARRAY_SIZE(policy);
 
 	memset(out, 0, 4 * sizeof(*out));
-	if (host_has(leaf))
-		host_cpuid(leaf, sub, r);
-	for (u32 n = 0; n < ARRAY_SIZE(policy); n++) {
-		const struct rule *p = &policy[n];
-
-		if (leaf < p->first || leaf > p->last)
-			continue;
-		for (u32 k = 0; k < 4; k++)
-			out[k] = (r[k] & p->keep[k]) | p->set[k];
-		adjust(x, leaf, sub, out);
+	while (p < end && (leaf < p->first || leaf > p->last))
+		p++;
+	if (p == end)
 		return;
-	}
-}
-
-/* --- CR4 --- */
-
-#define CR4_ALWAYS 0x7ffULL /* VME … OSXMMEXCPT: every 64-bit processor has them */
-
-u64 cpuid_cr4_allowed(void)
-{
-	u64 allowed = CR4_ALWAYS;
-	u32 r[4] = { 0 };
-
-	if (host.max_leaf >= 7)
-		host_cpuid(7, 0, r);
-	allowed |= host.umip ? CR4_UMIP : 0;
-	allowed |= r[ECX] & BIT(16) ? CR4_LA57 : 0;
-	allowed |= host.fsgsbase ? CR4_FSGSBASE : 0;
-	allowed |= host.pcid ? CR4_PCIDE : 0;
-	allowed |= host.xsave ? CR4_OSXSAVE : 0;
-	allowed |= host.smep ? CR4_SMEP : 0;
-	allowed |= host.smap ? CR4_SMAP : 0;
-	return allowed;
+	if (leaf <= (leaf >> 30 == 2 ? host.max_ext_leaf : host.max_leaf))
+		host_cpuid(leaf, sub, out);
+	for (u32 k = 0; k < 4; k++)
+		out[k] = (out[k] & p->keep[k]) | p->set[k];
+	adjust(x, leaf, sub, out);
 }

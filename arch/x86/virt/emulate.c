@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Instructions that Dais executes in a guest's place: MOV, CMP and TEST with
- * device memory, IN and OUT, MOV to CR8, XSETBV; and the length of those that
- * exits report without it. Anything else on a device ends the guest, with a reason. The bytes may have
+ * Instructions that Dais executes in a guest's place: MOV and CMP with device
+ * memory, IN and OUT, MOV to CR8; and the length of those that exits report without it.
+ * Anything else on a device ends the guest, with a reason. The bytes may have
  * changed since the processor saw them: what does not fit the exit is not executed
  * but tried again by the guest, so that no right is checked by one instruction and
  * used by another.
@@ -12,58 +12,35 @@
 #include "kernel/log.h"
 #include "kernel/string.h"
 
-#include <stdarg.h>
-
-#define MASK(size) ((size) == 8 ? ~0ULL : (1ULL << 8 * (size)) - 1) /* size in bytes */
-#define NO_REG     0xff
-
-#define FLAG_CF   0x001ULL
-#define FLAG_PF   0x004ULL
-#define FLAG_AF   0x010ULL
-#define FLAG_ZF   0x040ULL
-#define FLAG_SF   0x080ULL
-#define FLAG_OF   0x800ULL
-#define FLAGS_ALL (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
-
-enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS };
-
 struct insn {
 	struct xvcpu *x;
 	enum insn_mode mode;
 	u8 b[INSN_BYTES];
 	u32 n, pos;            /* bytes there are; next one: beyond n when some were missing */
-	u8 rex, seg /* or NO_REG */, opsize, addrsize;
+	u8 rex, opsize, addrsize;
 	bool lock;
-	u16 opcode;            /* 0x0f00 + second byte for the two-byte ones */
-	u8 mod, reg, rm;
-	u64 linear;            /* of the operand */
+	u8 mod, reg;
+	u64 address;           /* of the operand; without a segment's base */
 };
 
 /* Kills a guest, with this reason; the control domain gets #GP, the log a line. */
-static __printf(2, 3) void failed(struct xvcpu *x, const char *fmt, ...)
+static void failed(struct xvcpu *x, const char *what, u64 at)
 {
-	char text[112];
-	va_list ap;
+	u64 bytes = 0;
+	u8 b[INSN_BYTES];
 
-	va_start(ap, fmt);
-	vformat(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	x->served.state = SERVED_NONE;
+	for (u32 i = 0, n = guest_fetch(x, b); i < 8; i++)
+		bytes = bytes << 8 | (i < n ? b[i] : 0);
 	if (!is_control(x)) {
-		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s, RIP 0x%lx", x->v.index,
-			    text, x->rip);
+		domain_kill(x->v.dom, DAIS_DEATH_EMULATION, "vCPU %u %s 0x%lx, RIP 0x%lx: %016lx", x->v.index, what, at, x->rip,
+			    bytes);
 		return;
 	}
-	log_warn("control domain: vCPU %u %s, RIP 0x%lx: gets #GP", x->v.index, text, x->rip);
-	x86_exception_error(x, VEC_GP, 0);
+	log_warn("control domain: vCPU %u %s 0x%lx, RIP 0x%lx: %016lx: gets #GP", x->v.index, what, at, x->rip, bytes);
+	x86_exception(x, VEC_GP, 0);
 }
 
 /* --- decoding: SDM vol. 2 ch. 2 --- */
-
-static u64 sign_extend(u64 v, u32 size)
-{
-	return (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size));
-}
 
 /* Little-endian, sign-extended. */
 static u64 next(struct insn *i, u32 bytes)
@@ -78,15 +55,10 @@ static u64 next(struct insn *i, u32 bytes)
 static bool prefix(struct insn *i, u8 b, bool *size, bool *addr)
 {
 	switch (b) {
-	case 0x26: case 0x2e: case 0x36: case 0x3e:
-		if (i->mode != INSN_64) /* there they are nothing, and undo no FS or GS */
-			i->seg = b >> 3 & 3;
-		return true;
-	case 0x64: case 0x65: i->seg = b & 7; return true;
 	case 0x66: *size = true; return true;
 	case 0x67: *addr = true; return true;
 	case 0xf0: i->lock = true; return true;
-	case 0xf2: case 0xf3: return true;
+	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0xf2: case 0xf3: return true;
 	}
 	return false;
 }
@@ -96,7 +68,7 @@ static void begin(struct insn *i, struct xvcpu *x)
 {
 	bool size = false, addr = false;
 
-	*i = (struct insn){ .x = x, .mode = guest_mode(x), .seg = NO_REG };
+	*i = (struct insn){ .x = x, .mode = guest_mode(x) };
 	i->n = guest_fetch(x, i->b);
 	for (; i->pos < i->n; i->pos++) {
 		u8 b = i->b[i->pos];
@@ -116,72 +88,33 @@ static void begin(struct insn *i, struct xvcpu *x)
 static bool complete(struct insn *i)
 {
 	if (i->pos > i->n && i->n == INSN_BYTES)
-		x86_exception_error(i->x, VEC_GP, 0);
+		x86_exception(i->x, VEC_GP, 0);
 	return i->pos <= i->n;
 }
 
-static u64 reg_or_0(const struct insn *i, u8 reg)
-{
-	return reg == NO_REG ? 0 : i->x->gpr[reg];
-}
-
-static u64 address_16(struct insn *i, u8 *base)
-{
-	static const u8 bases[8] = { RBX, RBX, RBP, RBP, NO_REG, NO_REG, RBP, RBX };
-	static const u8 indexes[8] = { RSI, RDI, RSI, RDI, RSI, RDI, NO_REG, NO_REG };
-	bool absolute = i->mod == 0 && i->rm == 6;
-	u8 index = indexes[i->rm];
-
-	*base = absolute ? NO_REG : bases[i->rm];
-	return reg_or_0(i, *base) + reg_or_0(i, index) + next(i, absolute ? 2 : i->mod);
-}
-
-static u64 address_32(struct insn *i, u8 *base, bool *relative)
-{
-	u8 high = i->rex & 1 ? 8 : 0, low = i->rm;
-	u64 a = 0;
-
-	if (i->rm == 4) {
-		u8 sib = next(i, 1), index = (sib >> 3 & 7) | (i->rex & 2 ? 8 : 0);
-
-		low = sib & 7;
-		a = index == RSP ? 0 : i->x->gpr[index] << (sib >> 6);
-	}
-	*base = low | high;
-	if (i->mod == 0 && low == RBP) {
-		*base = NO_REG;
-		*relative = i->rm == RBP && i->mode == INSN_64;
-		return a + next(i, 4);
-	}
-	a += i->x->gpr[*base];
-	return a + next(i, i->mod == 2 ? 4 : i->mod);
-}
-
-static void set_linear(struct insn *i, u64 offset, u8 default_seg)
-{
-	u8 seg = i->seg == NO_REG ? default_seg : i->seg;
-
-	i->linear = offset & MASK(i->addrsize);
-	if (i->mode != INSN_64 || seg >= SEG_FS)
-		i->linear += (&x86_sregs(i->x)->es)[seg].base;
-}
-
-/* ModRM and what belongs to it; imm: bytes that follow, for RIP-relative addresses. */
+/* ModRM and what belongs to it, for addresses of 32 and 64 bits; imm: bytes that follow, for RIP-relative ones. */
 static void modrm(struct insn *i, u32 imm)
 {
-	u8 byte = next(i, 1), base = NO_REG;
-	bool relative = false;
-	u64 a;
+	u8 byte = next(i, 1), base = byte & 7, high = i->rex & 1 ? 8 : 0;
 
 	i->mod = byte >> 6;
 	i->reg = (byte >> 3 & 7) | (i->rex & 4 ? 8 : 0);
-	i->rm = byte & 7;
 	if (i->mod == 3)
 		return;
-	a = i->addrsize == 2 ? address_16(i, &base) : address_32(i, &base, &relative);
-	if (relative)
-		a += i->x->rip + i->pos + imm;
-	set_linear(i, a, base == RSP || base == RBP ? SEG_SS : SEG_DS);
+	if (base == RSP) {
+		u8 sib = next(i, 1), index = (sib >> 3 & 7) | (i->rex & 2 ? 8 : 0);
+
+		base = sib & 7;
+		i->address = index == RSP ? 0 : i->x->gpr[index] << (sib >> 6);
+	}
+	if (i->mod || base != RBP) {
+		i->address += i->x->gpr[base | high];
+		i->address += next(i, i->mod == 2 ? 4 : i->mod);
+	} else {
+		i->address += next(i, 4);
+		if (i->mode == INSN_64 && (byte & 7) == RBP)
+			i->address += i->x->rip + i->pos + imm;
+	}
 }
 
 /* --- the length of an instruction that is known --- */
@@ -202,9 +135,7 @@ u32 guest_insn_length(struct xvcpu *x)
 	for (u32 k = 0; k < ARRAY_SIZE(known); k++) {
 		u32 end = i.pos + known[k].n;
 
-		if (known[k].kind != x->exit.kind || end > i.n)
-			continue;
-		if (!memcmp(i.b + i.pos, known[k].bytes, known[k].n))
+		if (known[k].kind == x->exit.kind && end <= i.n && !memcmp(i.b + i.pos, known[k].bytes, known[k].n))
 			return end;
 	}
 	i.pos++;
@@ -214,140 +145,72 @@ u32 guest_insn_length(struct xvcpu *x)
 
 /* --- device memory --- */
 
-enum source { REG, IMM, IMM8, OFFSET /* memory by offset; the register is RAX */ };
-enum action { STORE, LOAD, LOAD_ZERO, LOAD_SIGN, CMP, CMP_REG /* the register on the left */, TEST };
-
-/* size 0: the operand size; extension: ModRM.reg of those with IMM and IMM8 */
-static const struct op { u16 opcode; u8 size, action, source, extension; } ops[] = {
-	{ 0x88, 1, STORE, REG, 0 }, { 0x89, 0, STORE, REG, 0 },
-	{ 0x8a, 1, LOAD, REG, 0 }, { 0x8b, 0, LOAD, REG, 0 },
-	{ 0xa0, 1, LOAD, OFFSET, 0 }, { 0xa1, 0, LOAD, OFFSET, 0 },
-	{ 0xa2, 1, STORE, OFFSET, 0 }, { 0xa3, 0, STORE, OFFSET, 0 },
-	{ 0xc6, 1, STORE, IMM, 0 }, { 0xc7, 0, STORE, IMM, 0 },
-	{ 0x63, 4, LOAD_SIGN, REG, 0 },
-	{ 0x0fb6, 1, LOAD_ZERO, REG, 0 }, { 0x0fb7, 2, LOAD_ZERO, REG, 0 },
-	{ 0x0fbe, 1, LOAD_SIGN, REG, 0 }, { 0x0fbf, 2, LOAD_SIGN, REG, 0 },
-	{ 0x38, 1, CMP, REG, 0 }, { 0x39, 0, CMP, REG, 0 },
-	{ 0x3a, 1, CMP_REG, REG, 0 }, { 0x3b, 0, CMP_REG, REG, 0 },
-	{ 0x80, 1, CMP, IMM, 7 }, { 0x81, 0, CMP, IMM, 7 }, { 0x83, 0, CMP, IMM8, 7 },
-	{ 0x84, 1, TEST, REG, 0 }, { 0x85, 0, TEST, REG, 0 },
-	{ 0xf6, 1, TEST, IMM, 0 }, { 0xf7, 0, TEST, IMM, 0 },
+/* size 0: the operand size, which OP_WIDEN's register has in any case. CMP: Linux looks for tables in holes. */
+static const struct op { u16 opcode, flags; u8 size; } ops[] = {
+	{ 0x88, OP_STORE, 1 }, { 0x89, OP_STORE, 0 }, { 0x8a, 0, 1 }, { 0x8b, 0, 0 },
+	{ 0xa0, OP_OFFSET, 1 }, { 0xa1, OP_OFFSET, 0 }, { 0xa2, OP_OFFSET | OP_STORE, 1 }, { 0xa3, OP_OFFSET | OP_STORE, 0 },
+	{ 0xc6, OP_IMM | OP_STORE, 1 }, { 0xc7, OP_IMM | OP_STORE, 0 },
+	{ 0x0fb6, OP_WIDEN, 1 }, { 0x0fb7, OP_WIDEN, 2 }, { 0x0fbe, OP_WIDEN | OP_SIGN, 1 }, { 0x0fbf, OP_WIDEN | OP_SIGN, 2 },
+	{ 0x63, OP_WIDEN | OP_SIGN, 4 },
+	{ 0x38, OP_CMP, 1 }, { 0x39, OP_CMP, 0 }, { 0x3a, OP_CMP | OP_SWAP, 1 }, { 0x3b, OP_CMP | OP_SWAP, 0 },
+	{ 0x80, OP_CMP | OP_IMM, 1 }, { 0x81, OP_CMP | OP_IMM, 0 }, { 0x83, OP_CMP | OP_IMM8, 0 },
 };
 
-static const struct op *op_of(const struct insn *i)
+static const struct op *op_of(const struct insn *i, u16 opcode)
 {
 	for (u32 n = 0; n < ARRAY_SIZE(ops); n++)
-		if (ops[n].opcode == i->opcode && !i->lock)
-			return i->opcode == 0x63 && i->mode != INSN_64 ? NULL : &ops[n];
+		if (ops[n].opcode == opcode)
+			return opcode == 0x63 && i->mode != INSN_64 ? NULL : &ops[n];
 	return NULL;
 }
 
-static void set_reg(u64 *r, u32 size, u64 v)
+/* The operands and the end of an instruction; false: ModRM says that it is another. */
+static bool operands(struct insn *i, const struct op *o, struct access *a)
 {
-	*r = size >= 4 ? v & MASK(size) : (*r & ~MASK(size)) | (v & MASK(size));
-}
+	u32 imm = 0;
+	bool high;
 
-/* AH, CH, DH, BH */
-static bool high_byte(const struct insn *i, u32 size)
-{
-	return size == 1 && !i->rex && i->reg >= RSP && i->reg <= RDI;
-}
-
-/* SDM vol. 1 §3.4.3.1 */
-static u64 arithmetic_flags(u64 a, u64 b, u32 size, bool test)
-{
-	u64 top = 1ULL << (8 * size - 1), r = (test ? a & b : a - b) & MASK(size);
-	u64 f = (r ? 0 : FLAG_ZF) | (r & top ? FLAG_SF : 0);
-
-	f |= __builtin_popcount(r & 0xff) & 1 ? 0 : FLAG_PF;
-	if (test)
-		return f;
-	f |= ((a ^ b ^ r) & FLAG_AF) | (a < b ? FLAG_CF : 0);
-	return f | ((a ^ b) & (a ^ r) & top ? FLAG_OF : 0);
-}
-
-/* What follows a read: mem came from the device, reg is the other operand. */
-static void finish_read(struct insn *i, u32 action, u32 size, u64 mem, u64 reg)
-{
-	u32 to = action == LOAD ? size : i->opsize;
-	u64 flags;
-
-	if (action >= CMP) {
-		flags = action == CMP_REG ? arithmetic_flags(reg, mem, size, false) :
-					    arithmetic_flags(mem, reg, size, action == TEST);
-		i->x->rflags = (i->x->rflags & ~FLAGS_ALL) | flags;
-		return;
-	}
-	mem = action == LOAD_SIGN ? sign_extend(mem, size) : mem;
-	if (high_byte(i, to))
-		i->x->gpr[i->reg - 4] = (i->x->gpr[i->reg - 4] & ~0xff00ULL) | mem << 8;
-	else
-		set_reg(&i->x->gpr[i->reg], to, mem);
-}
-
-static void unknown(struct insn *i)
-{
-	char bytes[INSN_BYTES * 2 + 1] = "";
-
-	for (u32 n = 0; n < i->n; n++)
-		format(bytes + 2 * n, 3, "%02x", i->b[n]);
-	failed(i->x, "has device memory 0x%lx in an instruction that is not emulated: %s",
-	       i->x->exit.fault.gpa, bytes);
-}
-
-/* The memory operand's address; *v: the other operand. False: another instruction than in `ops`. */
-static bool operands(struct insn *i, const struct op *o, u32 size, u64 *v)
-{
-	u32 imm = o->source == IMM ? MIN(size, 4u) : o->source == IMM8 ? 1 : 0;
-
-	if (o->source == OFFSET)
-		set_linear(i, next(i, i->addrsize), SEG_DS);
+	a->flags = o->flags;
+	a->size = o->size ? MIN(o->size, i->opsize) : i->opsize;
+	a->to = o->flags & OP_WIDEN ? i->opsize : a->size;
+	if (o->flags & (OP_IMM | OP_IMM8))
+		imm = o->flags & OP_IMM ? MIN(a->size, 4u) : 1;
+	if (o->flags & OP_OFFSET)
+		i->address = next(i, i->addrsize);
 	else
 		modrm(i, imm);
-	if (imm && (i->reg & 7) != o->extension)
-		return false;
-	*v = imm ? next(i, imm) : i->x->gpr[i->reg];
-	if (!imm && high_byte(i, size))
-		*v = i->x->gpr[i->reg - 4] >> 8;
-	*v &= MASK(size);
-	return true;
+	high = a->to == 1 && !i->rex && i->reg >= RSP; /* AH, CH, DH, BH */
+	a->reg = high ? i->reg - 4 : i->reg;
+	a->shift = high ? 8 : 0;
+	a->operand = imm ? next(i, imm) : i->x->gpr[a->reg] >> a->shift;
+	a->value = a->operand;
+	a->length = i->pos;
+	return !imm || (i->reg & 7) == (o->flags & OP_CMP ? 7 : 0);
 }
 
 /*
- * The processor has translated the operand and checked all rights to it: so its
- * page is the fault's, if it lies in one page and the direction is the same.
+ * The processor has translated the operand, checked all rights to it, and names
+ * its address: if it begins there (it may begin in the page before), lies in one
+ * page and the direction is the same. Segments count as flat.
  */
-static void execute(struct insn *i)
+static void execute(struct insn *i, u64 gpa, bool write)
 {
-	const struct exit *e = &i->x->exit;
+	struct access a = { .addr = gpa };
+	u16 opcode = (u8)next(i, 1);
 	const struct op *o;
-	u32 size = 0, offset;
-	u64 v = 0, mem;
-	bool write;
 
-	i->opcode = (u8)next(i, 1);
-	if (i->opcode == 0x0f)
-		i->opcode = 0x0f00 | (u8)next(i, 1);
-	o = op_of(i);
-	if (o)
-		size = o->size ? MIN(o->size, i->opsize) : i->opsize;
-	if (o && !operands(i, o, size, &v))
+	if (opcode == 0x0f)
+		opcode = 0x0f00 | (u8)next(i, 1);
+	o = op_of(i, opcode);
+	if (o && !operands(i, o, &a))
 		o = NULL;
-	write = o && o->action == STORE;
-	if (!complete(i) || (o && (i->mod == 3 || write != e->fault.write)))
+	if (!complete(i) || (o && (i->mod == 3 || access_writes(&a) != write)))
 		return;
-	offset = i->linear & ~PAGE_MASK;
-	if (!o || offset + size > PAGE_SIZE) {
-		unknown(i);
-		return;
-	}
-	mem = v;
-	if (x86_access(i->x, false, (e->fault.gpa & PAGE_MASK) | offset, size, write, &mem) !=
-	    ACCESS_DONE)
-		return;
-	if (!write)
-		finish_read(i, o->action, size, mem & MASK(size), v);
-	x86_skip(i->x, i->pos);
+	if (!o || i->addrsize == 2 || ((i->address ^ gpa) & ~PAGE_MASK) ||
+	    (gpa & ~PAGE_MASK) + a.size > PAGE_SIZE)
+		failed(i->x, "has an instruction that is not emulated on device memory", gpa);
+	else
+		x86_access(i->x, &a);
 }
 
 void emulate_memory(struct xvcpu *x)
@@ -356,66 +219,52 @@ void emulate_memory(struct xvcpu *x)
 	struct insn i;
 
 	if (e->fault.table_walk) {
-		failed(x, "has page tables outside its memory (0x%lx)", e->fault.gpa);
+		failed(x, "has page tables outside its memory, at", e->fault.gpa);
 	} else if (e->vectoring.type != EVENT_NONE) {
 		/* Injected again, it would fault again, before any interrupt is taken. */
-		failed(x, "takes an event through device memory (0x%lx)", e->fault.gpa);
+		failed(x, "takes an event through device memory", e->fault.gpa);
 	} else if (e->fault.exec) {
-		failed(x, "executes device memory at 0x%lx", e->fault.gpa);
+		failed(x, "executes device memory", e->fault.gpa);
 	} else {
 		begin(&i, x);
-		execute(&i);
+		execute(&i, e->fault.gpa, e->fault.write);
 	}
 }
 
-/* --- ports, CR8, XCR0 --- */
+/* --- ports, CR8 --- */
 
 void emulate_io(struct xvcpu *x)
 {
-	u32 size = x->exit.io.size, length = x->exit.insn_len;
-	u64 v = x->gpr[RAX] & MASK(size);
+	const struct exit *e = &x->exit;
+	struct access a = {
+		.port = true, .addr = e->io.port, .size = e->io.size, .flags = e->io.in ? 0 : OP_STORE,
+		.value = x->gpr[RAX], .reg = RAX, .to = e->io.size, .length = e->insn_len,
+	};
 
-	if (x->exit.io.string) {
-		failed(x, "has string I/O on emulated port 0x%x", x->exit.io.port);
-		return;
-	}
-	if (x86_access(x, true, x->exit.io.port, size, !x->exit.io.in, &v) != ACCESS_DONE)
-		return;
-	if (x->exit.io.in)
-		set_reg(&x->gpr[RAX], size, v);
-	x86_skip(x, length ? length : (u32)(x->exit.next_rip - x->rip));
+	if (e->io.string)
+		failed(x, "has string I/O on emulated port", e->io.port);
+	else
+		x86_access(x, &a);
 }
 
 /* 0F 22 /0 with REX.R, or LOCK (APM vol. 3, MOV CRn) */
 void emulate_cr8_write(struct xvcpu *x)
 {
 	struct insn i;
+	u16 opcode;
 	u8 modrm;
 	u64 v;
 
 	begin(&i, x);
-	i.opcode = next(&i, 2);
+	opcode = next(&i, 2);
 	modrm = next(&i, 1);
-	if (!complete(&i) || i.opcode != 0x220f || (modrm & 0x38) || !(i.lock || i.rex & 4))
+	if (!complete(&i) || opcode != 0x220f || (modrm & 0x38) || !(i.lock || i.rex & 4))
 		return;
-	v = x->gpr[(modrm & 7) | (i.rex & 1 ? 8 : 0)] & MASK(i.mode == INSN_64 ? 8 : 4);
+	v = x->gpr[(modrm & 7) | (i.rex & 1 ? 8 : 0)] & size_mask(i.mode == INSN_64 ? 8 : 4);
 	if (v > 15) {
-		x86_exception_error(x, VEC_GP, 0);
+		x86_exception(x, VEC_GP, 0);
 		return;
 	}
 	lapic_set_tpr(x, v << 4);
 	x86_skip(x, i.pos);
-}
-
-/* SDM vol. 1 §13.3: what may be set together. */
-bool emulate_xsetbv(struct xvcpu *x)
-{
-	u64 value = x->gpr[RDX] << 32 | (u32)x->gpr[RAX];
-
-	if ((u32)x->gpr[RCX] || x86_cpl(x) || !xcr0_valid(value)) {
-		x86_exception_error(x, VEC_GP, 0);
-		return false;
-	}
-	x86_set_xcr0(x, value);
-	return true;
 }

@@ -11,139 +11,105 @@
 #include "kernel/log.h"
 #include "kernel/trace.h"
 
-/* 0: a fault is queued, or the domain is dead. */
-static u32 insn_length(struct xvcpu *x)
+/* --- instructions: true when it is done, false when it raised an exception --- */
+
+static bool raise(struct xvcpu *x, u8 vector)
 {
-	return x->exit.insn_len ? x->exit.insn_len : guest_insn_length(x);
+	x86_exception(x, vector, 0);
+	return false;
 }
 
-static void exit_nothing(struct xvcpu *x)
+static u64 edx_eax(const struct xvcpu *x)
 {
-	(void)x;
+	return x->gpr[RDX] << 32 | (u32)x->gpr[RAX];
 }
 
-static void exit_interrupt(struct xvcpu *x)
+static bool insn_skip(struct xvcpu *)
 {
-	(void)x;
-	irq_window();
+	return true;
 }
 
-static void exit_machine_check(struct xvcpu *x)
+static bool insn_hlt(struct xvcpu *x)
 {
-	(void)x;
-	__asm__ volatile("int $18");
-}
-
-static void exit_hlt(struct xvcpu *x)
-{
-	u32 n = insn_length(x);
-
-	if (!n)
-		return;
-	x86_skip(x, n);
 	x->v.activity = DAIS_ACT_HALTED;
+	return true;
 }
 
-static void exit_skip(struct xvcpu *x)
+static bool insn_cpuid(struct xvcpu *x)
 {
-	u32 n = insn_length(x);
+	u32 out[4];
 
-	if (n)
-		x86_skip(x, n);
-}
-
-static void exit_cpuid(struct xvcpu *x)
-{
-	u32 n = insn_length(x), out[4];
-
-	if (!n)
-		return;
 	cpuid_emulate(x, x->gpr[RAX], x->gpr[RCX], out);
 	x->gpr[RAX] = out[0];
 	x->gpr[RBX] = out[1];
 	x->gpr[RCX] = out[2];
 	x->gpr[RDX] = out[3];
-	x86_skip(x, n);
+	return true;
 }
 
-static void exit_msr_read(struct xvcpu *x)
+static bool insn_rdmsr(struct xvcpu *x)
 {
-	u32 n = insn_length(x);
 	u64 v;
 
-	if (!n)
-		return;
-	if (!msr_read(x, x->gpr[RCX], &v)) {
-		x86_exception_error(x, VEC_GP, 0);
-		return;
-	}
+	if (!msr_read(x, x->gpr[RCX], &v))
+		return raise(x, VEC_GP);
 	x->gpr[RAX] = (u32)v;
 	x->gpr[RDX] = v >> 32;
-	x86_skip(x, n);
+	return true;
 }
 
-static void exit_msr_write(struct xvcpu *x)
+static bool insn_wrmsr(struct xvcpu *x)
 {
-	u32 n = insn_length(x);
+	return msr_write(x, x->gpr[RCX], edx_eax(x)) || raise(x, VEC_GP);
+}
 
-	if (!n)
-		return;
-	if (msr_write(x, x->gpr[RCX], (u32)x->gpr[RAX] | x->gpr[RDX] << 32))
-		x86_skip(x, n);
-	else
-		x86_exception_error(x, VEC_GP, 0);
+static bool insn_xsetbv(struct xvcpu *x)
+{
+	if ((u32)x->gpr[RCX] || x86_cpl(x) || !xcr0_valid(edx_eax(x)))
+		return raise(x, VEC_GP);
+	xsetbv(0, edx_eax(x));
+	return true;
 }
 
 /* Ours when RAX names it, else KVM's. CPL 0 only, as on KVM. */
-static void exit_hypercall(struct xvcpu *x)
+static bool insn_hypercall(struct xvcpu *x)
 {
 	u64 nr = x->gpr[RAX], out[2] = { 0, 0 };
 	u64 arg[6] = { x->gpr[RDI], x->gpr[RSI], x->gpr[RDX], x->gpr[RCX], x->gpr[R8], x->gpr[R9] };
-	u32 n = insn_length(x);
 
-	if (!n)
-		return;
-	if (x86_cpl(x)) {
-		x86_exception(x, VEC_UD);
-		return;
-	}
-	x86_skip(x, n);
+	if (x86_cpl(x))
+		return raise(x, VEC_UD);
 	if ((nr & ~0xffffULL) != DAIS_CALL_BASE) {
 		pv_hypercall(x);
-		return;
+		return true;
 	}
 	x->gpr[RAX] = hypercall(&x->v, nr & 0xffff, arg, out);
 	x->gpr[RDI] = out[0];
 	x->gpr[RSI] = out[1];
+	return true;
 }
 
-static void exit_xsetbv(struct xvcpu *x)
+/* --- other exits, and what looks after its instruction itself --- */
+
+static void exit_interrupt(struct xvcpu *)
 {
-	u32 n = insn_length(x);
-
-	if (n && emulate_xsetbv(x))
-		x86_skip(x, n);
+	irq_window();
 }
 
-static void exit_gp(struct xvcpu *x)
+static void exit_machine_check(struct xvcpu *)
 {
-	x86_exception_error(x, VEC_GP, 0);
+	__asm__ volatile("int $18");
 }
 
-/* CPL 0 gets as far as the intercept; so there is no such instruction */
+/* CPL 0 gets as far as the intercept: so there is no such instruction; RDPMC has no counter */
 static void exit_refused(struct xvcpu *x)
 {
-	x86_exception(x, VEC_UD);
+	x86_exception(x, x->exit.kind == EXIT_RDPMC ? VEC_GP : VEC_UD, 0);
 }
 
 static void exit_exception(struct xvcpu *x)
 {
-	const struct guest_event *e = &x->exit.event;
-
-	if (e->has_error)
-		x86_exception_error(x, e->vector, e->error);
-	else
-		x86_exception(x, e->vector);
+	x86_exception(x, x->exit.event.vector, x->exit.event.error);
 }
 
 /* The mask ends when IRET has run, which the next entry may not get to: run.c watches RIP. */
@@ -156,9 +122,8 @@ static void exit_iret(struct xvcpu *x)
 
 static void exit_nested_fault(struct xvcpu *x)
 {
-	if (is_control(x) && control_fault(x, x->exit.fault.gpa))
-		return;
-	emulate_memory(x);
+	if (!is_control(x) || !control_fault(x, x->exit.fault.gpa))
+		emulate_memory(x);
 }
 
 static void exit_shutdown(struct xvcpu *x)
@@ -170,37 +135,42 @@ static void exit_shutdown(struct xvcpu *x)
 	domain_kill(x->v.dom, DAIS_DEATH_TRIPLE_FAULT, "vCPU %u: triple fault at RIP %lx", x->v.index, x->rip);
 }
 
-static void exit_invalid(struct xvcpu *x)
+/* Entry refused the state, or Dais did not ask for this exit. */
+static void exit_bad(struct xvcpu *x)
 {
 	const struct dais_sregs *s = x86_sregs(x);
 
-	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: state refused at entry: CR0 %lx CR3 %lx CR4 %lx EFER %lx", x->v.index,
-		    s->cr0, s->cr3, s->cr4, s->efer);
+	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: %s %lx: RIP %lx CR0 %lx CR3 %lx CR4 %lx EFER %lx", x->v.index,
+		    x->exit.kind == EXIT_INVALID ? "state refused at entry" : "unknown exit", x->exit.detail, x->rip, s->cr0, s->cr3,
+		    s->cr4, s->efer);
 }
 
-static void exit_unknown(struct xvcpu *x)
-{
-	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: exit %lx at RIP %lx, which Dais did not ask for", x->v.index,
-		    x->exit.detail, x->rip);
-}
-
-static void (*const handler[EXIT_KINDS])(struct xvcpu *x) = {
-	[EXIT_INTR] = exit_interrupt, [EXIT_NMI] = exit_nothing, [EXIT_MACHINE_CHECK] = exit_machine_check,
-	[EXIT_INIT] = exit_nothing, [EXIT_HLT] = exit_hlt, [EXIT_PAUSE] = exit_skip, [EXIT_CPUID] = exit_cpuid,
-	[EXIT_HYPERCALL] = exit_hypercall, [EXIT_MSR_READ] = exit_msr_read, [EXIT_MSR_WRITE] = exit_msr_write,
-	[EXIT_IO] = emulate_io, [EXIT_NESTED_FAULT] = exit_nested_fault, [EXIT_CR8_WRITE] = emulate_cr8_write,
-	[EXIT_XSETBV] = exit_xsetbv, [EXIT_WBINVD] = exit_skip, [EXIT_RDPMC] = exit_gp, [EXIT_TIME] = exit_refused,
-	[EXIT_REFUSED] = exit_refused, [EXIT_EXCEPTION] = exit_exception, [EXIT_IRET] = exit_iret,
-	[EXIT_INT_WINDOW] = exit_nothing, [EXIT_SHUTDOWN] = exit_shutdown, [EXIT_INVALID] = exit_invalid,
-	[EXIT_UNKNOWN] = exit_unknown,
+/* Neither: nothing is to be done. */
+static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu *x); } handler[EXIT_KINDS] = {
+	[EXIT_CPUID] = { .insn = insn_cpuid }, [EXIT_HLT] = { .insn = insn_hlt }, [EXIT_HYPERCALL] = { .insn = insn_hypercall },
+	[EXIT_MSR_READ] = { .insn = insn_rdmsr }, [EXIT_MSR_WRITE] = { .insn = insn_wrmsr }, [EXIT_PAUSE] = { .insn = insn_skip },
+	[EXIT_WBINVD] = { .insn = insn_skip }, [EXIT_XSETBV] = { .insn = insn_xsetbv },
+	[EXIT_CR8_WRITE] = { .other = emulate_cr8_write }, [EXIT_EXCEPTION] = { .other = exit_exception },
+	[EXIT_INTR] = { .other = exit_interrupt }, [EXIT_INVALID] = { .other = exit_bad }, [EXIT_IO] = { .other = emulate_io },
+	[EXIT_IRET] = { .other = exit_iret }, [EXIT_MACHINE_CHECK] = { .other = exit_machine_check },
+	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_RDPMC] = { .other = exit_refused },
+	[EXIT_REFUSED] = { .other = exit_refused }, [EXIT_SHUTDOWN] = { .other = exit_shutdown },
+	[EXIT_TIME] = { .other = exit_refused }, [EXIT_UNKNOWN] = { .other = exit_bad },
 };
 
 void exit_handle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
+	u32 kind = x->exit.kind, n;
 
-	trace(DAIS_TRACE_EXIT, v, x->exit.kind, x->rip);
-	handler[x->exit.kind](x);
+	trace(DAIS_TRACE_EXIT, v, kind, x->rip);
+	if (handler[kind].insn) {
+		n = x->exit.insn_len ? x->exit.insn_len : guest_insn_length(x);
+		if (n && handler[kind].insn(x))
+			x86_skip(x, n);
+	} else if (handler[kind].other) {
+		handler[kind].other(x);
+	}
 	if (unlikely(x->lapic.eoi_exit) && v->activity == DAIS_ACT_RUNNABLE && !is_control(x)) {
 		v->page->access.addr = x->lapic.eoi_exit;
 		x->lapic.eoi_exit = 0;

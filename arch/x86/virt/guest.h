@@ -19,6 +19,9 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
 enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 }; /* the default address size */
 enum insn_mode guest_mode(struct xvcpu *x);
+/* of operands, in bytes */
+static inline u64 size_mask(u32 size) { return size == 8 ? ~0ULL : (1ULL << 8 * size) - 1; }
+static inline u64 sign_extend(u64 v, u32 size) { return (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size)); }
 #define SEG_L 0x200u /* of dais_seg.attr */
 #define SEG_D 0x400u
 
@@ -26,20 +29,19 @@ enum insn_mode guest_mode(struct xvcpu *x);
 /* Length of the instruction that x->exit.kind says was executed; 0: it is to be tried again, or a
  * fault is queued. */
 u32 guest_insn_length(struct xvcpu *x);
-/* MOV, CMP or TEST whose memory operand hit x->exit.fault.gpa, where no RAM is. */
+/* MOV whose memory operand hit x->exit.fault.gpa, where no RAM is. */
 void emulate_memory(struct xvcpu *x);
 void emulate_io(struct xvcpu *x);                /* x->exit.io */
 void emulate_cr8_write(struct xvcpu *x);
-bool emulate_xsetbv(struct xvcpu *x);            /* false: #GP queued */
 
 /* --- cpuid.c, msr.c, pv.c --- */
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4]); /* eax ebx ecx edx */
-u64 cpuid_cr4_allowed(void);
 u64 cpuid_xcr0_allowed(void);
 bool xcr0_valid(u64 value);                      /* may XCR0 hold it? */
 u32 cpuid_xsave_size(void);                      /* bytes for all of xcr0_allowed */
 bool msr_read(struct xvcpu *x, u32 msr, u64 *value);   /* false: #GP */
 bool msr_write(struct xvcpu *x, u32 msr, u64 value);   /* false: #GP */
+u64 msr_efer_allowed(void);
 /* Which accesses need no exit: bit 0 read, bit 1 write; for the vendor's bitmap. */
 u32 msr_passes(u32 msr, bool control);
 void msr_reset(struct xvcpu *x);                       /* power-up values of what msr.c keeps */
@@ -47,7 +49,5 @@ u64 guest_tsc(const struct xvcpu *x);
 bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write);
 void pv_hypercall(struct xvcpu *x);              /* KVM's numbers: result in RAX */
 void pv_clock_update(struct xvcpu *x);           /* the guest's TSC was set */
-/* Seconds since 1970 when the TSC read epoch_tsc */
-void pv_init(u64 epoch_seconds, u64 epoch_tsc);
 
 #endif

@@ -6,37 +6,28 @@
 #include "kernel/arch.h"
 
 enum delivery { FIXED, LOWEST, SMI, MODE3, NMI, INIT, SIPI, EXTINT };
-enum target { PHYSICAL, LOGICAL, EVERYBODY, OTHERS };
 
 #define BROADCAST_8    0xffu
 #define BROADCAST_32   0xffffffffu
 
+/* To one (PHYSICAL: index = APIC ID), to whom the logical destination means, to all but one at most. */
 struct message {
+	enum { PHYSICAL, LOGICAL, EVERYBODY } target;
 	u32 dest;
-	u8 target, mode, vector;
+	const struct xvcpu *except;
+	u8 mode, vector;
 	bool level, one;       /* one: the first that matches is enough */
 };
 
 static void deliver(struct xvcpu *to, const struct message *m)
 {
-	switch (m->mode) {
-	case FIXED: case LOWEST:
-		if (lapic_post(&to->lapic, m->vector, m->level))
-			vcpu_notify(&to->v, VP_IRQ);
-		break;
-	case NMI:
-		vcpu_notify(&to->v, VP_NMI);
-		break;
-	case INIT:
-		vcpu_notify(&to->v, VP_INIT);
-		break;
-	case SIPI:
-		/* The vector before the bit: vcpu_notify is a full barrier. */
+	static const u32 pending[] = { [NMI] = VP_NMI, [INIT] = VP_INIT, [SIPI] = VP_SIPI };
+
+	if (m->mode == SIPI) /* the vector before the bit: vcpu_notify is a full barrier */
 		atomic_store(&to->sipi_vector, m->vector);
-		vcpu_notify(&to->v, VP_SIPI);
-		break;
-	}
-	/* There is no SMM: an SMI is taken and does nothing. */
+	/* there is no SMM: an SMI is taken and does nothing */
+	if (m->mode <= LOWEST ? lapic_post(&to->lapic, m->vector, m->level) : pending[m->mode])
+		vcpu_notify(&to->v, m->mode <= LOWEST ? VP_IRQ : pending[m->mode]);
 }
 
 void arch_vcpu_interrupt(struct vcpu *v, u32 vector)
@@ -56,78 +47,63 @@ static bool logical_match(const struct lapic *l, u32 dest)
 }
 
 /* The first from *n on that has this message's destination; NULL: no more. Physical: one look-up. */
-static struct xvcpu *next_target(struct domain *d, const struct message *m,
-				 const struct xvcpu *from, u32 *n)
+static struct xvcpu *next_target(struct domain *d, const struct message *m, u32 *n)
 {
-	bool physical = m->target == PHYSICAL;
-	u32 end = physical && m->dest < d->max_vcpus ? m->dest + 1 : d->max_vcpus;
-
-	if (physical)
+	if (m->target == PHYSICAL)
 		*n = MAX(*n, m->dest);
-	while (*n < end) {
+	while (*n < d->max_vcpus && (m->target != PHYSICAL || *n == m->dest)) {
 		struct xvcpu *x = xvcpu(atomic_load(&d->vcpu[(*n)++]));
 
-		if (!x || !lapic_enabled(&x->lapic) || (m->target == OTHERS && x == from))
-			continue;
-		if (m->target != LOGICAL || logical_match(&x->lapic, m->dest))
+		if (x && lapic_enabled(&x->lapic) && x != m->except &&
+		    (m->target != LOGICAL || logical_match(&x->lapic, m->dest)))
 			return x;
 	}
 	return NULL;
 }
 
 /* Returns how many got it. */
-static u32 send(struct domain *d, const struct message *m, const struct xvcpu *from)
+static u32 send(struct domain *d, const struct message *m)
 {
 	struct xvcpu *x;
 	u32 n = 0, count = 0;
 
-	while (!(m->one && count) && (x = next_target(d, m, from, &n))) {
+	for (; !(m->one && count) && (x = next_target(d, m, &n)); count++)
 		deliver(x, m);
-		count++;
-	}
 	return count;
-}
-
-static u8 target_of(u32 dest, u32 broadcast, bool logical)
-{
-	return dest == broadcast ? EVERYBODY : logical ? LOGICAL : PHYSICAL;
 }
 
 bool ipi_send(struct xvcpu *from, u64 icr)
 {
 	bool x2 = lapic_x2apic(&from->lapic);
+	u32 dest = x2 ? icr >> 32 : icr >> 56, shorthand = icr >> 18 & 3; /* none, self, all, others */
+	bool all = shorthand >= 2 || (!shorthand && dest == (x2 ? BROADCAST_32 : BROADCAST_8));
 	struct message m = {
-		.dest = x2 ? icr >> 32 : icr >> 56, .mode = icr >> 8 & 7, .vector = icr,
-		.one = (icr >> 8 & 7) == LOWEST,
+		.target = all ? EVERYBODY : !shorthand && (icr >> 11 & 1) ? LOGICAL : PHYSICAL,
+		.dest = shorthand == 1 ? from->lapic.id : dest, .except = shorthand == 3 ? from : NULL,
+		.mode = icr >> 8 & 7, .vector = icr, .one = (icr >> 8 & 7) == LOWEST,
 	};
 
-	m.target = target_of(m.dest, x2 ? BROADCAST_32 : BROADCAST_8, icr >> 11 & 1);
-	switch (icr >> 18 & 3) { /* shorthand */
-	case 1: m.target = PHYSICAL; m.dest = from->lapic.id; break;
-	case 2: m.target = EVERYBODY; break;
-	case 3: m.target = OTHERS; break;
-	}
 	if (m.mode == MODE3 || m.mode == EXTINT)
 		return false;
 	if (m.mode <= LOWEST && m.vector < VECTOR_FIRST)
-		lapic_send_error(&from->lapic);
+		lapic_error(&from->lapic, LAPIC_SEND_ERROR);
 	/* INIT level de-assert: nothing since the Pentium (SDM vol. 3 §11.6.1) */
 	else if (m.mode != INIT || (icr >> 14 & 1) || !(icr >> 15 & 1))
-		send(from->v.dom, &m, from);
+		send(from->v.dom, &m);
 	return true;
 }
 
 u32 ipi_send_bitmap(struct xvcpu *from, u64 bitmap, u64 base, u32 icr)
 {
 	struct domain *d = from->v.dom;
-	struct message m = { .target = PHYSICAL, .mode = icr >> 8 & 7, .vector = icr };
+	struct message m = { .mode = icr >> 8 & 7, .vector = icr };
 	u32 count = 0;
 
 	if (m.mode != NMI && (m.mode != FIXED || m.vector < VECTOR_FIRST))
 		return 0;
 	for (; bitmap && base < d->max_vcpus; bitmap &= bitmap - 1) {
 		m.dest = base + __builtin_ctzll(bitmap);
-		count += send(d, &m, from);
+		count += send(d, &m);
 	}
 	return count;
 }
@@ -138,12 +114,11 @@ u32 ipi_send_bitmap(struct xvcpu *from, u64 bitmap, u64 base, u32 icr)
 static bool message_of_msi(struct domain *d, u64 address, u32 data, struct message *m)
 {
 	u32 dest = (address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8, mode = data >> 8 & 7;
+	bool all = dest == BROADCAST_8 && d->max_vcpus <= BROADCAST_8;
 
 	*m = (struct message){
-		.dest = dest, .mode = mode, .vector = data, .level = data >> 15 & 1,
-		.target = target_of(dest, d->max_vcpus > BROADCAST_8 ? BROADCAST_32 : BROADCAST_8,
-				    address >> 2 & 1),
-		.one = mode == LOWEST || (address >> 3 & 1),
+		.target = all ? EVERYBODY : address >> 2 & 1 ? LOGICAL : PHYSICAL, .dest = dest,
+		.mode = mode, .vector = data, .level = data >> 15 & 1, .one = mode == LOWEST || (address >> 3 & 1),
 	};
 	return address >> 20 == LAPIC_BASE_DEFAULT >> 20 &&
 	       (mode == NMI || (mode <= LOWEST && m->vector >= VECTOR_FIRST));
@@ -153,14 +128,12 @@ status_t arch_msi(struct domain *d, u64 address, u32 data)
 {
 	struct message m;
 
-	return message_of_msi(d, address, data, &m) && send(d, &m, NULL) ? DAIS_OK : DAIS_BAD_ARG;
+	return message_of_msi(d, address, data, &m) && send(d, &m) ? DAIS_OK : DAIS_BAD_ARG;
 }
 
 status_t control_deliver(u64 msi_address, u32 msi_data)
 {
-	if ((msi_data >> 8 & 7) > LOWEST)
-		return DAIS_BAD_ARG;
-	return arch_msi(control_domain, msi_address, msi_data);
+	return (msi_data >> 8 & 7) > LOWEST ? DAIS_BAD_ARG : arch_msi(control_domain, msi_address, msi_data);
 }
 
 u32 control_home_cpu(u64 msi_address)
@@ -170,6 +143,6 @@ u32 control_home_cpu(u64 msi_address)
 	u32 n = 0;
 
 	if (message_of_msi(control_domain, msi_address, VECTOR_FIRST, &m))
-		x = next_target(control_domain, &m, NULL, &n);
+		x = next_target(control_domain, &m, &n);
 	return x ? atomic_load_relaxed(&x->v.sc.cpu) : 0;
 }

@@ -3,9 +3,6 @@
 #include "arch/x86/virt/vcpu_x86.h"
 #include "drivers/devices.h"
 
-#define ERR_SEND_VECTOR    0x20
-#define ERR_RECEIVE_VECTOR 0x40
-
 #define BASE_BSP    (1ULL << 8)
 #define BASE_X2APIC (1ULL << 10)
 #define BASE_ENABLE (1ULL << 11)
@@ -43,8 +40,7 @@ static u32 highest(const u32 word[8])
 	return 0;
 }
 
-/* Notes an error and raises the error interrupt; from any CPU. */
-static void report(struct lapic *l, u32 error)
+void lapic_error(struct lapic *l, u32 error)
 {
 	u32 lvt = l->lvt[LVT_ERROR];
 
@@ -53,26 +49,26 @@ static void report(struct lapic *l, u32 error)
 		lapic_post(l, lvt & 0xff, false);
 }
 
-void lapic_send_error(struct lapic *l)
+static void vector_set(u32 word[8], u32 vector)
 {
-	report(l, ERR_SEND_VECTOR);
+	atomic_or(&word[vector / 32], 1u << vector % 32);
+}
+
+static void vector_clear(u32 word[8], u32 vector)
+{
+	atomic_and(&word[vector / 32], ~(1u << vector % 32));
 }
 
 bool lapic_post(struct lapic *l, u32 vector, bool level)
 {
-	u32 n = vector / 32, bit = 1u << vector % 32;
-
 	if (!lapic_enabled(l) || !(atomic_load_relaxed(&l->svr) & SVR_ENABLE))
 		return false;
 	if (vector < VECTOR_FIRST) {
-		report(l, ERR_RECEIVE_VECTOR);
+		lapic_error(l, LAPIC_RECEIVE_ERROR);
 		return true;
 	}
-	if (level)
-		atomic_or(&l->tmr[n], bit);
-	else
-		atomic_and(&l->tmr[n], ~bit);
-	atomic_or(&l->irr[n], bit);
+	(level ? vector_set : vector_clear)(l->tmr, vector);
+	vector_set(l->irr, vector);
 	return true;
 }
 
@@ -94,25 +90,23 @@ int lapic_deliverable(const struct lapic *l)
 
 void lapic_accept(struct lapic *l, u32 vector)
 {
-	atomic_and(&l->irr[vector / 32], ~(1u << vector % 32));
-	l->isr[vector / 32] |= 1u << vector % 32;
+	vector_clear(l->irr, vector);
+	vector_set(l->isr, vector);
 }
 
 void lapic_take_back(struct lapic *l, u32 vector)
 {
-	l->isr[vector / 32] &= ~(1u << vector % 32);
-	atomic_or(&l->irr[vector / 32], 1u << vector % 32);
+	vector_clear(l->isr, vector);
+	vector_set(l->irr, vector);
 }
 
 static void end_of_interrupt(struct xvcpu *x)
 {
 	struct lapic *l = &x->lapic;
-	u32 vector = highest(l->isr), n = vector / 32, bit = 1u << vector % 32;
+	u32 vector = highest(l->isr);
 
-	if (!vector)
-		return;
-	l->isr[n] &= ~bit;
-	if (!(atomic_load(&l->tmr[n]) & bit))
+	vector_clear(l->isr, vector);
+	if (!(atomic_load(&l->tmr[vector / 32]) >> vector % 32 & 1))
 		return;
 	if (is_control(x))
 		irq_eoi(vector);
@@ -126,24 +120,24 @@ void lapic_set_tpr(struct xvcpu *x, u32 tpr)
 	look_again(x);
 }
 
-/* --- registers: by index (offset / 16), sets of them as 64-bit masks --- */
+/* --- registers, by index (offset / 16) --- */
 
-#define R(reg)      (1ULL << (reg) / 16)
-#define RANGE(reg, n) (((1ULL << (n)) - 1) << (reg) / 16)
-#define LVTS        RANGE(REG_LVT, LVT_COUNT)
+#define RD 1u
+#define WR 2u
 #define LVT_STATUS  0x5000u /* delivery status, remote IRR: read-only, which is not reserved */
-#define RW_X2       (R(REG_TPR) | R(REG_SVR) | R(REG_ESR) | R(REG_ICR) | LVTS | R(REG_INITIAL) | \
-		     R(REG_DIVIDE))
-#define READ_X2     (RW_X2 | R(REG_ID) | R(REG_VERSION) | R(REG_PPR) | R(REG_LDR) | \
-		     RANGE(REG_ISR, 24) | R(REG_CURRENT))
-#define WRITE_X2    (RW_X2 | R(REG_EOI) | R(REG_SELF_IPI))
 
-/* What can be written. No EOI-broadcast suppression; the ID is fixed, as on newer processors. */
-static const u32 writable[64] = {
-	[REG_TPR / 16] = 0xff, [REG_LDR / 16] = 0xff000000, [REG_DFR / 16] = 0xf0000000,
-	[REG_SVR / 16] = 0x3ff, [REG_ICR / 16] = 0xccfff, [REG_ICR2 / 16] = 0xff000000,
-	[REG_LVT / 16] = 0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff,
-	[REG_INITIAL / 16] = ~0u, [REG_DIVIDE / 16] = 0xb, [REG_SELF_IPI / 16] = 0xff,
+/* What can be written, and what is there in x2APIC mode. No EOI-broadcast suppression; the ID is fixed, as on
+ * newer processors. */
+static const struct { u32 writable; u8 x2; } regs[64] = {
+	[REG_ID / 16] = { 0, RD }, [REG_VERSION / 16] = { 0, RD }, [REG_TPR / 16] = { 0xff, RD | WR },
+	[REG_PPR / 16] = { 0, RD }, [REG_EOI / 16] = { 0, WR }, [REG_LDR / 16] = { 0xff000000, RD },
+	[REG_DFR / 16] = { 0xf0000000, 0 }, [REG_SVR / 16] = { 0x3ff, RD | WR },
+	[REG_ISR / 16 ... REG_ISR / 16 + 23] = { 0, RD }, [REG_ESR / 16] = { 0, RD | WR },
+	[REG_ICR / 16] = { 0xccfff, RD | WR }, [REG_ICR2 / 16] = { 0xff000000, 0 },
+	[REG_LVT / 16] = { 0x700ff, RD | WR }, { 0x107ff, RD | WR }, { 0x107ff, RD | WR }, { 0x1a7ff, RD | WR },
+	{ 0x1a7ff, RD | WR }, { 0x100ff, RD | WR },
+	[REG_INITIAL / 16] = { ~0u, RD | WR }, [REG_CURRENT / 16] = { 0, RD }, [REG_DIVIDE / 16] = { 0xb, RD | WR },
+	[REG_SELF_IPI / 16] = { 0xff, WR },
 };
 
 bool lapic_read(struct xvcpu *x, u32 offset, u64 *value)
@@ -152,32 +146,22 @@ bool lapic_read(struct xvcpu *x, u32 offset, u64 *value)
 	bool x2 = lapic_x2apic(l);
 	u32 n = offset / 16 & 63;
 
-	if (x2 && (offset & ~0x3f0u || !(READ_X2 >> n & 1)))
+	if (x2 && (offset & ~0x3f0u || !(regs[n].x2 & RD)))
 		return false;
 	switch (n * 16) {
 	case REG_ID: *value = x2 ? l->id : l->id << 24; break;
 	case REG_LDR: *value = x2 ? (l->id >> 4) << 16 | 1u << (l->id & 15) : l->ldr; break;
 	case REG_PPR: *value = ppr(l); break;
-	case REG_CURRENT: *value = lapic_timer_count(x); break;
+	case REG_CURRENT: *value = lapic_timer_count(l); break;
 	case REG_ICR: *value = x2 ? l->icr : (u32)l->icr; break;
 	default: *value = atomic_load(&l->reg[n]); break;
 	}
 	return true;
 }
 
-static void lvt_write(struct xvcpu *x, u32 n, u32 value)
+static void mask_lvts(struct lapic *l)
 {
-	if (!(x->lapic.svr & SVR_ENABLE))
-		value |= LVT_MASKED;
-	if (n == LVT_TIMER)
-		lapic_timer_mode(x, value);
-	x->lapic.lvt[n] = value;
-}
-
-static void svr_write(struct lapic *l, u32 value)
-{
-	atomic_store(&l->svr, value);
-	for (u32 n = 0; n < LVT_COUNT && !(value & SVR_ENABLE); n++)
+	for (u32 n = 0; n < LVT_COUNT; n++)
 		l->lvt[n] |= LVT_MASKED;
 }
 
@@ -187,68 +171,68 @@ static void register_set(struct xvcpu *x, u32 n, u32 value)
 
 	switch (n * 16) {
 	case REG_EOI: end_of_interrupt(x); break;
-	case REG_SVR: svr_write(l, value); break;
 	case REG_ESR: l->esr = atomic_xchg(&l->esr_latch, 0); break;
-	case REG_INITIAL: lapic_timer_start(x, value); break;
-	case REG_DFR: l->dfr = value | ~writable[n]; break;
-	case REG_LVT ... REG_LVT + 16 * (LVT_COUNT - 1):
-		lvt_write(x, n - REG_LVT / 16, value);
+	case REG_INITIAL: lapic_timer_start(l, value); break;
+	case REG_DFR: l->dfr = value | ~regs[n].writable; break;
+	case REG_SVR:
+		atomic_store(&l->svr, value);
+		if (!(value & SVR_ENABLE))
+			mask_lvts(l);
+		break;
+	case REG_LVT:
+		lapic_timer_mode(l, value);
+		/* fallthrough */
+	case REG_LVT + 16 ... REG_LVT + 16 * (LVT_COUNT - 1):
+		l->lvt[n - REG_LVT / 16] = value | (l->svr & SVR_ENABLE ? 0 : LVT_MASKED);
 		break;
 	case REG_SELF_IPI:
 		if (lapic_x2apic(l))
 			lapic_post(l, value, false);
 		break;
 	default:
-		if (writable[n])
+		if (regs[n].writable)
 			atomic_store(&l->reg[n], value);
-		break;
 	}
-	look_again(x);
 }
 
 bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 {
 	struct lapic *l = &x->lapic;
 	bool x2 = lapic_x2apic(l), icr = offset == REG_ICR;
-	u32 n = offset / 16 & 63, low = value & writable[n];
-	u32 ignored = LVTS >> n & 1 ? LVT_STATUS : 0;
+	u32 n = offset / 16 & 63, low = value & regs[n].writable;
+	u32 ignored = offset >= REG_LVT && offset < REG_INITIAL ? LVT_STATUS : 0;
 
-	if (x2 && (offset & ~0x3f0u || !(WRITE_X2 >> n & 1) || low != ((u32)value & ~ignored) ||
-		   (value >> 32 && !icr)))
+	if (x2 && (offset & ~0x3f0u || !(regs[n].x2 & WR) || low != ((u32)value & ~ignored) || (value >> 32 && !icr)))
 		return false;
+	look_again(x);
 	if (!icr) {
 		register_set(x, n, low);
 		return true;
 	}
 	l->icr = (x2 ? value : l->icr) >> 32 << 32 | low;
-	look_again(x);
 	return ipi_send(x, l->icr) || !x2;
 }
 
 /* --- reset and mode --- */
 
-static void registers_reset(struct xvcpu *x)
+static void registers_reset(struct lapic *l)
 {
-	struct lapic *l = &x->lapic;
-
-	lapic_timer_stop(x);
-	l->deadline = l->esr_latch = l->eoi_exit = 0;
+	lapic_timer_stop(l);
+	l->esr_latch = l->eoi_exit = 0;
 	for (u32 n = 0; n < ARRAY_SIZE(l->reg); n++)
 		atomic_store(&l->reg[n], 0);
 	l->version = VERSION;
 	l->dfr = ~0u;
 	l->svr = 0xff;
-	for (u32 n = 0; n < LVT_COUNT; n++)
-		l->lvt[n] = LVT_MASKED;
+	mask_lvts(l);
 }
 
 void lapic_reset(struct xvcpu *x, bool init)
 {
 	struct lapic *l = &x->lapic;
 
-	if (!l->timer.fire)
-		lapic_timer_init(x);
-	registers_reset(x);
+	l->timer.fire = lapic_timer_fire;
+	registers_reset(l);
 	if (init)
 		return;
 	l->id = x->v.index;
@@ -266,7 +250,7 @@ bool lapic_set_base(struct xvcpu *x, u64 value)
 	if ((old == BASE_MODES && new == BASE_ENABLE) || (!old && new == BASE_MODES))
 		return false;
 	if (old && !new)
-		registers_reset(x);
+		registers_reset(l);
 	if (old != BASE_MODES && new == BASE_MODES)
 		l->icr = 0;
 	atomic_store(&l->base_msr, value);

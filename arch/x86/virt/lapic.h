@@ -34,7 +34,7 @@ struct lapic {
 	u32 id;                /* x2APIC ID = vCPU index */
 	u32 esr_latch;         /* atomic: errors since the last write of ESR */
 	u32 eoi_exit;          /* level-triggered vector just ended, for the monitor to hear of; or 0 */
-	u64 deadline;          /* IA32_TSC_DEADLINE in guest TSC, 0 = off */
+	u64 deadline;          /* atomic: IA32_TSC_DEADLINE in guest TSC, 0 = off */
 	union {                /* the registers: xAPIC offset / 16; irr and tmr are atomic */
 		u32 reg[64];
 		struct {
@@ -64,15 +64,16 @@ int lapic_deliverable(const struct lapic *l);
  * another interrupt. */
 void lapic_accept(struct lapic *l, u32 vector);
 void lapic_take_back(struct lapic *l, u32 vector); /* it was not delivered */
-void lapic_send_error(struct lapic *l);            /* an illegal vector was to be sent */
+/* An illegal vector was to be sent, or was received: noted, and the error interrupt raised; from any CPU */
+enum { LAPIC_SEND_ERROR = 0x20, LAPIC_RECEIVE_ERROR = 0x40 };
+void lapic_error(struct lapic *l, u32 error);
 
 /* --- lapic_timer.c --- */
-void lapic_timer_init(struct xvcpu *x);
-void lapic_timer_stop(struct xvcpu *x);
-void lapic_timer_start(struct xvcpu *x, u32 initial);
-void lapic_timer_mode(struct xvcpu *x, u32 lvt);   /* before the LVT register changes */
-u32 lapic_timer_count(struct xvcpu *x);
-u64 lapic_deadline_read(struct xvcpu *x);
+void lapic_timer_fire(struct timer *t);
+void lapic_timer_stop(struct lapic *l);
+void lapic_timer_start(struct lapic *l, u32 initial);
+void lapic_timer_mode(struct lapic *l, u32 lvt);   /* before the LVT register changes */
+u32 lapic_timer_count(const struct lapic *l);
 void lapic_deadline_write(struct xvcpu *x, u64 value);
 
 /* --- ipi.c --- */

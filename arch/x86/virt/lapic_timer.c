@@ -31,84 +31,66 @@ static u64 period(const struct lapic *l, u32 lvt)
 	return MAX(to_tsc(l, l->timer_initial), time_hz() / US_PER_S * PERIOD_MIN_US);
 }
 
-static void fire(struct timer *t)
+void lapic_timer_fire(struct timer *t)
 {
 	struct lapic *l = container_of(t, struct lapic, timer);
-	struct xvcpu *x = container_of(l, struct xvcpu, lapic);
 	u32 lvt = atomic_load_relaxed(&l->lvt[LVT_TIMER]);
 
 	if (!t->period)
 		atomic_store_relaxed(&l->deadline, 0);
 	if (!(lvt & LVT_MASKED) && lapic_post(l, lvt & 0xff, false))
-		vcpu_notify(&x->v, VP_IRQ);
+		vcpu_notify(&container_of(l, struct xvcpu, lapic)->v, VP_IRQ);
 }
 
-void lapic_timer_stop(struct xvcpu *x)
+void lapic_timer_stop(struct lapic *l)
 {
-	timer_cancel(&x->lapic.timer);
-	x->lapic.timer.deadline = 0;
+	timer_cancel(&l->timer);
+	l->timer.deadline = l->deadline = 0;
 }
 
-void lapic_timer_init(struct xvcpu *x)
+void lapic_timer_start(struct lapic *l, u32 initial)
 {
-	x->lapic.timer.fire = fire;
-}
-
-void lapic_timer_start(struct xvcpu *x, u32 initial)
-{
-	struct lapic *l = &x->lapic;
 	u32 lvt = l->lvt[LVT_TIMER];
 
 	if (MODE(lvt) == MODE_DEADLINE)
 		return;
-	lapic_timer_stop(x);
+	lapic_timer_stop(l);
 	l->timer_initial = initial;
 	if (initial)
 		timer_set(&l->timer, time_now() + MAX(to_tsc(l, initial), period(l, lvt)), period(l, lvt));
 }
 
-u32 lapic_timer_count(struct xvcpu *x)
+u32 lapic_timer_count(const struct lapic *l)
 {
-	struct lapic *l = &x->lapic;
-	u64 now = time_now(), due = atomic_load_relaxed(&l->timer.deadline), left;
+	u64 now = time_now(), due = atomic_load_relaxed(&l->timer.deadline), left = due > now ? due - now : 0;
 
 	if (MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE)
 		return 0;
-	left = due > now ? due - now : 0;
 	left = left / time_hz() * LAPIC_TIMER_HZ + left % time_hz() * LAPIC_TIMER_HZ / time_hz();
 	return MIN(left >> divide_shift(l), l->timer_initial);
 }
 
-void lapic_timer_mode(struct xvcpu *x, u32 lvt)
+void lapic_timer_mode(struct lapic *l, u32 lvt)
 {
-	struct lapic *l = &x->lapic;
-	u32 old = MODE(l->lvt[LVT_TIMER]), new = MODE(lvt);
+	bool was_deadline = MODE(l->lvt[LVT_TIMER]) == MODE_DEADLINE;
 
-	if (old != MODE_DEADLINE && new != MODE_DEADLINE)
+	if (was_deadline != (MODE(lvt) == MODE_DEADLINE)) {
+		lapic_timer_stop(l);
+		l->timer_initial = 0;
+	} else if (!was_deadline) {
 		atomic_store_relaxed(&l->timer.period, period(l, lvt));
-	if (old == new || (old != MODE_DEADLINE && new != MODE_DEADLINE))
-		return;
-	lapic_timer_stop(x);
-	l->timer_initial = 0;
-	l->deadline = 0;
-}
-
-u64 lapic_deadline_read(struct xvcpu *x)
-{
-	return atomic_load_relaxed(&x->lapic.deadline);
+	}
 }
 
 void lapic_deadline_write(struct xvcpu *x, u64 value)
 {
 	struct lapic *l = &x->lapic;
-	u64 now = time_now(), guest_now = guest_tsc(x), wait;
+	u64 now = time_now(), guest_now = guest_tsc(x), wait = value > guest_now ? value - guest_now : 0;
 
 	if (MODE(l->lvt[LVT_TIMER]) != MODE_DEADLINE)
 		return;
-	lapic_timer_stop(x);
-	atomic_store_relaxed(&l->deadline, value);
-	if (!value)
-		return;
-	wait = value > guest_now ? value - guest_now : 0;
-	timer_set(&l->timer, wait < ~now ? now + wait : ~0ULL, 0);
+	lapic_timer_stop(l);
+	l->deadline = value;
+	if (value)
+		timer_set(&l->timer, wait < ~now ? now + wait : ~0ULL, 0);
 }

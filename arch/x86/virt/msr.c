@@ -38,7 +38,7 @@ void msr_reset(struct xvcpu *x)
 
 static void set_adjust(struct xvcpu *x, u64 adjust)
 {
-	u64 deadline = lapic_deadline_read(x);
+	u64 deadline = atomic_load_relaxed(&x->lapic.deadline);
 
 	x->tsc_adjust = adjust;
 	virt->set_tsc_offset(x, x->v.dom->tsc_offset + adjust);
@@ -64,7 +64,6 @@ static bool msr_apic_base(struct xvcpu *x, u32, u64 *v, bool write)
 	if (write && !lapic_set_base(x, *v))
 		return false;
 	*v = x->lapic.base_msr;
-	x86_sregs(x)->apic_base = *v;
 	return true;
 }
 
@@ -82,21 +81,25 @@ static bool msr_deadline(struct xvcpu *x, u32, u64 *v, bool write)
 	if (write)
 		lapic_deadline_write(x, *v);
 	else
-		*v = lapic_deadline_read(x);
+		*v = atomic_load_relaxed(&x->lapic.deadline);
 	return true;
+}
+
+u64 msr_efer_allowed(void)
+{
+	return EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (host.amd ? EFER_FFXSR : 0);
 }
 
 /* APM vol. 2 §3.1.7. LMA follows from LME and paging; LME holds still while paging is on. */
 static bool msr_efer(struct xvcpu *x, u32, u64 *v, bool write)
 {
 	struct dais_sregs *s = x86_sregs(x);
-	u64 allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (host.amd ? EFER_FFXSR : 0);
 
 	if (!write) {
 		*v = s->efer;
 		return true;
 	}
-	if ((*v & ~allowed) || ((s->cr0 & CR0_PG) && ((*v ^ s->efer) & EFER_LME)))
+	if ((*v & ~msr_efer_allowed()) || ((s->cr0 & CR0_PG) && ((*v ^ s->efer) & EFER_LME)))
 		return false;
 	s->efer = (*v & ~EFER_LMA) | (s->efer & EFER_LMA);
 	x86_sregs_changed(x);
@@ -133,43 +136,32 @@ static bool msr_pat(struct xvcpu *x, u32 msr, u64 *v, bool write)
 
 /* FREE: no exit, the vendor switches it; CONTROL: the control domain reads the real one. */
 enum { EXITS, FREE, CONTROL };
-struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; };
 
-static const struct range policy[] = {
-	{ MSR_TSC, MSR_TSC, msr_tsc, 0, EXITS },
-	{ MSR_X2APIC, MSR_X2APIC + 0xff, msr_x2apic, 0, EXITS },
-	{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, msr_deadline, 0, EXITS },
-	{ 0x11, 0x12, pv_msr, 0, EXITS }, { 0x4b564d00, 0x4b564d01, pv_msr, 0, EXITS },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, msr_apic_base, 0, EXITS },
-	{ 0x3a, 0x3a, NULL, FEATURE_LOCKED, EXITS },              /* FEATURE_CONTROL: VMX off */
-	{ 0x3b, 0x3b, msr_tsc, 0, EXITS },                        /* TSC_ADJUST */
-	{ 0xfe, 0xfe, NULL, MTRR_CAP, EXITS },
-	{ 0x174, 0x176, NULL, 0, FREE },                          /* SYSENTER */
-	{ MSR_PAT, MSR_PAT, msr_pat, 0, EXITS },
-	{ 0x2ff, 0x2ff, NULL, MTRR_DEF, EXITS },
-	{ MSR_EFER, MSR_EFER, msr_efer, 0, EXITS },
-	{ MSR_STAR, MSR_STAR + 3, NULL, 0, FREE },
-	{ MSR_FS_BASE, MSR_KERNEL_GS_BASE, NULL, 0, FREE },
-	{ MSR_TSC_AUX, MSR_TSC_AUX, msr_tsc_aux, 0, EXITS },
-	{ 0xc0010015, 0xc0010015, NULL, HWCR_TSC_P0, EXITS },
-	{ 0xc0010114, 0xc0010114, NULL, VM_CR_NO_SVM, EXITS },
-	{ 0xc0011029, 0xc0011029, NULL, DE_CFG_LFENCE, EXITS },
+static const struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; } policy[] = {
+	{ MSR_TSC, MSR_TSC, .fn = msr_tsc }, { 0x3b, 0x3b, .fn = msr_tsc /* TSC_ADJUST */ },
+	{ MSR_X2APIC, MSR_X2APIC + 0xff, .fn = msr_x2apic }, { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, .fn = msr_deadline },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, .fn = msr_apic_base }, { 0x11, 0x12, .fn = pv_msr }, { 0x4b564d00, 0x4b564d01, .fn = pv_msr },
+	{ MSR_PAT, MSR_PAT, .fn = msr_pat }, { MSR_EFER, MSR_EFER, .fn = msr_efer }, { MSR_TSC_AUX, MSR_TSC_AUX, .fn = msr_tsc_aux },
+	{ 0x3a, 0x3a, .value = FEATURE_LOCKED }, /* FEATURE_CONTROL: VMX off */
+	{ 0xfe, 0xfe, .value = MTRR_CAP }, { 0x2ff, 0x2ff, .value = MTRR_DEF },
+	{ 0xc0010015, 0xc0010015, .value = HWCR_TSC_P0 }, { 0xc0010114, 0xc0010114, .value = VM_CR_NO_SVM },
+	{ 0xc0011029, 0xc0011029, .value = DE_CFG_LFENCE },
+	{ 0x174, 0x176, .pass = FREE }, /* SYSENTER */
+	{ MSR_STAR, MSR_STAR + 3, .pass = FREE }, { MSR_FS_BASE, MSR_KERNEL_GS_BASE, .pass = FREE },
 	/* platform, microcode revision, temperatures */
-	{ 0x17, 0x17, NULL, 0, CONTROL }, { 0x8b, 0x8b, NULL, 0, CONTROL },
-	{ 0x19c, 0x19c, NULL, 0, CONTROL }, { 0x1a2, 0x1a2, NULL, 0, CONTROL },
-	{ 0x1b1, 0x1b1, NULL, 0, CONTROL },
+	{ 0x17, 0x17, .pass = CONTROL }, { 0x8b, 0x8b, .pass = CONTROL }, { 0x19c, 0x19c, .pass = CONTROL },
+	{ 0x1a2, 0x1a2, .pass = CONTROL }, { 0x1b1, 0x1b1, .pass = CONTROL },
 	/* zero: EBL_CR_POWERON, BIOS_UPDT_TRIG, PLATFORM_INFO, MISC_FEATURES_ENABLES, machine-check
 	 * capabilities and status, MISC_ENABLE, DEBUGCTL, PERF_CAPABILITIES */
-	{ 0x2a, 0x2a, NULL, 0, EXITS }, { 0x79, 0x79, NULL, 0, EXITS }, { 0xce, 0xce, NULL, 0, EXITS },
-	{ 0x140, 0x140, NULL, 0, EXITS }, { MSR_MCG_CAP, MSR_MCG_STATUS, NULL, 0, EXITS },
-	{ 0x1a0, 0x1a0, NULL, 0, EXITS }, { 0x1d9, 0x1d9, NULL, 0, EXITS },
-	{ 0x345, 0x345, NULL, 0, EXITS },
+	{ 0x2a, 0x2a, .value = 0 }, { 0x79, 0x79, .value = 0 }, { 0xce, 0xce, .value = 0 },
+	{ 0x140, 0x140, .value = 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, .value = 0 }, { 0x1a0, 0x1a0, .value = 0 },
+	{ 0x1d9, 0x1d9, .value = 0 }, { 0x345, 0x345, .value = 0 },
 	/* zero on AMD: SYSCFG, TOP_MEM, TOP_MEM2, NB_CFG, INT_PENDING, MMIO_CFG_BASE, SMM_ADDR and
 	 * _MASK, OSVW, DC_CFG, BU_CFG, BU_CFG2 */
-	{ 0xc0010010, 0xc0010010, NULL, 0, EXITS }, { 0xc001001a, 0xc001001a, NULL, 0, EXITS },
-	{ 0xc001001d, 0xc001001f, NULL, 0, EXITS }, { 0xc0010055, 0xc0010058, NULL, 0, EXITS },
-	{ 0xc0010112, 0xc0010113, NULL, 0, EXITS }, { 0xc0010140, 0xc0010141, NULL, 0, EXITS },
-	{ 0xc0011022, 0xc0011023, NULL, 0, EXITS }, { 0xc001102a, 0xc001102a, NULL, 0, EXITS },
+	{ 0xc0010010, 0xc0010010, .value = 0 }, { 0xc001001a, 0xc001001a, .value = 0 },
+	{ 0xc001001d, 0xc001001f, .value = 0 }, { 0xc0010055, 0xc0010058, .value = 0 },
+	{ 0xc0010112, 0xc0010113, .value = 0 }, { 0xc0010140, 0xc0010141, .value = 0 },
+	{ 0xc0011022, 0xc0011023, .value = 0 }, { 0xc001102a, 0xc001102a, .value = 0 },
 };
 
 static const struct range *range_of(u32 msr)

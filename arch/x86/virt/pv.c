@@ -2,6 +2,7 @@
 /* KVM's paravirtual interface for guests (Linux: Documentation/virt/kvm/x86/{msr,hypercalls}.rst):
  * clock, wake-ups, IPIs. */
 #include "arch/x86/virt/guest.h"
+#include "arch/x86/cpu.h"
 #include "arch/x86/x86.h"
 #include "kernel/arch.h"
 
@@ -22,14 +23,6 @@ struct pv_clock {
 #define CLOCK_STABLE 1
 
 struct pv_wall { u32 version, sec, nsec; } __packed;
-
-static u64 wall_seconds, wall_tsc;
-
-void pv_init(u64 epoch_seconds, u64 epoch_tsc)
-{
-	wall_seconds = epoch_seconds;
-	wall_tsc = epoch_tsc;
-}
 
 /* A structure that the guest reads like a seqlock: its version, the first word, is odd while it
  * changes. Nothing happens where no RAM is, or beyond a page's end. */
@@ -70,8 +63,8 @@ void pv_clock_update(struct xvcpu *x)
 /* The time of day at the clock's zero */
 static void write_wall(struct xvcpu *x)
 {
-	u64 ticks = xdomain(x->v.dom)->epoch_tsc - wall_tsc, hz = time_hz();
-	struct pv_wall w = { .sec = wall_seconds + ticks / hz, .nsec = ticks % hz * NS_PER_S / hz };
+	u64 ticks = xdomain(x->v.dom)->epoch_tsc - boot->epoch_tsc, hz = time_hz();
+	struct pv_wall w = { .sec = boot->epoch_seconds + ticks / hz, .nsec = ticks % hz * NS_PER_S / hz };
 
 	publish(x, x->pv_wall, &w, sizeof(w));
 }
@@ -83,13 +76,10 @@ bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write)
 
 	if (!write) {
 		*value = *at;
-		return true;
+	} else {
+		*at = *value;
+		(wall ? write_wall : pv_clock_update)(x);
 	}
-	*at = *value;
-	if (wall)
-		write_wall(x);
-	else
-		pv_clock_update(x);
 	return true;
 }
 

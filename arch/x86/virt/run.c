@@ -50,16 +50,6 @@ static bool block(struct vcpu *v, u32 mask)
 
 /* --- what is pending --- */
 
-static void start_at(struct xvcpu *x, u8 vector)
-{
-	struct dais_sregs *s = x86_sregs(x);
-
-	s->cs.selector = vector << 8;
-	s->cs.base = vector << 12;
-	x86_sregs_changed(x);
-	x->rip = 0;
-}
-
 static void settle_init(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
@@ -70,7 +60,10 @@ static void settle_init(struct xvcpu *x)
 		v->activity = v->index ? DAIS_ACT_WAIT_SIPI : DAIS_ACT_RUNNABLE;
 	}
 	if ((p & VP_SIPI) && v->activity == DAIS_ACT_WAIT_SIPI) {
-		start_at(x, x->sipi_vector);
+		x86_sregs(x)->cs.selector = x->sipi_vector << 8;
+		x86_sregs(x)->cs.base = x->sipi_vector << 12;
+		x86_sregs_changed(x);
+		x->rip = 0;
 		v->activity = DAIS_ACT_RUNNABLE;
 	}
 }
@@ -88,38 +81,25 @@ static void settle_halt(struct xvcpu *x)
 		v->activity = DAIS_ACT_RUNNABLE;
 }
 
-/* What sleeps gives the CPU back: false. */
-static bool rest(struct xvcpu *x)
+/* Gives the CPU back: false, until one of these is pending; a hosted one leaves for its monitor. */
+static bool rest(struct vcpu *v, u32 until, enum dais_exit reason)
 {
-	struct vcpu *v = &x->v;
-
-	if (!v->autonomous) {
-		vcpu_exit_to_monitor(v, DAIS_EXIT_HLT);
-		return true;
-	}
-	return !block(v, VP_WAKE & ~(x->nmi_masked ? VP_NMI : 0));
-}
-
-static bool stopped(struct vcpu *v)
-{
-	if (!v->autonomous) {
-		vcpu_exit_to_monitor(v, v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED);
-		return true;
-	}
-	return !block(v, VP_STOP);
+	if (v->autonomous)
+		return !block(v, until);
+	vcpu_exit_to_monitor(v, reason);
+	return true;
 }
 
 /* Acts on v->pending; false: it does not run now. True: look again, or enter when nothing is left. */
 static bool settle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
+	u32 p = atomic_and(&v->pending, ~(VP_IRQ | VP_STOP | VP_KICK));
 
-	if (atomic_and(&v->pending, ~(VP_IRQ | VP_STOP | VP_KICK)) & VP_KICK && !v->autonomous) {
-		vcpu_exit_to_monitor(v, DAIS_EXIT_KICK);
-		return true;
-	}
+	if ((p & VP_KICK) && !v->autonomous)
+		return rest(v, 0, DAIS_EXIT_KICK);
 	if (v->dom->state != DAIS_DOM_RUNNING) /* read after VP_STOP was: who changes it does so before */
-		return stopped(v);
+		return rest(v, VP_STOP, v->dom->state == DAIS_DOM_DEAD ? DAIS_EXIT_DEAD : DAIS_EXIT_PAUSED);
 	if (v->activity == DAIS_ACT_PARKED) {
 		if (!(atomic_and(&v->pending, ~VP_RESUMED) & VP_RESUMED))
 			return !block(v, VP_RESUMED | VP_STOP);
@@ -128,7 +108,7 @@ static bool settle(struct xvcpu *x)
 	}
 	settle_init(x);
 	settle_halt(x);
-	return v->activity == DAIS_ACT_RUNNABLE ? true : rest(x);
+	return v->activity == DAIS_ACT_RUNNABLE || rest(v, VP_WAKE & ~(x->nmi_masked ? VP_NMI : 0), DAIS_EXIT_HLT);
 }
 
 /* --- entry --- */
@@ -150,7 +130,7 @@ static void in_guest(struct vcpu *v, u32 yes)
 		atomic_store(&v->lender->in_guest, 2 * yes);
 }
 
-/* VP_NMI stays set while the NMI is masked: no reason not to enter. */
+/* VP_NMI stays set while the NMI is masked: no reason not to enter. One that comes after offer_nmi pokes. */
 static bool may_enter(struct cpu *c, struct vcpu *v)
 {
 	return !(atomic_load(&v->pending) & ~VP_NMI) && !atomic_load(&c->pending) &&
@@ -177,7 +157,6 @@ static void enter(struct xvcpu *x)
 	virt->enter(x, irq, &taken);
 	v->guest_tsc += rdtsc() - begin;
 	v->exits++;
-	x->exit_count[x->exit.kind]++;
 	if (x->nmi_iret && x->rip != x->iret_rip)
 		x->nmi_masked = x->nmi_iret = false;
 	if (irq >= 0 && !taken)
@@ -192,7 +171,7 @@ static bool run_once(struct cpu *c, struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
 
-	if ((v->pending & ~VP_NMI) || v->activity != DAIS_ACT_RUNNABLE || ((v->pending & VP_NMI) && !x->nmi_masked)) {
+	if ((v->pending & ~VP_NMI) || v->activity != DAIS_ACT_RUNNABLE) {
 		if (!settle(x))
 			return false;
 		if (v->activity != DAIS_ACT_RUNNABLE || v->leaving)
@@ -202,14 +181,13 @@ static bool run_once(struct cpu *c, struct xvcpu *x)
 		vcpu_exit_to_monitor(v, DAIS_EXIT_INTR);
 		return true;
 	}
-	if (x->replay) {
-		x->replay = false;
-		exit_handle(x);
+	if (x->access.state == ACCESS_SERVED) {
+		x86_access_end(x);
 		return true;
 	}
-	offer_nmi(x);
 	in_guest(v, 1);
 	atomic_fence(); /* against vcpu_notify and nested_flush */
+	offer_nmi(x);
 	if (!may_enter(c, v)) {
 		in_guest(v, 0);
 		return true;
@@ -262,8 +240,6 @@ static struct vcpu *next(struct cpu *c)
 
 static void idle(struct cpu *c)
 {
-	if (c->loaded)
-		arch_vcpu_unload(&c->loaded->v);
 	if (!atomic_load(&c->pending))
 		idle_wait();
 }

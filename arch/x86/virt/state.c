@@ -14,55 +14,30 @@
 
 #define RFLAGS_ALLOWED    0x3f7fd7ULL
 #define RFLAGS_FIXED      2ULL
-#define EFER_FFXSR        (1ULL << 14)
 #define ATTR_MASK         0x1fffu
 #define CR3_MAX           (1ULL << 52)
-
-union group {
-	struct dais_gprs gprs;
-	struct dais_sregs sregs;
-};
-
-static void get(struct xvcpu *x, bool sregs, union group *g)
-{
-	_Static_assert(offsetof(struct dais_gprs, r15) == 15 * sizeof(u64), "order of enum gpr");
-	if (sregs) {
-		g->sregs = *x86_sregs(x);
-		g->sregs.cr8 = x->lapic.tpr >> 4;
-		g->sregs.xcr0 = x86_xcr0(x);
-		g->sregs.apic_base = x->lapic.base_msr;
-		return;
-	}
-	memcpy(&g->gprs, x->gpr, sizeof(x->gpr));
-	g->gprs.rip = x->rip;
-	g->gprs.rflags = x->rflags;
-}
 
 static status_t gprs_set(struct xvcpu *x, const struct dais_gprs *g)
 {
 	if (g->rflags & ~RFLAGS_ALLOWED)
 		return DAIS_BAD_ARG;
-	memcpy(x->gpr, g, sizeof(x->gpr));
-	x->rip = g->rip;
-	x->rflags = g->rflags | RFLAGS_FIXED;
+	if (x->rip != g->rip)
+		x->access.state = ACCESS_NONE; /* the instruction that waits for its monitor is given up */
+	x->gprs = *g;
+	x->rflags |= RFLAGS_FIXED;
 	if (x->v.activity == DAIS_ACT_WAIT_SIPI)
 		x->v.activity = DAIS_ACT_RUNNABLE;
 	return DAIS_OK;
 }
 
+/* Bits of CR4 that the processor has not: the entry fails. */
 static bool control_ok(const struct dais_sregs *s)
 {
-	bool pg = s->cr0 & CR0_PG, lme = s->efer & EFER_LME;
-	u64 efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | (host.amd ? EFER_FFXSR : 0);
+	bool lma = s->efer & EFER_LMA, pg = s->cr0 & CR0_PG;
 
-	if (s->cr0 >> 32 || (pg && !(s->cr0 & CR0_PE)) || ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)))
-		return false;
-	if (s->cr3 >= CR3_MAX || (s->cr4 & ~cpuid_cr4_allowed()) || s->cr8 > 15 ||
-	    (s->efer & ~efer))
-		return false;
-	if (!!(s->efer & EFER_LMA) != (pg && lme) || ((s->efer & EFER_LMA) && !(s->cr4 & CR4_PAE)))
-		return false;
-	return xcr0_valid(s->xcr0);
+	return !((s->cr0 | s->cr4) >> 32) && !(pg && !(s->cr0 & CR0_PE)) && !((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD)) &&
+	       s->cr3 < CR3_MAX && s->cr8 <= 15 && !(s->efer & ~msr_efer_allowed()) &&
+	       lma == (pg && (s->efer & EFER_LME)) && !(lma && !(s->cr4 & CR4_PAE)) && xcr0_valid(s->xcr0);
 }
 
 static bool canonical(u64 a)
@@ -72,15 +47,11 @@ static bool canonical(u64 a)
 
 static bool segments_ok(const struct dais_sregs *s)
 {
-	const struct dais_seg *g = &s->es;
+	bool ok = canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff && s->idt_limit <= 0xffff;
 
-	for (u32 n = 0; n < 8; n++)
-		if ((g[n].attr & ~ATTR_MASK) || !canonical(g[n].base))
-			return false;
-	if ((s->efer & EFER_LMA) && (s->cs.attr & SEG_L) && (s->cs.attr & SEG_D))
-		return false;
-	return canonical(s->gdt_base) && canonical(s->idt_base) && s->gdt_limit <= 0xffff &&
-	       s->idt_limit <= 0xffff;
+	for (const struct dais_seg *g = &s->es; g <= &s->tr; g++)
+		ok &= !(g->attr & ~ATTR_MASK) && canonical(g->base);
+	return ok && !((s->efer & EFER_LMA) && (s->cs.attr & SEG_L) && (s->cs.attr & SEG_D));
 }
 
 /* The local APIC's mode and place are the guest's to change. */
@@ -90,7 +61,7 @@ static status_t sregs_set(struct xvcpu *x, const struct dais_sregs *s)
 		return DAIS_BAD_ARG;
 	*x86_sregs(x) = *s;
 	x86_sregs_changed(x);
-	x86_set_xcr0(x, s->xcr0);
+	x->xcr0 = s->xcr0;
 	lapic_set_tpr(x, s->cr8 << 4);
 	return DAIS_OK;
 }
@@ -99,18 +70,21 @@ static status_t sregs_set(struct xvcpu *x, const struct dais_sregs *s)
 status_t arch_vcpu_state(struct vcpu *v, u64 op, u32 offset, u32 length, void *buf)
 {
 	struct xvcpu *x = xvcpu(v);
-	u64 n = op & ~DAIS_STATE_SET;
-	bool sregs = n == DAIS_STATE_SREGS;
-	union group g;
+	bool set = op & DAIS_STATE_SET, sregs = (op & ~DAIS_STATE_SET) == DAIS_STATE_SREGS;
+	union { struct dais_gprs gprs; struct dais_sregs sregs; } g;
+	void *part;
 
-	if (n > DAIS_STATE_SREGS ||
-	    (u64)offset + length > (sregs ? sizeof(g.sregs) : sizeof(g.gprs)))
+	if ((op & ~DAIS_STATE_SET) > DAIS_STATE_SREGS || (u64)offset + length > (sregs ? sizeof(g.sregs) : sizeof(g.gprs)))
 		return DAIS_BAD_ARG;
-	get(x, sregs, &g);
-	if (!(op & DAIS_STATE_SET)) {
-		memcpy(buf, (u8 *)&g + offset, length);
-		return DAIS_OK;
+	if (sregs) {
+		g.sregs = *x86_sregs(x);
+		g.sregs.cr8 = x->lapic.tpr >> 4;
+		g.sregs.xcr0 = x->xcr0;
+		g.sregs.apic_base = x->lapic.base_msr;
+	} else {
+		g.gprs = x->gprs;
 	}
-	memcpy((u8 *)&g + offset, buf, length);
-	return sregs ? sregs_set(x, &g.sregs) : gprs_set(x, &g.gprs);
+	part = (u8 *)&g + offset;
+	memcpy(set ? part : buf, set ? buf : part, length);
+	return !set ? DAIS_OK : sregs ? sregs_set(x, &g.sregs) : gprs_set(x, &g.gprs);
 }

@@ -25,7 +25,7 @@ void virt_choose(void)
 
 struct domain *arch_domain_alloc(void)
 {
-	struct xdomain *d = heap_pages(ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+	struct xdomain *d = heap_alloc(sizeof(*d));
 
 	if (!d)
 		return NULL;
@@ -41,44 +41,34 @@ struct domain *arch_domain_alloc(void)
 fail_nested:
 	nested_free(&d->d);
 fail:
-	heap_pages_free(d, ALIGN_UP(sizeof(*d), PAGE_SIZE) / PAGE_SIZE);
+	heap_free(d, sizeof(*d));
 	return NULL;
 }
 
 void arch_domain_free(struct domain *d)
 {
 	virt->domain_free(xdomain(d));
-	heap_pages_free(d, ALIGN_UP(sizeof(struct xdomain), PAGE_SIZE) / PAGE_SIZE);
+	heap_free(d, sizeof(struct xdomain));
 }
 
 /* --- vCPUs --- */
 
-static u32 xsave_pages(void)
-{
-	return (MAX(cpuid_xsave_size(), 576u) + PAGE_SIZE - 1) / PAGE_SIZE;
-}
-
 struct vcpu *arch_vcpu_alloc(struct domain *d, u32 index)
 {
-	struct xvcpu *x = heap_pages(ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
+	struct xvcpu *x = heap_alloc(sizeof(*x));
 
 	if (!x)
 		return NULL;
 	x->v.dom = d;
 	x->v.index = index;
-	x->xsave = heap_pages(xsave_pages());
-	if (!x->xsave)
-		goto fail;
-	if (virt->vcpu_init(x) != DAIS_OK)
-		goto fail_xsave;
+	x->xsave = heap_alloc(cpuid_xsave_size());
+	if (!x->xsave || virt->vcpu_init(x) != DAIS_OK) {
+		heap_free(x->xsave, cpuid_xsave_size());
+		heap_free(x, sizeof(*x));
+		return NULL;
+	}
 	x86_reset_vcpu(x, false);
 	return &x->v;
-
-fail_xsave:
-	heap_pages_free(x->xsave, xsave_pages());
-fail:
-	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
-	return NULL;
 }
 
 void arch_vcpu_free(struct vcpu *v)
@@ -87,35 +77,24 @@ void arch_vcpu_free(struct vcpu *v)
 
 	timer_cancel(&x->lapic.timer);
 	virt->vcpu_free(x);
-	heap_pages_free(x->xsave, xsave_pages());
-	heap_pages_free(x, ALIGN_UP(sizeof(*x), PAGE_SIZE) / PAGE_SIZE);
-}
-
-static struct dais_seg seg(u16 selector, u16 attr)
-{
-	return (struct dais_seg){ .selector = selector, .attr = attr, .limit = 0xffff };
+	heap_free(x->xsave, cpuid_xsave_size());
+	heap_free(x, sizeof(*x));
 }
 
 /* SDM vol. 3 table 10-1 */
-static void reset_sregs(struct dais_sregs *s, bool init)
-{
-	u64 keep = init ? s->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW;
-
-	memset(s, 0, sizeof(*s));
-	s->cs = seg(0xf000, 0x9b);
-	s->cs.base = 0xffff0000;
-	s->es = s->ss = s->ds = s->fs = s->gs = seg(0, 0x93);
-	s->ldtr = seg(0, 0x82);
-	s->tr = seg(0, 0x8b);
-	s->gdt_limit = s->idt_limit = 0xffff;
-	s->cr0 = CR0_ET | keep;
-}
+#define DATA_SEG { .attr = 0x93, .limit = 0xffff }
+static const struct dais_sregs at_reset = {
+	.es = DATA_SEG, .ss = DATA_SEG, .ds = DATA_SEG, .fs = DATA_SEG, .gs = DATA_SEG,
+	.cs = { .selector = 0xf000, .attr = 0x9b, .limit = 0xffff, .base = 0xffff0000 },
+	.ldtr = { .attr = 0x82, .limit = 0xffff }, .tr = { .attr = 0x8b, .limit = 0xffff },
+	.gdt_limit = 0xffff, .idt_limit = 0xffff, .cr0 = CR0_ET | CR0_CD | CR0_NW,
+};
 
 static void reset_xsave(struct xvcpu *x)
 {
 	u8 *area = x->xsave;
 
-	memset(area, 0, xsave_pages() * PAGE_SIZE);
+	memset(area, 0, cpuid_xsave_size());
 	*(u16 *)area = 0x37f;         /* FCW */
 	*(u32 *)(area + 24) = 0x1f80; /* MXCSR */
 	*(u64 *)(area + 512) = 3;     /* XSTATE_BV: the legacy area holds it */
@@ -124,18 +103,16 @@ static void reset_xsave(struct xvcpu *x)
 
 void x86_reset_vcpu(struct xvcpu *x, bool init)
 {
-	x86_sregs(x);
-	reset_sregs(&x->sregs, init);
+	u64 cache_off = init ? x86_sregs(x)->cr0 | ~(CR0_CD | CR0_NW) : ~0ULL; /* INIT leaves that */
+
+	x->sregs = at_reset;
+	x->sregs.cr0 &= cache_off;
 	x->sregs_cached = x->sregs_dirty = true;
-	memset(x->gpr, 0, sizeof(x->gpr));
-	x->gpr[RDX] = 0x600;
-	x->rip = 0xfff0;
-	x->rflags = 2;
+	x->gprs = (struct dais_gprs){ .rdx = 0x600, .rip = 0xfff0, .rflags = 2 };
 	x->shadow = false;
 	x->inject.type = EVENT_NONE;
 	x->nmi_masked = false;
-	x->replay = false;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 	memset(x->dr, 0, sizeof(x->dr));
 	virt->write_debug(x, 0xffff0ff0, 0x400);
 	virt->want_iret(x, false);
@@ -150,9 +127,6 @@ struct dais_sregs *x86_sregs(struct xvcpu *x)
 {
 	if (!x->sregs_cached) {
 		virt->read_sregs(x, &x->sregs);
-		x->sregs.cr8 = x->lapic.tpr >> 4;
-		x->sregs.xcr0 = x->xcr0;
-		x->sregs.apic_base = x->lapic.base_msr;
 		x->sregs_cached = true;
 	}
 	return &x->sregs;
@@ -169,43 +143,25 @@ u32 x86_cpl(struct xvcpu *x)
 
 /* --- exceptions --- */
 
-static bool contributory(u8 v)
-{
-	return v == 0 || (v >= VEC_TS && v <= VEC_GP);
-}
+#define WITH_ERROR   0x227d00u /* #DF #TS #NP #SS #GP #PF #AC #CP */
+#define CONTRIBUTORY 0x3c01u   /* #DE #TS #NP #SS #GP */
 
-static void queue_exception(struct xvcpu *x, u8 vector, bool has_error, u32 error)
+void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 {
 	struct guest_event *e = &x->inject;
+	bool was = e->type == EVENT_EXCEPTION, contributory = CONTRIBUTORY >> vector & 1;
 
-	if (e->type == EVENT_EXCEPTION && e->vector == VEC_DF) {
+	if (was && e->vector == VEC_DF) {
 		domain_kill(x->v.dom, DAIS_DEATH_TRIPLE_FAULT, "vCPU %u: triple fault at RIP %lx", x->v.index, x->rip);
 		return;
 	}
-	if (e->type == EVENT_EXCEPTION && ((contributory(e->vector) && contributory(vector)) ||
-					   (e->vector == VEC_PF && (contributory(vector) || vector == VEC_PF)))) {
-		*e = (struct guest_event){ EVENT_EXCEPTION, VEC_DF, true, 0 };
-		return;
+	if (was && ((contributory && (CONTRIBUTORY | 1u << VEC_PF) >> e->vector & 1) || (vector == VEC_PF && e->vector == VEC_PF))) {
+		vector = VEC_DF;
+		error = 0;
 	}
-	*e = (struct guest_event){ EVENT_EXCEPTION, vector, has_error, error };
-}
-
-void x86_exception(struct xvcpu *x, u8 vector)
-{
-	queue_exception(x, vector, false, 0);
-}
-
-void x86_exception_error(struct xvcpu *x, u8 vector, u32 error)
-{
+	*e = (struct guest_event){ EVENT_EXCEPTION, vector, .error = error };
 	/* no error codes in real mode: SDM vol. 3 §21.1.4 */
-	queue_exception(x, vector, x86_sregs(x)->cr0 & CR0_PE, x86_sregs(x)->cr0 & CR0_PE ? error : 0);
-}
-
-void x86_page_fault(struct xvcpu *x, u64 linear, u32 error)
-{
-	x86_sregs(x)->cr2 = linear;
-	x86_sregs_changed(x);
-	x86_exception_error(x, VEC_PF, error);
+	e->has_error = (WITH_ERROR >> vector & 1) && (x86_sregs(x)->cr0 & CR0_PE);
 }
 
 void x86_skip(struct xvcpu *x, u32 length)
@@ -214,7 +170,7 @@ void x86_skip(struct xvcpu *x, u32 length)
 
 	x->rip += length;
 	x->shadow = false;
-	x->served.state = SERVED_NONE;
+	x->access.state = ACCESS_NONE;
 	if (unlikely(x->rip >> 32 || !x->rip)) { /* the only way the 64-bit sum can be wrong outside 64-bit mode */
 		s = x86_sregs(x);
 		if (!(s->efer & EFER_LMA) || !(s->cs.attr & 0x200))
@@ -226,7 +182,7 @@ void x86_skip(struct xvcpu *x, u32 length)
 
 		virt->read_debug(x, &dr6, &dr7);
 		virt->write_debug(x, dr6 | 1 << 14, dr7);
-		x86_exception(x, VEC_DB);
+		x86_exception(x, VEC_DB, 0);
 	}
 }
 
@@ -257,52 +213,16 @@ static void xsave_in(struct xvcpu *x)
 void arch_vcpu_unload(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
-	struct cpu *c = this_cpu();
 
-	if (c->loaded != x)
-		return;
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
 	x->dr[2] = read_dr2();
 	x->dr[3] = read_dr3();
-	c->loaded = NULL;
-}
-
-static bool loaded_here(const struct xvcpu *x)
-{
-	return this_cpu()->loaded == x;
-}
-
-u64 x86_xcr0(struct xvcpu *x)
-{
-	if (host.xsave && loaded_here(x))
-		x->xcr0 = xgetbv(0); /* TCG ignores the intercept of XSETBV */
-	return x->xcr0;
-}
-
-void x86_set_xcr0(struct xvcpu *x, u64 value)
-{
-	x->xcr0 = value;
-	if (host.xsave && loaded_here(x))
-		xsetbv(0, value);
-}
-
-void x86_set_tsc_aux(struct xvcpu *x, u64 value)
-{
-	x->tsc_aux = value;
-	if (host.rdtscp && loaded_here(x))
-		wrmsr(MSR_TSC_AUX, value);
 }
 
 void x86_vcpu_load(struct xvcpu *x)
 {
-	struct cpu *c = this_cpu();
-
-	if (c->loaded == x)
-		return;
-	if (c->loaded)
-		arch_vcpu_unload(&c->loaded->v);
 	defences_switch_to(x->v.dom->id);
 	xsave_in(x);
 	write_dr0(x->dr[0]);
@@ -311,9 +231,14 @@ void x86_vcpu_load(struct xvcpu *x)
 	write_dr3(x->dr[3]);
 	if (host.rdtscp)
 		wrmsr(MSR_TSC_AUX, x->tsc_aux);
-	c->loaded = x;
-	x->v.last_cpu = c->id;
+	x->v.last_cpu = cpu_id();
 	virt->vcpu_load(x);
+}
+
+void x86_set_tsc_aux(struct xvcpu *x, u64 value)
+{
+	x->tsc_aux = value;
+	wrmsr(MSR_TSC_AUX, value);
 }
 
 /* --- what kernel/ asks --- */

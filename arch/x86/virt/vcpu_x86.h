@@ -13,14 +13,11 @@ enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 
 /* Why the guest left, read once by the vendor; no policy in it. */
 enum exit_kind {
-	EXIT_INTR,          /* physical interrupt: taken when the window opens */
-	EXIT_NMI,           /* physical NMI */
-	EXIT_MACHINE_CHECK,
-	EXIT_INIT,          /* physical INIT */
+	EXIT_UNKNOWN,       /* detail = the vendor's code */
+	EXIT_INTR, EXIT_NMI, EXIT_MACHINE_CHECK, EXIT_INIT, /* physical ones; an interrupt is taken when the window opens */
 	EXIT_HLT, EXIT_PAUSE, EXIT_CPUID, EXIT_HYPERCALL,
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
-	EXIT_IO,            /* io */
-	EXIT_NESTED_FAULT,  /* fault */
+	EXIT_IO, EXIT_NESTED_FAULT,
 	EXIT_CR8_WRITE,
 	EXIT_XSETBV, EXIT_WBINVD, EXIT_RDPMC,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
@@ -30,18 +27,19 @@ enum exit_kind {
 	EXIT_INT_WINDOW,
 	EXIT_SHUTDOWN,      /* triple fault */
 	EXIT_INVALID,       /* entry refused the state; detail names why */
-	EXIT_UNKNOWN,       /* detail = the vendor's code */
 	EXIT_KINDS
 };
 
-/* An event that goes into the guest at entry, or was being delivered when the exit came. */
-enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT /* INT n, re-executed instead */ };
+/* An event that goes into the guest at entry, or was being delivered when the exit came: one more than the
+ * number that both vendors have for it. */
+enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI = 3, EVENT_EXCEPTION, EVENT_SOFT /* INT n, re-executed instead */ };
+#define EVENT_TYPE(number) ((number) + 1)
+#define EVENT_NUMBER(type) ((u64)(type) - 1)
 struct guest_event { u8 type, vector; bool has_error; u32 error; };
 
 struct exit {
 	u32 kind;                  /* enum exit_kind */
-	u32 insn_len;              /* bytes, 0 = not known: decode */
-	u64 next_rip;              /* after an IO, 0 = not known */
+	u32 insn_len;              /* bytes, 0 = not known: decode; always known of an IO */
 	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
 	struct { u16 port; u8 size; bool in, string; } io;
 	struct { u64 gpa; bool write, exec, present, table_walk; } fault; /* table_walk: hit while walking the guest's own tables */
@@ -49,27 +47,42 @@ struct exit {
 	struct guest_event vectoring; /* event whose delivery the exit cut short */
 };
 
-/* The access that an instruction makes to emulated memory or a port, so that the
- * instruction can be started again once the monitor has served it. */
-struct served { u64 addr, value; u8 size; bool write, port; enum { SERVED_NONE, SERVED_ASKED, SERVED_DONE } state; };
+/* The access that an instruction makes to emulated memory or a port, and how it is completed
+ * once the value is there, perhaps by the monitor. */
+struct access {
+	u64 addr, value;           /* value: what is written, or has been read */
+	u64 operand;               /* OP_CMP: the other one */
+	u16 flags;                 /* OP_* */
+	u8 size;                   /* in bytes, of the access */
+	bool port;
+	u8 reg, to, shift;         /* a read sets `to` bytes of this register from bit `shift` on */
+	u32 length;                /* of the instruction */
+	enum { ACCESS_NONE, ACCESS_ASKED, ACCESS_SERVED } state; /* of what the monitor has to do */
+};
+enum {
+	OP_STORE = 1, OP_IMM = 2, OP_IMM8 = 4, OP_OFFSET = 8 /* in place of ModRM; the register is RAX */,
+	OP_WIDEN = 16, OP_SIGN = 32, OP_CMP = 64, OP_SWAP = 128 /* memory on the right */,
+};
+static inline bool access_writes(const struct access *a) { return a->flags & OP_STORE; }
 
 struct xvcpu {
 	struct vcpu v;             /* first */
-	u64 gpr[16];               /* RSP and RAX too: the vendor moves them */
-	u64 rip, rflags;
+	union {                    /* RSP and RAX too: the vendor moves them */
+		struct { u64 gpr[16], rip, rflags; };
+		struct dais_gprs gprs;
+	};
 	struct exit exit;
 	struct dais_sregs sregs;   /* valid while sregs_cached: x86_sregs() */
 	bool sregs_cached, sregs_dirty;
 	bool shadow;               /* interrupt shadow: read at exit, written at entry */
-	bool replay;               /* the exit is to be handled again: its access was served */
 	struct guest_event inject; /* to deliver at the next entry (exception or re-injection) */
 	bool nmi_masked, nmi_iret; /* nmi_iret: the mask ends when RIP leaves iret_rip */
 	u64 iret_rip;
 	u8 sipi_vector;
-	struct served served;
+	struct access access;
 	struct lapic lapic;
 	/* state that Dais switches */
-	void *xsave; u64 xcr0;
+	void *xsave; u64 xcr0;     /* xcr0: saved; in the register while it runs */
 	u64 dr[4];
 	u64 tsc_aux, tsc_adjust, pat;
 	/* KVM's paravirtual interface */
@@ -77,7 +90,6 @@ struct xvcpu {
 	u32 accessing;             /* atomic: host mode looks at the guest's memory (guest.c) */
 	u64 flush_seen;            /* domain's flush_gen at the last entry */
 	void *vendor;              /* struct svm_vcpu or vmx_vcpu */
-	u64 exit_count[EXIT_KINDS];
 };
 
 struct xdomain {
@@ -115,30 +127,26 @@ struct virt_ops {
 };
 extern const struct virt_ops *virt;
 
-/* Segments and control registers of the guest, read from the vendor once per exit. x86_sregs_changed writes them back at entry. */
+/* Segments and control registers of the guest (cr8, xcr0, apic_base are elsewhere), read from the vendor once per exit. x86_sregs_changed writes them back at entry. */
 struct dais_sregs *x86_sregs(struct xvcpu *x);
 static inline void x86_sregs_changed(struct xvcpu *x) { x->sregs_dirty = true; }
 /* CPL 0..3; 3 in virtual-8086 mode */
 u32 x86_cpl(struct xvcpu *x);
 
-/* Queue an exception for the next entry; when another is pending: the double-fault rules (SDM vol. 3 §6.15). */
-void x86_exception(struct xvcpu *x, u8 vector);
-void x86_exception_error(struct xvcpu *x, u8 vector, u32 error);
-void x86_page_fault(struct xvcpu *x, u64 linear, u32 error);
+/* Queue an exception for the next entry; when another is pending: the double-fault rules (SDM vol. 3 §6.15).
+ * The error code counts for those that have one. */
+void x86_exception(struct xvcpu *x, u8 vector, u32 error);
 
-/* XCR0 as it is now, and a valid new value: in the hardware at once when the vCPU is loaded here */
-u64 x86_xcr0(struct xvcpu *x);
-void x86_set_xcr0(struct xvcpu *x, u64 value);
-void x86_set_tsc_aux(struct xvcpu *x, u64 value);
+void x86_set_tsc_aux(struct xvcpu *x, u64 value); /* of the vCPU that runs here */
 
 /* Ends the current instruction: RIP += length (wrapped to the mode's size), shadow off, RF off, single-step trap if TF. */
 void x86_skip(struct xvcpu *x, u32 length);
 
-/* --- access.c: where an access to emulated memory or ports goes --- */
-enum access { ACCESS_DONE, ACCESS_EXIT /* the monitor serves it: unwind, the instruction starts again */, ACCESS_DIED };
-enum access x86_access(struct xvcpu *x, bool port, u64 addr, u32 size, bool write, u64 *value);
+/* access.c: makes the access and ends its instruction; or asks the monitor for it: then it ends when that is SERVED. */
+void x86_access(struct xvcpu *x, const struct access *a);
+void x86_access_end(struct xvcpu *x);
 
-/* Brings its state into this CPU's registers, after saving what they hold. */
+/* Brings its state into this CPU's registers; arch_vcpu_unload saves it again. */
 void x86_vcpu_load(struct xvcpu *x);
 
 /* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
