@@ -271,14 +271,6 @@ void host_cpuid(u32 leaf, u32 sub, u32 out[4])
 	}
 }
 
-bool cpu_has(u32 leaf, enum cpuid_reg reg, u32 bit)
-{
-	u32 r[4];
-
-	host_cpuid(leaf, 0, r);
-	return r[reg] >> bit & 1;
-}
-
 /* --- start and stop --- */
 
 struct xvcpu *fake_vcpu(u32 n) { return xvcpu(vcpus[n]); }
