@@ -195,6 +195,36 @@ static void test_terabyte(void **state)
 	free(store);
 }
 
+/* A table for single frames makes the heap grow, which takes the very block that was to be split. */
+static void test_heap_grows_under_it(void **state)
+{
+	hpa_t a, b;
+
+	(void)state;
+	while (pool_root.free >= 3 * 512)
+		assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 1, &a), DAIS_OK);
+	pool_root.free -= 1024; /* the heap cannot grow */
+	while (heap_pages(1))
+		;
+	while (heap_alloc(2048))
+		;
+	pool_root.free += 512;
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 2, &a), DAIS_NO_MEMORY);
+	assert_int_equal(pool_root.free, 512 + 512 - 512);
+	check();
+	pool_root.free += 512;
+	assert_int_equal(frame_alloc(&pool_root, ORDER_4K, 2, &a), DAIS_OK);
+	assert_int_equal(frame_get(a).owner, 2);
+	assert_int_equal(pool_root.free, 511);
+	check();
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 2, &b), DAIS_NO_MEMORY);
+	frame_free(&pool_root, a, ORDER_4K);
+	assert_int_equal(frame_alloc(&pool_root, ORDER_2M, 2, &b), DAIS_OK);
+	assert_int_equal(b.v, ALIGN_DOWN(a.v, SIZE_2M));
+	assert_int_equal(pool_root.free, 0);
+	check();
+}
+
 static void test_random(void **state)
 {
 	enum { MAX = 3000 };
@@ -238,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup(test_share, setup),
 		cmocka_unit_test_setup(test_far_ranges, setup),
 		cmocka_unit_test_setup(test_terabyte, setup),
+		cmocka_unit_test_setup(test_heap_grows_under_it, setup),
 		cmocka_unit_test_setup(test_random, setup),
 	};
 
