@@ -18,7 +18,7 @@ typedef __UINT64_TYPE__ dais_u64;
 #define DAIS_CPUID_CONTROL   1u          /* this is the control domain */
 
 #define DAIS_MAX_VCPUS    512
-#define DAIS_MAX_CAPS     32768
+#define DAIS_MAX_CAPS     16384
 #define DAIS_MAX_TRAPS    64             /* ranges per domain */
 #define DAIS_MAX_EVENTS   4096           /* numbers in a pending area */
 
