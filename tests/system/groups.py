@@ -41,6 +41,8 @@ BOCHS_SKIPS = {
 # The short form of PLATFORM=bochs-…: a part of plain `make test`.
 BOCHS_SHORT = {"bochs-svm": {"CPUS": "1"}}
 BOCHS_SHORT_SECONDS = 900
+# What else of it is in `make test-long`.
+BOCHS_LONG = ("one", "good", "hostile", "life")
 
 # A boot that must end in the loader: name: (settings, files on the boot disk, what its message says)
 LOADER = {

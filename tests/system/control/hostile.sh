@@ -5,7 +5,7 @@
 start_witness
 MAY_DIE=1
 for p in ports msrs prefix system strio memory die storm; do
-	payload $p ""
+	payload $p "$EMULATOR"
 	witness_alive "$p"
 done
 for target in lapic hole ioapic; do
@@ -13,7 +13,7 @@ for target in lapic hole ioapic; do
 	witness_alive "mmio $target"
 done
 for p in storm ${1:+die} ${1:+system} ${1:+strio} ${1:+prefix}; do
-	payload $p "ms=200" --autonomous
+	payload $p "ms=200 $EMULATOR" --autonomous
 	witness_alive "$p, autonomous"
 done
 

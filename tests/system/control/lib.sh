@@ -4,6 +4,10 @@
 # what was expected and what came.
 
 T=/run/t
+case $PLATFORM in # of `make run`, given by tests/system/run
+bochs-*) EMULATOR=emulator=bochs ;;
+*) EMULATOR= ;;
+esac
 mkdir -p $T
 LINUX="--kernel /boot/vmlinuz --initrd /boot/guest.img --memory 256M"
 
