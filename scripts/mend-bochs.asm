@@ -59,5 +59,21 @@ vmrun:
 	je .done
 	and byte [rbx + EVENT_MASK + 1], ~VIRQ_BIT & 0xff
 .done:	ret
-	align 8, db 0x90
-	dd vmrun                ; for mend-bochs: where the second part begins
+
+; In the place of register_svm_state, which is for saved machines only: nothing, then what follows an exception or
+; a #VMEXIT when there are several CPUs. rsi: their array; eax: the one it came from; back in rdi.
+ICOUNT          equ 0x140
+RIP             equ 0xe8
+PREV_RIP        equ 0x120
+SPECULATIVE_RSP equ 0x138
+spare:
+	ret
+after_exception:
+	mov rdi, [rsi + rax * 8]
+	add qword [rdi + ICOUNT], 1
+	mov rax, [rdi + RIP]
+	mov [rdi + PREV_RIP], rax
+	mov byte [rdi + SPECULATIVE_RSP], 0
+	ret
+
+	dd vmrun, spare, after_exception ; for mend-bochs
