@@ -100,9 +100,10 @@ static void pool_free(struct object *o)
 	} while (!atomic_sub(&p->obj.refs, 1));
 }
 
-status_t pool_split(struct pool *p, u64 frames, struct pool **out)
+status_t call_mem_split(struct call *c)
 {
-	struct pool *new;
+	struct pool *p = pool_arg(c, 0), *new;
+	u64 frames = c->arg[1];
 
 	if (!frames)
 		return DAIS_BAD_ARG;
@@ -119,18 +120,8 @@ status_t pool_split(struct pool *p, u64 frames, struct pool **out)
 	object_get(&p->obj);
 	p->free -= frames;
 	counters.pools++;
-	*out = new;
+	c->made = &new->obj;
 	return DAIS_OK;
-}
-
-status_t call_mem_split(struct call *c)
-{
-	struct pool *p;
-	status_t s = pool_split(pool_arg(c, 0), c->arg[1], &p);
-
-	if (s == DAIS_OK)
-		c->made = &p->obj;
-	return s;
 }
 
 /* --- allocation --- */

@@ -31,7 +31,6 @@ struct pool {
 	u64 free;            /* frames that may still be taken; memory_lock */
 };
 extern struct pool pool_root;
-status_t pool_split(struct pool *p, u64 frames, struct pool **out) __must_check; /* BAD_ARG for 0, NO_MEMORY */
 
 /* Takes over the database as the loader built it. */
 void frames_init(struct frame_block **group, u64 groups);

@@ -211,6 +211,15 @@ status_t fake_call(status_t (*handler)(struct call *c), struct domain *caller, s
 	return s;
 }
 
+status_t pool_split(struct pool *p, u64 frames, struct pool **out)
+{
+	struct call c = { .cap[0] = { .obj = &p->obj }, .arg[1] = frames };
+	status_t s = call_mem_split(&c);
+
+	*out = c.made ? container_of(c.made, struct pool, obj) : NULL;
+	return s;
+}
+
 /* --- domains, vCPUs, devices --- */
 struct domain *arch_domain_alloc(void)
 {

@@ -49,6 +49,8 @@ status_t fake_call(status_t (*handler)(struct call *c), struct domain *caller, s
 		   u64 *done);
 #define FAKE_CALL(name, caller, d, done, ...) \
 	fake_call(call_##name, caller, d, (const u64[]){ __VA_ARGS__ }, sizeof((u64[]){ __VA_ARGS__ }) / 8, done)
+/* mem_split without a table to put the pool into */
+status_t pool_split(struct pool *p, u64 frames, struct pool **out);
 void *fake_ram(u64 at);
 u64 fake_mapped(struct domain *d);    /* leaves in d's nested tables */
 
