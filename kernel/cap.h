@@ -7,8 +7,7 @@
  * An object's list of slots is its derivation tree in pre-order: what was derived
  * from a slot follows it, with a greater depth.
  */
-#ifndef DAIS_CAP_H
-#define DAIS_CAP_H
+#pragma once
 
 #include "kernel/object.h"
 
@@ -44,5 +43,3 @@ struct object *cap_drop(struct cap_table *t, u64 index); /* the object whose las
 u64 cap_revoke(struct cap_table *t, u64 index);          /* how many went */
 void cap_purge(struct object *o);  /* empties every slot that names o, in all tables */
 u64 cap_check(struct cap_table *t); /* 0, or the number of a broken invariant */
-
-#endif

@@ -13,8 +13,7 @@
  *   FIRMWARE  the control domain's, but not as RAM
  * The sum of frames by state equals the total at boot.
  */
-#ifndef DAIS_FRAME_H
-#define DAIS_FRAME_H
+#pragma once
 
 #include "boot/boot_info.h"
 #include "kernel/object.h"
@@ -52,5 +51,3 @@ extern struct frame_counts {
 	u64 pool; /* free at boot */
 } frame_counts; /* memory_lock; each may be read without */
 u64 frames_check(void);                                /* walks all: 0, or the number of a broken invariant */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Dais's own memory: pages and small objects, from 2 MiB chunks taken off the root pool as needed. */
-#ifndef DAIS_HEAP_H
-#define DAIS_HEAP_H
+#pragma once
 
 #include "kernel/lock.h"
 
@@ -18,5 +17,3 @@ void heap_free(void *p, size_t size);        /* NULL is ignored */
 void *heap_take(size_t size) __must_check;
 void heap_give(void *p, size_t size);
 u64 heap_check(void);                        /* 0, or the number of a broken invariant */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Circular doubly linked list with a head node. */
-#ifndef DAIS_LIST_H
-#define DAIS_LIST_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -27,5 +26,3 @@ static inline void list_del(struct list *n)
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_for(p, head) for (struct list *p = (head)->next; p != (head); p = p->next)
-
-#endif

@@ -15,8 +15,7 @@
  *   8. log lock          (kernel/log.c)
  * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap.
  */
-#ifndef DAIS_LOCK_H
-#define DAIS_LOCK_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -38,5 +37,3 @@ static inline spinlock_t *guard_begin(spinlock_t *l) { spin_lock(l); return l; }
 static inline void guard_end(spinlock_t **l) { spin_unlock(*l); }
 /* Among the declarations of a block: holds the lock to its end. */
 #define spin_guard(l) __attribute__((cleanup(guard_end))) spinlock_t *guard_ = guard_begin(l)
-
-#endif

@@ -4,8 +4,7 @@
  * (prepare: may fail; commit: may not). mgmt_lock is held: it guards guests' nested
  * tables, and keeps a caller's list and frames in place.
  */
-#ifndef DAIS_MEM_H
-#define DAIS_MEM_H
+#pragma once
 
 #include "kernel/domain.h"
 
@@ -21,5 +20,3 @@ bool mem_reclaim_some(struct domain *d);
  * NO_MEMORY: nothing is shown. */
 status_t mem_show(const void *page, u32 pages, bool writable) __must_check;
 void mem_unshow(const void *page, u32 pages);
-
-#endif

@@ -5,8 +5,7 @@
  * last capability), one per reference a CPU holds while it works with it.
  * Capability slots hold no count: they are emptied before the object goes.
  */
-#ifndef DAIS_OBJECT_H
-#define DAIS_OBJECT_H
+#pragma once
 
 #include "kernel/list.h"
 
@@ -21,5 +20,3 @@ struct object {
 void object_init(struct object *o, u32 type, void (*free)(struct object *o));
 void object_get(struct object *o);
 void object_put(struct object *o); /* frees at zero */
-
-#endif

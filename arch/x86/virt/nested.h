@@ -6,8 +6,7 @@
  * so each entry changes with one store, and a table is complete before it is
  * linked. A table stays until the domain goes.
  */
-#ifndef DAIS_NESTED_H
-#define DAIS_NESTED_H
+#pragma once
 
 #include "kernel/types.h"
 
@@ -29,5 +28,3 @@ extern const struct nested_format nested_npt, nested_ept;
 
 struct domain;
 status_t nested_init(struct domain *d, const struct nested_format *fmt) __must_check;
-
-#endif
