@@ -114,13 +114,13 @@ static void one_page(void **state)
 	u8 b[16];
 
 	(void)state;
-	assert_true(guest_ram_write(x, 0x10ff0, "0123456789abcdef", 16));
-	assert_true(guest_ram_read(x, 0x10ff0, b, 16));
+	assert_true(guest_ram(x, 0x10ff0, (void *)"0123456789abcdef", 16, true));
+	assert_true(guest_ram(x, 0x10ff0, b, 16, false));
 	assert_memory_equal(b, "0123456789abcdef", 16);
-	assert_false(guest_ram_read(x, 0x10ff1, b, 16));
-	assert_false(guest_ram_write(x, FAKE_RAM - 1, b, 2));
+	assert_false(guest_ram(x, 0x10ff1, b, 16, false));
+	assert_false(guest_ram(x, FAKE_RAM - 1, b, 2, true));
 	fake_unmap(0x10000);
-	assert_false(guest_ram_read(x, 0x10ff0, b, 1));
+	assert_false(guest_ram(x, 0x10ff0, b, 1, false));
 	assert_int_equal(x->accessing, 0);
 }
 

@@ -9,12 +9,7 @@
 #include "drivers/devices.h"
 #include "kernel/log.h"
 
-#define FLAG_CF   0x001ULL
-#define FLAG_PF   0x004ULL
-#define FLAG_AF   0x010ULL
-#define FLAG_ZF   0x040ULL
-#define FLAG_SF   0x080ULL
-#define FLAG_OF   0x800ULL
+#define FLAGS_ALL 0x8d5ULL /* CF PF AF ZF SF OF */
 
 /* xAPIC registers are 32 bits wide at 16-byte steps; other accesses are undefined (SDM vol. 3 §10.4.1): nothing. */
 static void access_lapic(struct xvcpu *x, struct access *a)
@@ -96,13 +91,13 @@ void arch_vcpu_served(struct vcpu *v)
 	a->state = ACCESS_SERVED;
 }
 
-/* SDM vol. 1 §3.4.3.1 */
+/* CF, PF, AF, ZF, SF, OF: SDM vol. 1 §3.4.3.1 */
 static u64 compare(u64 a, u64 b, u32 size)
 {
-	u64 top = 1ULL << (8 * size - 1), r = (a - b) & size_mask(size);
+	u64 top = 8 * size - 1, r = (a - b) & size_mask(size);
 
-	return (a < b ? FLAG_CF : 0) | (__builtin_parity(r & 0xff) ? 0 : FLAG_PF) | ((a ^ b ^ r) & FLAG_AF) | (r ? 0 : FLAG_ZF) |
-	       (r & top ? FLAG_SF : 0) | ((a ^ b) & (a ^ r) & top ? FLAG_OF : 0);
+	return (a < b) | !__builtin_parity(r & 0xff) << 2 | ((a ^ b ^ r) & 0x10) | !r << 6 | (r >> top) << 7 |
+	       (((a ^ b) & (a ^ r)) >> top) << 11;
 }
 
 void x86_access_end(struct xvcpu *x)
@@ -112,7 +107,7 @@ void x86_access_end(struct xvcpu *x)
 	u64 v = a->value & size_mask(a->size), other = a->operand & size_mask(a->size);
 
 	if (a->flags & OP_CMP) {
-		x->rflags &= ~(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF);
+		x->rflags &= ~FLAGS_ALL;
 		x->rflags |= a->flags & OP_SWAP ? compare(other, v, a->size) : compare(v, other, a->size);
 	} else if (!access_writes(a)) { /* 32 bits clear the upper half */
 		v = a->flags & OP_SIGN ? sign_extend(v, a->size) : v;

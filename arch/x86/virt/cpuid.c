@@ -14,34 +14,13 @@
 #define BIT(n) (1u << (n))
 #define ALL    0xffffffffu
 
-/* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C,
- * RDRAND */
-#define FEATURES_1_ECX 0x76da3203u
-/* FPU to MCE, CX8, SEP, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2, SS; without MCE */
-#define FEATURES_1_EDX 0x0f8ba97fu
 #define AVX512_EBX     0xd0230000u
 #define AVX512_ECX     0x00005842u
-/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, FPCSDS, RDSEED, ADX, SMAP, CLFLUSHOPT,
- * CLWB, SHA */
-#define FEATURES_7_EBX (0x219c27e9u | AVX512_EBX)
-/* UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID, CLDEMOTE, MOVDIRI, MOVDIR64B */
-#define FEATURES_7_ECX (0x1a410704u | AVX512_ECX)
-/* FSRM, MD_CLEAR because VERW is the guest's own, SERIALIZE */
-#define FEATURES_7_EDX 0x00004410u
-/* LAHF64, CR8, ABM, SSE4A, misaligned SSE, prefetch, TOPOEXT */
-#define EXT_1_ECX      0x004001f1u
-/* leaf 1's, SYSCALL, NX, extended MMX, 1 GiB pages, RDTSCP, LM */
-#define EXT_1_EDX      0x2fd3a97fu
 #define APIC           BIT(9)
 /* Without who shares the cache: that is nothing a guest can use. */
 #define CACHE_EAX      0x3fffu
 
 #define KVM_LEAF       0x40000000u
-/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
-#define KVM_FEATURES   0x0100888bu
-#define LEAF_MAX_SHOWN 0x1fu
-#define LEAF_MIN_SHOWN 0x0du
-#define EXT_MAX_SHOWN  0x80000021u
 
 #define XCR0_X87    1ULL
 #define XCR0_SSE    2ULL
@@ -142,14 +121,14 @@ static void topology(struct xvcpu *x, u32 sub, u32 out[4])
 static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 {
 	switch (leaf) {
-	case 0: out[EAX] = MAX(MIN(out[EAX], LEAF_MAX_SHOWN), LEAF_MIN_SHOWN); break;
+	case 0: out[EAX] = MAX(MIN(out[EAX], 0x1fu), 0xdu); break;
 	case 1: features(x, out); break;
 	case 7: features_7(sub, out); break;
 	case 0xb: case 0x1f: topology(x, sub, out); break;
 	case 0xd: xsave(sub, out); break;
 	case DAIS_CPUID_LEAF: memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12); break;
 	case DAIS_CPUID_LEAF + 1: out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0; break;
-	case 0x80000000: out[EAX] = MIN(out[EAX], EXT_MAX_SHOWN); break;
+	case 0x80000000: out[EAX] = MIN(out[EAX], 0x80000021); break;
 	case 0x80000001: out[ECX] |= host.amd && id_bits(x) ? BIT(1) : 0; break; /* CMP_LEGACY */
 	case 0x80000008: out[ECX] = host.amd ? MIN(x->v.dom->max_vcpus - 1, 255u) | id_bits(x) << 12 : 0; break;
 	case 0x8000001e: out[EAX] = x->lapic.id; out[EBX] = x->lapic.id & 0xff; break;
@@ -162,21 +141,28 @@ static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 
 static const struct rule { u32 first, last, keep[4], set[4]; } policy[] = {
 	{ 0, 0, { ALL, ALL, ALL, ALL }, { 0 } },
-	{ 1, 1, { ALL, 0xff00, FEATURES_1_ECX, FEATURES_1_EDX },
-	  /* x2APIC, TSC-deadline, hypervisor; MTRR */
-	  { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
+	/* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND;
+	 * FPU to MCE, CX8, SEP, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2, SS, without MCE;
+	 * always x2APIC, TSC-deadline, hypervisor, MTRR */
+	{ 1, 1, { ALL, 0xff00, 0x76da3203, 0x0f8ba97f }, { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
 	{ 2, 2, { ALL, ALL, ALL, ALL }, { 0 } },
 	{ 4, 4, { CACHE_EAX, ALL, ALL, 7 }, { 0 } },
 	{ 6, 6, { 0 }, { BIT(2) } }, /* ARAT */
-	{ 7, 7, { ALL, FEATURES_7_EBX, FEATURES_7_ECX, FEATURES_7_EDX }, { 0, BIT(1) } }, /* TSC_ADJUST */
+	/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, FPCSDS, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA;
+	 * UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID, CLDEMOTE, MOVDIRI, MOVDIR64B; FSRM, MD_CLEAR because VERW
+	 * is the guest's own, SERIALIZE; always TSC_ADJUST */
+	{ 7, 7, { ALL, 0x219c27e9 | AVX512_EBX, 0x1a410704 | AVX512_ECX, 0x4410 }, { 0, BIT(1) } },
 	{ 0xb, 0xb, { 0 }, { 0 } }, { 0x1f, 0x1f, { 0 }, { 0 } },
 	{ 0xd, 0xd, { ALL, ALL, ALL, 0 }, { 0 } },
 	{ KVM_LEAF, KVM_LEAF, { 0 }, { KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d } }, /* "KVMKVMKVM" */
-	{ KVM_LEAF + 1, KVM_LEAF + 1, { 0 }, { KVM_FEATURES } },
+	/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
+	{ KVM_LEAF + 1, KVM_LEAF + 1, { 0 }, { 0x0100888b } },
 	{ DAIS_CPUID_LEAF, DAIS_CPUID_LEAF, { 0 }, { DAIS_CPUID_LEAF + 1 } },
 	{ DAIS_CPUID_LEAF + 1, DAIS_CPUID_LEAF + 1, { 0 }, { DAIS_ABI_VERSION } },
 	{ 0x80000000, 0x80000000, { ALL, ALL, ALL, ALL }, { 0 } },
-	{ 0x80000001, 0x80000001, { ALL, ALL, EXT_1_ECX, EXT_1_EDX }, { 0 } },
+	/* LAHF64, CR8, ABM, SSE4A, misaligned SSE, prefetch, TOPOEXT; leaf 1's, SYSCALL, NX, extended MMX, 1 GiB
+	 * pages, RDTSCP, LM */
+	{ 0x80000001, 0x80000001, { ALL, ALL, 0x004001f1, 0x2fd3a97f }, { 0 } },
 	{ 0x80000002, 0x80000006, { ALL, ALL, ALL, ALL }, { 0 } },
 	{ 0x80000007, 0x80000007, { 0, 0, 0, BIT(8) }, { 0 } }, /* invariant TSC */
 	{ 0x80000008, 0x80000008, { 0xffff, 0x1205, 0, 0 }, { 0 } }, /* CLZERO, RSTRERRP, WBNOINVD, IBPB */

@@ -52,33 +52,29 @@ static u64 next(struct insn *i, u32 bytes)
 	return bytes ? sign_extend(v, bytes) : 0;
 }
 
-static bool prefix(struct insn *i, u8 b, bool *size, bool *addr)
-{
-	switch (b) {
-	case 0x66: *size = true; return true;
-	case 0x67: *addr = true; return true;
-	case 0xf0: i->lock = true; return true;
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0xf2: case 0xf3: return true;
-	}
-	return false;
-}
-
 /* Fetches, and reads all prefixes. A REX counts only directly before the opcode. */
 static void begin(struct insn *i, struct xvcpu *x)
 {
-	bool size = false, addr = false;
+	bool size = false, addr = false, more = true;
 
 	*i = (struct insn){ .x = x, .mode = guest_mode(x) };
 	i->n = guest_fetch(x, i->b);
-	for (; i->pos < i->n; i->pos++) {
-		u8 b = i->b[i->pos];
+	while (more && i->pos < i->n) {
+		u8 b = i->b[i->pos], rex = 0;
 
-		if (prefix(i, b, &size, &addr))
-			i->rex = 0;
-		else if (i->mode == INSN_64 && b >> 4 == 4)
-			i->rex = b;
-		else
-			break;
+		switch (b) {
+		case 0x66: size = true; break;
+		case 0x67: addr = true; break;
+		case 0xf0: i->lock = true; break;
+		case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0xf2: case 0xf3: break;
+		default:
+			more = i->mode == INSN_64 && b >> 4 == 4;
+			rex = b;
+		}
+		if (more) {
+			i->rex = rex;
+			i->pos++;
+		}
 	}
 	i->opsize = i->rex & 8 ? 8 : (i->mode == INSN_16) != size ? 2 : 4;
 	i->addrsize = !addr ? i->mode : i->mode == INSN_32 ? 2 : 4;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The one dispatch of exits: a table of handlers, each changing the vCPU and nothing else. */
 
-#include "arch/x86/virt/exit.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/virt/control.h"
 #include "arch/x86/virt/guest.h"

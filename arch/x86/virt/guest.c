@@ -12,7 +12,7 @@
  * set, nested_flush waits, so that a frame, or a table that the look-up passes,
  * is given to nobody else before we are done with it. Takes no lock inside.
  */
-static bool copy(struct xvcpu *x, u64 gpa, u8 *buf, u32 n, bool write)
+bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
 {
 	u32 order, offset = gpa & ~PAGE_MASK;
 	u64 prot;
@@ -32,16 +32,6 @@ static bool copy(struct xvcpu *x, u64 gpa, u8 *buf, u32 n, bool write)
 	}
 	atomic_store(&x->accessing, 0);
 	return ok;
-}
-
-bool guest_ram_read(struct xvcpu *x, u64 gpa, void *buf, u32 n)
-{
-	return copy(x, gpa, buf, n, false);
-}
-
-bool guest_ram_write(struct xvcpu *x, u64 gpa, const void *buf, u32 n)
-{
-	return copy(x, gpa, (u8 *)buf, n, true);
 }
 
 /* --- page walk --- */
@@ -71,7 +61,7 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa)
 		u64 in_page = (1ULL << shift) - 1, entry = 0;
 		u64 at = base + (linear >> shift & ((1u << p.bits) - 1)) * p.size;
 
-		if (!guest_ram_read(x, at, &entry, p.size) || !(entry & PTE_P))
+		if (!guest_ram(x, at, &entry, p.size, false) || !(entry & PTE_P))
 			return false;
 		base = entry & PTE_ADDRESS;
 		if (level > 1 && !((entry & PTE_PS) && level <= p.top_large))
@@ -106,7 +96,7 @@ u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES])
 		linear = (u32)(linear + x86_sregs(x)->cs.base);
 	for (; n < INSN_BYTES; n += part) {
 		part = MIN(INSN_BYTES - n, PAGE_SIZE - ((linear + n) & ~PAGE_MASK));
-		if (!guest_walk(x, linear + n, &gpa) || !guest_ram_read(x, gpa, buf + n, part))
+		if (!guest_walk(x, linear + n, &gpa) || !guest_ram(x, gpa, buf + n, part, false))
 			break;
 	}
 	return n;

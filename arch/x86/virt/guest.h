@@ -9,8 +9,7 @@
 /* --- guest.c: a guest's memory from host mode --- */
 /* RAM of the domain within one page; false: it is none, or read-only, or n reaches beyond the
  * page. */
-bool guest_ram_read(struct xvcpu *x, u64 gpa, void *buf, u32 n);
-bool guest_ram_write(struct xvcpu *x, u64 gpa, const void *buf, u32 n);
+bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write);
 /* Linear to guest-physical by the tables of the current mode. Only for what the processor has just
  * translated itself: rights, A and D are not looked at. False: not mapped now. */
 bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
@@ -24,6 +23,9 @@ static inline u64 size_mask(u32 size) { return size == 8 ? ~0ULL : (1ULL << 8 * 
 static inline u64 sign_extend(u64 v, u32 size) { return (u64)((s64)(v << (64 - 8 * size)) >> (64 - 8 * size)); }
 #define SEG_L 0x200u /* of dais_seg.attr */
 #define SEG_D 0x400u
+
+/* --- exit.c: acts on x->exit --- */
+void exit_handle(struct xvcpu *x);
 
 /* --- emulate.c --- */
 /* Length of the instruction that x->exit.kind says was executed; 0: it is to be tried again, or a

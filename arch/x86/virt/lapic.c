@@ -146,7 +146,7 @@ bool lapic_read(struct xvcpu *x, u32 offset, u64 *value)
 	bool x2 = lapic_x2apic(l);
 	u32 n = offset / 16 & 63;
 
-	if (x2 && (offset & ~0x3f0u || !(regs[n].x2 & RD)))
+	if (x2 && !(regs[n].x2 & RD))
 		return false;
 	switch (n * 16) {
 	case REG_ID: *value = x2 ? l->id : l->id << 24; break;
@@ -202,7 +202,7 @@ bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 	u32 n = offset / 16 & 63, low = value & regs[n].writable;
 	u32 ignored = offset >= REG_LVT && offset < REG_INITIAL ? LVT_STATUS : 0;
 
-	if (x2 && (offset & ~0x3f0u || !(regs[n].x2 & WR) || low != ((u32)value & ~ignored) || (value >> 32 && !icr)))
+	if (x2 && (!(regs[n].x2 & WR) || low != ((u32)value & ~ignored) || (value >> 32 && !icr)))
 		return false;
 	look_again(x);
 	if (!icr) {

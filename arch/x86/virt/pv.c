@@ -30,13 +30,13 @@ static void publish(struct xvcpu *x, u64 gpa, void *body, u32 size)
 {
 	u32 *version = body;
 
-	if (!guest_ram_read(x, gpa, version, sizeof(*version)))
+	if (!guest_ram(x, gpa, version, sizeof(*version), false))
 		return;
 	*version |= 1;
-	if (!guest_ram_write(x, gpa, body, size))
+	if (!guest_ram(x, gpa, body, size, true))
 		return;
 	++*version;
-	(void)guest_ram_write(x, gpa, version, sizeof(*version)); /* the same page as just now */
+	(void)guest_ram(x, gpa, version, sizeof(*version), true); /* the same page as just now */
 }
 
 /*

@@ -5,8 +5,7 @@
  */
 
 #include "arch/x86/cpu.h"
-#include "arch/x86/virt/exit.h"
-#include "arch/x86/virt/vcpu_x86.h"
+#include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 #include "kernel/domain.h"
 #include "kernel/timer.h"

@@ -166,16 +166,12 @@ void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 
 void x86_skip(struct xvcpu *x, u32 length)
 {
-	const struct dais_sregs *s;
-
 	x->rip += length;
 	x->shadow = false;
 	x->access.state = ACCESS_NONE;
-	if (unlikely(x->rip >> 32 || !x->rip)) { /* the only way the 64-bit sum can be wrong outside 64-bit mode */
-		s = x86_sregs(x);
-		if (!(s->efer & EFER_LMA) || !(s->cs.attr & 0x200))
-			x->rip &= 0xffffffff;
-	}
+	/* the only way the 64-bit sum can be wrong outside 64-bit mode */
+	if (unlikely(x->rip >> 32 || !x->rip) && guest_mode(x) != INSN_64)
+		x->rip = (u32)x->rip;
 	x->rflags &= ~RFLAGS_RF;
 	if (unlikely(x->rflags & RFLAGS_TF)) {
 		u64 dr6, dr7;
