@@ -13,6 +13,9 @@ enum { EAX, EBX, ECX, EDX };
 #define APIC_BASE_ENABLE (1u << 11)
 #define MSR_EFER      0xc0000080u
 #define EFER_NXE      (1u << 11)
+#define MSR_FEATURE_CONTROL   0x3au
+#define FEATURE_LOCKED        1u
+#define FEATURE_VMXON         4u /* outside SMX: SDM vol. 3 §24.7 */
 
 struct cpuid cpu_cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -36,6 +39,25 @@ static void write_msr(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
+/* SDM vol. 3 appendix A. Locked without VMX: no way to it before the next reset. */
+static void probe_vmx(struct cpu_facts *facts)
+{
+	uint32_t *may = facts->vmx_may, control, first;
+
+	facts->vmx = cpu_cpuid(1, 0).r[ECX] & (1u << 5);
+	if (!facts->vmx)
+		return;
+	control = (uint32_t)read_msr(MSR_FEATURE_CONTROL);
+	facts->vmx_disabled = (control & FEATURE_LOCKED) && !(control & FEATURE_VMXON);
+	first = read_msr(VMX_MSR_BASIC) >> VMX_BASIC_TRUE & 1 ? VMX_MSR_TRUE : VMX_MSR_CONTROLS;
+	for (uint32_t w = VMX_PIN; w <= VMX_ENTRY; w++)
+		may[w] = read_msr(first + w) >> 32;
+	if (may[VMX_PROC] >> 31 & 1)
+		may[VMX_PROC2] = read_msr(VMX_MSR_PROC2) >> 32;
+	if (may[VMX_PROC2] >> 1 & 1)
+		may[VMX_EPT] = (uint32_t)read_msr(VMX_MSR_EPT);
+}
+
 /* APM vol. 2 §15.4: SVM may be there and yet be locked off by the firmware. */
 void cpu_probe(struct cpu_facts *facts)
 {
@@ -46,6 +68,8 @@ void cpu_probe(struct cpu_facts *facts)
 	memcpy(facts->vendor, &id.r[EBX], 4);
 	memcpy(facts->vendor + 4, &id.r[EDX], 4);
 	memcpy(facts->vendor + 8, &id.r[ECX], 4);
+	if (text_equal(facts->vendor, "GenuineIntel"))
+		probe_vmx(facts);
 	if (last < 0x80000001)
 		return;
 	id = cpu_cpuid(0x80000001, 0);
@@ -57,11 +81,31 @@ void cpu_probe(struct cpu_facts *facts)
 	facts->nested_paging = cpu_cpuid(0x8000000a, 0).r[EDX] & 1;
 }
 
-bool cpu_check(const struct cpu_facts *facts, struct error *err)
+/* Names all that is missing, not just the first. */
+static bool check_vmx(const struct cpu_facts *facts, struct error *err)
 {
-	if (!facts->svm && text_equal(facts->vendor, "GenuineIntel"))
-		return refuse(err, "this CPU (%s) has no AMD-V (SVM): this build of Dais supports "
-			      "AMD-V only", facts->vendor);
+#define NEED(word, bit, name) { word, bit, name },
+	static const struct { uint8_t word, bit; const char *name; } needs[] = { VMX_NEEDS(NEED) };
+	size_t used = 0;
+
+	if (!facts->vmx)
+		return refuse(err, "this CPU has no VT-x (CPUID shows no VMX). Enable it in the firmware's set-up; "
+			      "in a virtual machine, switch nested virtualization on");
+	if (facts->vmx_disabled)
+		return refuse(err, "VT-x is locked off by the firmware (IA32_FEATURE_CONTROL). Enable it in the "
+			      "firmware's set-up, often under CPU or Advanced");
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		if (facts->vmx_may[needs[i].word] >> needs[i].bit & 1)
+			continue;
+		text_format(err->text + used, sizeof(err->text) - used, "%s%s",
+			    used ? ", " : "this CPU's VT-x lacks what Dais needs: ", needs[i].name);
+		used = text_length(err->text);
+	}
+	return used == 0;
+}
+
+static bool check_svm(const struct cpu_facts *facts, struct error *err)
+{
 	if (!facts->svm)
 		return refuse(err, "this CPU (%s) has no AMD-V (CPUID shows no SVM). Dais needs a "
 			      "CPU with AMD-V; in a virtual machine, switch nested virtualization "
@@ -73,6 +117,15 @@ bool cpu_check(const struct cpu_facts *facts, struct error *err)
 	if (!facts->nested_paging)
 		return refuse(err, "this CPU has AMD-V but no nested paging (NPT), which Dais "
 			      "needs");
+	return true;
+}
+
+bool cpu_check(const struct cpu_facts *facts, struct error *err)
+{
+	bool intel = text_equal(facts->vendor, "GenuineIntel");
+
+	if (!(intel ? check_vmx(facts, err) : check_svm(facts, err)))
+		return false;
 	if (!facts->nx)
 		return refuse(err, "this CPU shows no no-execute pages (NX). Enable them in the "
 			      "firmware's set-up");

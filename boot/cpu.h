@@ -4,11 +4,14 @@
 
 #include "boot/boot_info.h"
 #include "boot/text.h"
+#include "boot/boot_info_vmx.h"
 
 /* What the decision needs to know of the CPU. */
 struct cpu_facts {
 	char vendor[13];
 	bool svm, svm_disabled, nested_paging, nx;
+	bool vmx, vmx_disabled;
+	uint32_t vmx_may[VMX_WORDS]; /* bits that may be 1 */
 };
 
 void cpu_probe(struct cpu_facts *facts);

@@ -10,7 +10,7 @@
 
 /* Why something failed: filled by refuse(), shown by the caller that gives up. */
 struct error {
-	char text[320];
+	char text[480];
 };
 
 /* Formats %s, %c, %u, %x and %llu, %llx; cuts off at size, always terminates. */

@@ -17,7 +17,7 @@ struct cpu {
 	u32 pending;               /* atomic CPU_* */
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	u32 last_domain;           /* id of the domain that ran last: defences.c */
-	void *vendor;              /* host save areas: svm or vmx */
+	void *vendor;              /* svm: the host's save areas; vmx: the vCPU that is loaded */
 	u32 asid_next; u64 asid_generation; /* svm */
 };
 

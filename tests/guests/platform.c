@@ -23,6 +23,7 @@ static u16 sleep_at, reset_at;
 static u8 sleep_type, reset_value;
 static bool reduced;
 static u32 cpu_count;
+bool intel;
 
 bool argument(const char *name, char *value, size_t size)
 {
@@ -190,6 +191,7 @@ void platform_setup(void)
 	u64 entry;
 	u32 size, i;
 
+	intel = cpuid(0, 0).ebx == 0x756e6547; /* "Genu" */
 	outb(0x21, 0xff);	/* PICs, should there be any */
 	outb(0xa1, 0xff);
 	read_boot_data();

@@ -88,6 +88,7 @@ bool argument(const char *name, char *value, size_t size);
 u64 argument_number(const char *name, u64 otherwise);
 u64 ram_top(void);	/* end of RAM below 4 GiB */
 void platform_setup(void);
+extern bool intel;	/* VMCALL, not VMMCALL */
 u16 sleep_port(void), reset_port(void);
 u32 cpus_listed(void);	/* enabled in the MADT */
 void __attribute__((noreturn)) power_off(void);
@@ -206,11 +207,13 @@ static inline void wrmsr(u32 msr, u64 v)
 int rdmsr_safe(u32 msr, u64 *value);
 int wrmsr_safe(u32 msr, u64 value);
 
+/* The vendor's instruction. */
+#define HYPERCALL "cmpb $0, intel(%%rip); jne 7f; vmmcall; jmp 8f; 7: vmcall; 8:"
 /* A hypercall of Dais's (RAX = base | number) or KVM's: status in RAX. */
-static inline u64 vmmcall(u64 rax, u64 rdi, u64 rsi, u64 rdx)
+static inline u64 hypercall(u64 rax, u64 rdi, u64 rsi, u64 rdx)
 {
-	asm volatile("vmmcall" : "+a"(rax), "+D"(rdi), "+S"(rsi) : "d"(rdx), "c"(0UL), "b"(0UL)
-		     : "r8", "r9", "memory");
+	asm volatile(HYPERCALL : "+a"(rax), "+D"(rdi), "+S"(rsi) : "d"(rdx), "c"(0UL), "b"(0UL)
+		     : "r8", "r9", "memory", "cc");
 	return rax;
 }
 

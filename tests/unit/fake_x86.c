@@ -14,6 +14,7 @@
 
 struct fake fake;
 struct boot_info fake_boot;
+bool fake_intel;
 struct host host;
 const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
@@ -223,15 +224,14 @@ static u64 *msr_at(u32 msr)
 	return &fake.msr[fake.msrs++];
 }
 
-static void write_msr(struct xvcpu *x, u32 msr, u64 v) { (void)x; *msr_at(msr) = v; }
+static void set_pat(struct xvcpu *x, u64 v) { (void)x; *msr_at(MSR_PAT) = v; }
 static void read_debug(struct xvcpu *x, u64 *dr6, u64 *dr7) { (void)x; *dr6 = *msr_at(6); *dr7 = *msr_at(7); }
 static void write_debug(struct xvcpu *x, u64 dr6, u64 dr7) { (void)x; *msr_at(6) = dr6; *msr_at(7) = dr7; }
 static void set_tsc_offset(struct xvcpu *x, u64 offset) { (void)x; fake.tsc_offset = offset; }
-static void want_iret(struct xvcpu *x, bool on) { (void)x; (void)on; }
 
 static const struct virt_ops ops = {
-	.name = "fake", .nested = &nested_npt, .write_msr = write_msr, .read_debug = read_debug,
-	.write_debug = write_debug, .set_tsc_offset = set_tsc_offset, .want_iret = want_iret,
+	.name = "fake", .nested = &nested_npt, .set_pat = set_pat, .read_debug = read_debug,
+	.write_debug = write_debug, .set_tsc_offset = set_tsc_offset,
 };
 const struct virt_ops *virt = &ops;
 
@@ -309,7 +309,7 @@ void fake_start(u32 count)
 	fake.heap_left = 4096;
 	fake.now = 1000000;
 	fake.cpuid_all = ~0u;
-	host = (struct host){ .amd = true, .max_leaf = 0x20, .max_ext_leaf = 0x80000021, .xsave = true,
+	host = (struct host){ .amd = !fake_intel, .intel = fake_intel, .max_leaf = 0x20, .max_ext_leaf = 0x80000021, .xsave = true,
 			      .xcr0 = 0xe7, .rdtscp = true, .smep = true, .smap = true, .umip = true, .pcid = true, .fsgsbase = true };
 	ram = aligned_alloc(SIZE_2M, FAKE_RAM);
 	memset(ram, 0, FAKE_RAM);
@@ -317,7 +317,7 @@ void fake_start(u32 count)
 	fake_domain->d.slot = 1;
 	fake_domain->d.max_vcpus = count;
 	fake_domain->d.vcpu = vcpus;
-	assert_int_equal(nested_init(&fake_domain->d, &nested_npt), DAIS_OK);
+	assert_int_equal(nested_init(&fake_domain->d, fake_intel ? &nested_ept : &nested_npt), DAIS_OK);
 	map_ram();
 	for (u32 n = 0; n < count; n++)
 		start_vcpu(n);

@@ -34,6 +34,12 @@ extern struct fake {
 } fake;
 
 extern struct boot_info fake_boot;
+extern bool fake_intel;            /* the host's vendor, and EPT */
+/* The same tests on an AMD host and on an Intel one */
+#define fake_run_both(tests) \
+	(cmocka_run_group_tests_name("AMD-V", tests, NULL, NULL) + !(fake_intel = true) + \
+	 cmocka_run_group_tests_name("VT-x", tests, NULL, NULL))
+
 extern struct xdomain *fake_domain;
 struct xvcpu *fake_vcpu(u32 n);
 u8 *fake_ram(u64 gpa);

@@ -252,7 +252,7 @@ static void test_paging(void **state)
 
 static void test_cpu(void **state)
 {
-	struct cpu_facts good = { "AuthenticAMD", true, false, true, true }, f;
+	struct cpu_facts good = { .vendor = "AuthenticAMD", .svm = true, .nested_paging = true, .nx = true }, f;
 
 	(void)state;
 	assert_true(cpu_check(&good, &err));
@@ -272,9 +272,21 @@ static void test_cpu(void **state)
 	f.nx = false;
 	assert_false(cpu_check(&f, &err));
 	says("NX");
-	f = (struct cpu_facts){ .vendor = "GenuineIntel" };
+	f = (struct cpu_facts){ .vendor = "GenuineIntel", .nx = true };
 	assert_false(cpu_check(&f, &err));
-	says("AMD-V only");
+	says("no VT-x");
+	f.vmx = true;
+	memset(f.vmx_may, 0xff, sizeof(f.vmx_may));
+	assert_true(cpu_check(&f, &err));
+	f.vmx_disabled = true;
+	assert_false(cpu_check(&f, &err));
+	says("locked off");
+	f.vmx_disabled = false;
+	f.vmx_may[VMX_PROC2] &= ~(1u << 7);
+	f.vmx_may[VMX_EPT] = 0;
+	assert_false(cpu_check(&f, &err));
+	says("lacks what Dais needs: unrestricted guest, EPT of four levels");
+	says(", INVEPT");
 }
 
 /* As on q35: an ISA bridge and more; function 5 alone still takes the number. */

@@ -179,5 +179,5 @@ int main(void)
 		T(long_mode), T(five_levels), T(pae), T(two_levels), T(tables_nowhere), T(one_page), T(fetch), T(modes),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return fake_run_both(tests);
 }

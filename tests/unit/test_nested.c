@@ -183,5 +183,5 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(no_memory), T(bad_arguments) };
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return fake_run_both(tests);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AMD-V: switching it on, a vCPU's VMCB and permission maps, address space identifiers, entry. Exits: exit.c. */
+/* AMD-V: switching it on, a vCPU's VMCB, address space identifiers, entry. Exits: exit.c. */
 
 #include "arch/x86/svm/svm.h"
 #include "arch/x86/cpu.h"
@@ -45,53 +45,17 @@ static status_t svm_cpu_start(u32 cpu)
 	return DAIS_OK;
 }
 
-/* --- permission maps (APM vol. 2 §15.10.1, §15.11): the guests' are shared, the control domain has its own --- */
-
-struct maps { u8 io[3 * PAGE_SIZE], msr[2 * PAGE_SIZE]; };
-
-static struct maps *maps[2]; /* 1: the control domain's, made at boot */
-
-static void fill_msr_map(u8 *map, bool control)
+/* In the MSR permission map (APM vol. 2 §15.11): two bits a register, read and write. */
+static void svm_msr_map_set(u8 *map, u32 range, u32 i, u32 pass)
 {
-	static const u32 first[] = { 0, 0xc0000000, 0xc0010000 };
-
-	memset(map, 0xff, sizeof(maps[0]->msr));
-	for (u32 n = 0; n < ARRAY_SIZE(first) * 0x2000; n++)
-		map[n / 4] ^= msr_passes(first[n / 0x2000] + n % 0x2000, control) << n % 4 * 2;
-}
-
-static status_t svm_domain_init(struct xdomain *d)
-{
-	bool control = !control_domain || d == xdomain(control_domain);
-
-	if (!maps[control]) {
-		maps[control] = heap_alloc(sizeof(struct maps));
-		if (!maps[control])
-			return DAIS_NO_MEMORY;
-		memset(maps[control]->io, control ? 0 : 0xff, sizeof(maps[0]->io));
-		fill_msr_map(maps[control]->msr, control);
-	}
-	d->vendor = maps[control];
-	return DAIS_OK;
-}
-
-static void svm_domain_free(struct xdomain *d)
-{
-	d->vendor = NULL;
-}
-
-static void svm_trap_port(u16 port, bool on)
-{
-	u8 *byte = &maps[1]->io[port / 8], bit = 1u << port % 8;
-
-	*byte = on ? *byte | bit : *byte & ~bit;
+	map[range * 0x800 + i / 4] &= ~((pass & 3) << i % 4 * 2);
 }
 
 /* --- vCPU --- */
 
 static status_t svm_vcpu_init(struct xvcpu *x)
 {
-	const struct maps *m = xdomain(x->v.dom)->vendor;
+	const struct permission_maps *m = xdomain(x->v.dom)->maps;
 	struct vmcb *b = heap_alloc(sizeof(*b));
 
 	if (!b)
@@ -119,6 +83,11 @@ static void svm_vcpu_load(struct xvcpu *x)
 	if (b->cpu != cpu_id())
 		b->asid_generation = 0;
 	b->cpu = cpu_id();
+}
+
+static void svm_vcpu_unload(struct xvcpu *)
+{
+	/* each exit saves all */
 }
 
 static void svm_flush(struct xvcpu *x)
@@ -159,6 +128,26 @@ static u64 event_bits(const struct guest_event *e)
 	       (e->has_error ? EVENTINJ_ERROR | (u64)e->error << 32 : 0);
 }
 
+/* The mask ends when IRET has run, which the entry after its exit may not get to. */
+static void watch_iret(struct xvcpu *x)
+{
+	struct vmcb *b = vmcb_of(x);
+
+	if (b->exitcode == VMEXIT_IRET) {
+		b->iret = true;
+		b->iret_rip = x->rip;
+	} else if (b->iret && x->rip != b->iret_rip) {
+		x->nmi_masked = b->iret = false;
+	}
+}
+
+static void want_iret(struct vmcb *b, bool on)
+{
+	u32 *word = &b->intercept[VMEXIT_IRET / 32], bit = 1u << VMEXIT_IRET % 32;
+
+	*word = on ? *word | bit : *word & ~bit;
+}
+
 static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 {
 	struct vmcb *b = vmcb_of(x);
@@ -169,6 +158,8 @@ static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 	b->rsp = x->gpr[RSP];
 	b->rip = x->rip;
 	b->rflags = x->rflags;
+	b->iret &= x->nmi_masked;
+	want_iret(b, x->nmi_masked && !b->iret);
 	b->eventinj = event_bits(&x->inject);
 	b->int_state = x->shadow;
 	b->vintr = VINTR_MASKING | x->lapic.tpr >> 4;
@@ -182,6 +173,7 @@ static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 	x->rflags = b->rflags;
 	x->shadow = b->int_state & 1;
 	*irq_taken = irq >= 0 && !(b->vintr & VINTR_IRQ);
+	watch_iret(x);
 	svm_decode_exit(x);
 	if (quirks.loses_irqs)
 		apic_reread_tpr();
@@ -242,22 +234,14 @@ static void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 	b->efer = s->efer | EFER_SVME;
 }
 
-static void svm_write_msr(struct xvcpu *x, u32 msr, u64 value)
+static void svm_set_pat(struct xvcpu *x, u64 value)
 {
-	CHECK(msr == MSR_PAT); /* the others pass, or are Dais's */
 	vmcb_of(x)->g_pat = value;
 }
 
 static void svm_set_tsc_offset(struct xvcpu *x, u64 offset)
 {
 	vmcb_of(x)->tsc_offset = offset;
-}
-
-static void svm_want_iret(struct xvcpu *x, bool on)
-{
-	u32 *word = &vmcb_of(x)->intercept[VMEXIT_IRET / 32], bit = 1u << VMEXIT_IRET % 32;
-
-	*word = on ? *word | bit : *word & ~bit;
 }
 
 static void svm_read_debug(struct xvcpu *x, u64 *dr6, u64 *dr7)
@@ -276,19 +260,17 @@ const struct virt_ops svm_ops = {
 	.name = "AMD-V",
 	.nested = &nested_npt,
 	.cpu_start = svm_cpu_start,
-	.domain_init = svm_domain_init,
-	.domain_free = svm_domain_free,
+	.msr_map_set = svm_msr_map_set,
 	.vcpu_init = svm_vcpu_init,
 	.vcpu_free = svm_vcpu_free,
 	.vcpu_load = svm_vcpu_load,
+	.vcpu_unload = svm_vcpu_unload,
 	.enter = svm_enter,
 	.read_sregs = svm_read_sregs,
 	.write_sregs = svm_write_sregs,
-	.write_msr = svm_write_msr,
+	.set_pat = svm_set_pat,
 	.read_debug = svm_read_debug,
 	.write_debug = svm_write_debug,
 	.set_tsc_offset = svm_set_tsc_offset,
 	.flush = svm_flush,
-	.want_iret = svm_want_iret,
-	.trap_port = svm_trap_port,
 };

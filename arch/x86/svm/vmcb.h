@@ -25,7 +25,9 @@ struct vmcb {
 	u64 asid_generation;
 	u32 cpu;                                  /* whose ASIDs it has; ~0: none */
 	bool flush;
-	u8  r5[0x400 - 0x3ed];
+	bool iret;                                /* an NMI's IRET is at iret_rip: the mask ends when RIP leaves it */
+	u64 iret_rip;
+	u8  r5[0x400 - 0x3f8];
 	/* state save area; no segment is "unusable" here: those that are not present are null */
 	struct dais_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 400 */
 	u8  r6[0xcb - 0xa0];

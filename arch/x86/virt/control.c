@@ -104,11 +104,6 @@ status_t control_trap_page(u64 page)
 	return s;
 }
 
-void control_trap_port(u16 port, bool on)
-{
-	virt->trap_port(port, on);
-}
-
 /* --- start: Linux's 64-bit boot protocol --- */
 
 static void set_boot_state(struct xvcpu *x)

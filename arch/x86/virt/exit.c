@@ -100,23 +100,15 @@ static void exit_machine_check(struct xvcpu *)
 	__asm__ volatile("int $18");
 }
 
-/* CPL 0 gets as far as the intercept: so there is no such instruction; RDPMC has no counter */
+/* CPL 0 gets as far as the intercept: so there is no such instruction, or operand */
 static void exit_refused(struct xvcpu *x)
 {
-	x86_exception(x, x->exit.kind == EXIT_RDPMC ? VEC_GP : VEC_UD, 0);
+	x86_exception(x, x->exit.kind == EXIT_GP ? VEC_GP : VEC_UD, 0);
 }
 
 static void exit_exception(struct xvcpu *x)
 {
 	x86_exception(x, x->exit.event.vector, x->exit.event.error);
-}
-
-/* The mask ends when IRET has run, which the next entry may not get to: run.c watches RIP. */
-static void exit_iret(struct xvcpu *x)
-{
-	virt->want_iret(x, false);
-	x->nmi_iret = true;
-	x->iret_rip = x->rip;
 }
 
 static void exit_nested_fault(struct xvcpu *x)
@@ -140,7 +132,7 @@ static void exit_bad(struct xvcpu *x)
 	const struct dais_sregs *s = x86_sregs(x);
 
 	domain_kill(x->v.dom, DAIS_DEATH_BAD_STATE, "vCPU %u: %s %lx: RIP %lx CR0 %lx CR3 %lx CR4 %lx EFER %lx", x->v.index,
-		    x->exit.kind == EXIT_INVALID ? "state refused at entry" : "unknown exit", x->exit.detail, x->rip, s->cr0, s->cr3,
+		    x->exit.kind == EXIT_INVALID ? x->exit.refused : "unknown exit", x->exit.detail, x->rip, s->cr0, s->cr3,
 		    s->cr4, s->efer);
 }
 
@@ -151,8 +143,8 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 	[EXIT_WBINVD] = { .insn = insn_skip }, [EXIT_XSETBV] = { .insn = insn_xsetbv },
 	[EXIT_CR8_WRITE] = { .other = emulate_cr8_write }, [EXIT_EXCEPTION] = { .other = exit_exception },
 	[EXIT_INTR] = { .other = exit_interrupt }, [EXIT_INVALID] = { .other = exit_bad }, [EXIT_IO] = { .other = emulate_io },
-	[EXIT_IRET] = { .other = exit_iret }, [EXIT_MACHINE_CHECK] = { .other = exit_machine_check },
-	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_RDPMC] = { .other = exit_refused },
+	[EXIT_MACHINE_CHECK] = { .other = exit_machine_check },
+	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_GP] = { .other = exit_refused },
 	[EXIT_REFUSED] = { .other = exit_refused }, [EXIT_SHUTDOWN] = { .other = exit_shutdown },
 	[EXIT_TIME] = { .other = exit_refused }, [EXIT_UNKNOWN] = { .other = exit_bad },
 };

@@ -14,6 +14,7 @@
 #define PASS_READ  1u
 #define PASS_WRITE 2u
 
+#define MISC_ENABLE       0x1801ULL  /* fast strings; no branch trace, no precise events */
 #define EFER_FFXSR        (1ULL << 14)
 #define FEATURE_LOCKED    1ULL
 #define MTRR_CAP          0x400ULL   /* WC; no fixed or variable ranges */
@@ -33,7 +34,7 @@ u64 guest_tsc(const struct xvcpu *x)
 void msr_reset(struct xvcpu *x)
 {
 	x->pat = PAT_RESET;
-	virt->write_msr(x, MSR_PAT, x->pat);
+	virt->set_pat(x, x->pat);
 }
 
 static void set_adjust(struct xvcpu *x, u64 adjust)
@@ -118,7 +119,7 @@ static bool msr_tsc_aux(struct xvcpu *x, u32, u64 *v, bool write)
 }
 
 /* Memory types: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC- */
-static bool msr_pat(struct xvcpu *x, u32 msr, u64 *v, bool write)
+static bool msr_pat(struct xvcpu *x, u32, u64 *v, bool write)
 {
 	if (!write) {
 		*v = x->pat;
@@ -128,7 +129,7 @@ static bool msr_pat(struct xvcpu *x, u32 msr, u64 *v, bool write)
 		if ((*v >> n & 0xff) > 7 || (*v >> n & 0xfe) == 2)
 			return false;
 	x->pat = *v;
-	virt->write_msr(x, msr, *v);
+	virt->set_pat(x, *v);
 	return true;
 }
 
@@ -152,9 +153,9 @@ static const struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; } po
 	{ 0x17, 0x17, .pass = CONTROL }, { 0x8b, 0x8b, .pass = CONTROL }, { 0x19c, 0x19c, .pass = CONTROL },
 	{ 0x1a2, 0x1a2, .pass = CONTROL }, { 0x1b1, 0x1b1, .pass = CONTROL },
 	/* zero: EBL_CR_POWERON, BIOS_UPDT_TRIG, PLATFORM_INFO, MISC_FEATURES_ENABLES, machine-check
-	 * capabilities and status, MISC_ENABLE, DEBUGCTL, PERF_CAPABILITIES */
+	 * capabilities and status, DEBUGCTL, PERF_CAPABILITIES */
 	{ 0x2a, 0x2a, .value = 0 }, { 0x79, 0x79, .value = 0 }, { 0xce, 0xce, .value = 0 },
-	{ 0x140, 0x140, .value = 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, .value = 0 }, { 0x1a0, 0x1a0, .value = 0 },
+	{ 0x140, 0x140, .value = 0 }, { MSR_MCG_CAP, MSR_MCG_STATUS, .value = 0 }, { 0x1a0, 0x1a0, .value = MISC_ENABLE },
 	{ 0x1d9, 0x1d9, .value = 0 }, { 0x345, 0x345, .value = 0 },
 	/* zero on AMD: SYSCFG, TOP_MEM, TOP_MEM2, NB_CFG, INT_PENDING, MMIO_CFG_BASE, SMM_ADDR and
 	 * _MASK, OSVW, DC_CFG, BU_CFG, BU_CFG2 */

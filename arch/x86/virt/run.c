@@ -114,12 +114,12 @@ static bool settle(struct xvcpu *x)
 
 static void offer_nmi(struct xvcpu *x)
 {
-	if (!(x->v.pending & VP_NMI) || x->nmi_masked || x->shadow || x->inject.type != EVENT_NONE)
+	x->nmi_waits = x->v.pending & VP_NMI && (x->nmi_masked || x->shadow || x->inject.type != EVENT_NONE);
+	if (!(x->v.pending & VP_NMI) || x->nmi_waits)
 		return;
 	atomic_and(&x->v.pending, ~VP_NMI);
 	x->inject = (struct guest_event){ .type = EVENT_NMI, .vector = VEC_NMI };
 	x->nmi_masked = true;
-	virt->want_iret(x, true);
 }
 
 static void in_guest(struct vcpu *v, u32 yes)
@@ -156,8 +156,6 @@ static void enter(struct xvcpu *x)
 	virt->enter(x, irq, &taken);
 	v->guest_tsc += rdtsc() - begin;
 	v->exits++;
-	if (x->nmi_iret && x->rip != x->iret_rip)
-		x->nmi_masked = x->nmi_iret = false;
 	if (irq >= 0 && !taken)
 		lapic_take_back(&x->lapic, irq);
 	x->inject = x->exit.vectoring;

@@ -4,6 +4,7 @@
 #include "arch/x86/virt/vcpu_x86.h"
 #include "arch/x86/cpu.h"
 #include "arch/x86/svm/svm.h"
+#include "arch/x86/vmx/vmx.h"
 #include "arch/x86/virt/control.h"
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
@@ -16,12 +17,45 @@ const struct virt_ops *virt;
 /* The one place that picks. */
 void virt_choose(void)
 {
-	if (!host.amd)
-		panic("this build drives AMD-V only");
-	virt = &svm_ops;
+	if (!host.amd && !host.intel)
+		panic("this CPU has neither AMD-V nor VT-x that Dais knows");
+	virt = host.amd ? &svm_ops : &vmx_ops;
 }
 
 /* --- domains --- */
+
+static struct permission_maps *maps[2]; /* 1: the control domain's, made at boot */
+
+static void fill_msr_map(u8 *map, bool control)
+{
+	static const u32 first[] = { 0, 0xc0000000, 0xc0010000 };
+
+	memset(map, 0xff, sizeof(maps[0]->msr));
+	for (u32 n = 0; n < ARRAY_SIZE(first) * 0x2000; n++)
+		virt->msr_map_set(map, n / 0x2000, n % 0x2000, msr_passes(first[n / 0x2000] + n % 0x2000, control));
+}
+
+static status_t maps_init(struct xdomain *d)
+{
+	bool control = !control_domain;
+
+	if (!maps[control]) {
+		maps[control] = heap_alloc(sizeof(*maps[0]));
+		if (!maps[control])
+			return DAIS_NO_MEMORY;
+		memset(maps[control]->io, control ? 0 : 0xff, sizeof(maps[0]->io));
+		fill_msr_map(maps[control]->msr, control);
+	}
+	d->maps = maps[control];
+	return DAIS_OK;
+}
+
+void control_trap_port(u16 port, bool on)
+{
+	u8 *byte = &maps[1]->io[port / 8], bit = 1u << port % 8;
+
+	*byte = on ? *byte | bit : *byte & ~bit;
+}
 
 struct domain *arch_domain_alloc(void)
 {
@@ -32,7 +66,7 @@ struct domain *arch_domain_alloc(void)
 	d->epoch_tsc = time_now();
 	if (nested_init(&d->d, virt->nested) != DAIS_OK)
 		goto fail;
-	if (virt->domain_init(d) != DAIS_OK)
+	if (maps_init(d) != DAIS_OK)
 		goto fail_nested;
 	if (control_domain)
 		d->d.tsc_offset = -d->epoch_tsc;
@@ -47,7 +81,6 @@ fail:
 
 void arch_domain_free(struct domain *d)
 {
-	virt->domain_free(xdomain(d));
 	heap_free(d, sizeof(struct xdomain));
 }
 
@@ -115,7 +148,6 @@ void x86_reset_vcpu(struct xvcpu *x, bool init)
 	x->access.state = ACCESS_NONE;
 	memset(x->dr, 0, sizeof(x->dr));
 	virt->write_debug(x, 0xffff0ff0, 0x400);
-	virt->want_iret(x, false);
 	lapic_reset(x, init);
 	if (init)
 		return;
@@ -215,6 +247,7 @@ void arch_vcpu_unload(struct vcpu *v)
 	x->dr[1] = read_dr1();
 	x->dr[2] = read_dr2();
 	x->dr[3] = read_dr3();
+	virt->vcpu_unload(x);
 }
 
 void x86_vcpu_load(struct xvcpu *x)

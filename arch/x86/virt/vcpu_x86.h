@@ -14,19 +14,19 @@ enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R
 /* Why the guest left, read once by the vendor; no policy in it. */
 enum exit_kind {
 	EXIT_UNKNOWN,       /* detail = the vendor's code */
-	EXIT_INTR, EXIT_NMI, EXIT_MACHINE_CHECK, EXIT_INIT, /* physical ones; an interrupt is taken when the window opens */
+	EXIT_INTR, EXIT_MACHINE_CHECK, /* physical ones; an interrupt is taken when the window opens */
+	EXIT_NOTHING,       /* a window opened; the host's NMI, which has been served: entered again */
 	EXIT_HLT, EXIT_PAUSE, EXIT_CPUID, EXIT_HYPERCALL,
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
 	EXIT_IO, EXIT_NESTED_FAULT,
 	EXIT_CR8_WRITE,
-	EXIT_XSETBV, EXIT_WBINVD, EXIT_RDPMC,
+	EXIT_XSETBV, EXIT_WBINVD,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
 	EXIT_REFUSED,       /* an instruction that no guest has: #UD */
+	EXIT_GP,            /* an instruction with an operand that no guest may use, or RDPMC: #GP */
 	EXIT_EXCEPTION,     /* event: to be given back to the guest */
-	EXIT_IRET,          /* NMI mask ends after it */
-	EXIT_INT_WINDOW,
 	EXIT_SHUTDOWN,      /* triple fault */
-	EXIT_INVALID,       /* entry refused the state; detail names why */
+	EXIT_INVALID,       /* entry refused the state: refused */
 	EXIT_KINDS
 };
 
@@ -41,6 +41,7 @@ struct exit {
 	u32 kind;                  /* enum exit_kind */
 	u32 insn_len;              /* bytes, 0 = not known: decode; always known of an IO */
 	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
+	const char *refused;       /* EXIT_INVALID: what is wrong, as far as the vendor knows */
 	struct { u16 port; u8 size; bool in, string; } io;
 	struct { u64 gpa; bool write, exec, present, table_walk; } fault; /* table_walk: hit while walking the guest's own tables */
 	struct guest_event event;  /* EXIT_EXCEPTION */
@@ -76,8 +77,8 @@ struct xvcpu {
 	bool sregs_cached, sregs_dirty;
 	bool shadow;               /* interrupt shadow: read at exit, written at entry */
 	struct guest_event inject; /* to deliver at the next entry (exception or re-injection) */
-	bool nmi_masked, nmi_iret; /* nmi_iret: the mask ends when RIP leaves iret_rip */
-	u64 iret_rip;
+	bool nmi_masked;           /* the vendor sees IRET end it */
+	bool nmi_waits;            /* one cannot be taken yet: an exit when it can, if the vendor is able to */
 	u8 sipi_vector;
 	struct access access;
 	struct lapic lapic;
@@ -89,13 +90,16 @@ struct xvcpu {
 	u64 pv_clock, pv_wall; u32 pv_kicked;
 	u32 accessing;             /* atomic: host mode looks at the guest's memory (guest.c) */
 	u64 flush_seen;            /* domain's flush_gen at the last entry */
-	void *vendor;              /* struct svm_vcpu or vmx_vcpu */
+	void *vendor;              /* struct vmcb or vmx_vcpu */
 };
+
+/* Bitmaps of ports and MSRs whose use exits; the guests share one pair, the control domain has its own. */
+struct permission_maps { u8 io[3 * PAGE_SIZE], msr[2 * PAGE_SIZE]; };
 
 struct xdomain {
 	struct domain d;           /* first */
 	struct nested nt;
-	void *vendor;              /* bitmaps */
+	struct permission_maps *maps;
 	u64 epoch_tsc;             /* TSC when the domain was created: kvm-clock's zero */
 };
 
@@ -108,22 +112,21 @@ struct virt_ops {
 	const char *name;                                   /* "AMD-V" */
 	const struct nested_format *nested;
 	status_t (*cpu_start)(u32 cpu);                     /* switch it on, on this CPU; tells facts[] VIRT, ASIDS, FEATURES, FEATURES_USED */
-	status_t (*domain_init)(struct xdomain *d);         /* bitmaps by the MSR policy; control: ports pass but the trapped ones */
-	void (*domain_free)(struct xdomain *d);
+	/* In the MSR map: accesses that pass (msr_passes) of register i, 0..0x1fff, of the range that begins at 0, 0xc0000000, 0xc0010000 */
+	void (*msr_map_set)(u8 *map, u32 range, u32 i, u32 pass);
 	status_t (*vcpu_init)(struct xvcpu *x);             /* reset state (SDM vol. 3 §10.1.1) */
 	void (*vcpu_free)(struct xvcpu *x);
 	void (*vcpu_load)(struct xvcpu *x);                 /* another vCPU ran on this CPU, or this one elsewhere */
-	/* Enters, returns at the exit with x->exit, rip, rflags, gpr, shadow filled. `irq`: vector to offer, or -1. *irq_taken says whether it was delivered. */
+	void (*vcpu_unload)(struct xvcpu *x);               /* another CPU may load it now */
+	/* Enters, returns at the exit with x->exit, rip, rflags, gpr, shadow, nmi_masked filled. `irq`: vector to offer, or -1. *irq_taken says whether it was delivered. */
 	void (*enter)(struct xvcpu *x, int irq, bool *irq_taken);
 	void (*read_sregs)(struct xvcpu *x, struct dais_sregs *s);
 	void (*write_sregs)(struct xvcpu *x, const struct dais_sregs *s);
-	void (*write_msr)(struct xvcpu *x, u32 msr, u64 value);
+	void (*set_pat)(struct xvcpu *x, u64 value);
 	void (*read_debug)(struct xvcpu *x, u64 *dr6, u64 *dr7);
 	void (*write_debug)(struct xvcpu *x, u64 dr6, u64 dr7);
 	void (*set_tsc_offset)(struct xvcpu *x, u64 offset);
 	void (*flush)(struct xvcpu *x);                     /* all its translations on this CPU, at the next entry */
-	void (*want_iret)(struct xvcpu *x, bool on);        /* EXIT_IRET */
-	void (*trap_port)(u16 port, bool on);               /* in the control domain's I/O bitmap; at boot */
 };
 extern const struct virt_ops *virt;
 

@@ -23,8 +23,8 @@ static void invoke(struct fuzz *fuzz, struct fuzz_call *c)
 	register u64 r9 asm("r9") = c->args[5];
 
 	(void)fuzz;
-	asm volatile("vmmcall" : "+a"(rax), "+D"(rdi), "+S"(rsi), "+r"(r8), "+r"(r9)
-		     : "d"(c->args[2]), "c"(c->args[3]) : "memory");
+	asm volatile(HYPERCALL : "+a"(rax), "+D"(rdi), "+S"(rsi), "+r"(r8), "+r"(r9)
+		     : "d"(c->args[2]), "c"(c->args[3]) : "memory", "cc");
 	c->status = rax;
 	c->value = rdi;
 	c->value2 = rsi;

@@ -15,17 +15,17 @@
 const char test_name[] = "prefix";
 
 struct insn { const char *name; u8 bytes[3]; u8 length; };
-static const struct insn insns[] = {
+static struct insn insns[] = {
 	{ "cpuid", { 0x0f, 0xa2 }, 2 },
 	{ "rdmsr", { 0x0f, 0x32 }, 2 },
 	{ "wrmsr", { 0x0f, 0x30 }, 2 },
 	{ "hlt", { 0xf4 }, 1 },
-	{ "vmmcall", { 0x0f, 0x01, 0xd9 }, 3 },
+	{ "hypercall", { 0x0f, 0x01, 0xd9 }, 3 },
 	{ "rdtscp", { 0x0f, 0x01, 0xf9 }, 3 },
 	{ "in", { 0xec }, 1 },
 };
 #define HLT (&insns[3])
-#define VMMCALL (&insns[4])
+#define CALL (&insns[4])
 #define RDTSCP (&insns[5])
 
 static const u8 prefixes[][8] = {
@@ -124,10 +124,10 @@ static u32 prefix_length(u32 i)
 	return n;
 }
 
-/* What hardware without nested SVM says to VMMCALL, without a hypervisor: #UD. */
+/* What hardware without nested SVM says to VMMCALL or VMCALL, without a hypervisor: #UD. */
 static bool allowed_fault(const struct insn *in, int vector)
 {
-	return native() && vector == V_UD && (in == VMMCALL || in == RDTSCP);
+	return native() && vector == V_UD && (in == CALL || in == RDTSCP);
 }
 
 static void try_prefix(const struct insn *in, u32 prefix, u32 split)
@@ -210,7 +210,7 @@ static void user_mode(const struct insn *in)
 	vector = guard_call(&g, to_user, code);
 	if (in->bytes[1] == 0xa2 || in == RDTSCP)
 		EXPECT(vector == V_USER || allowed_fault(in, vector), "exception %d at CPL 3", vector);
-	else if (in != VMMCALL)
+	else if (in != CALL)
 		EXPECT(vector == V_GP, "exception %d at CPL 3", vector);
 	else
 		EXPECT(vector == V_USER || vector == V_UD, "exception %d at CPL 3", vector);
@@ -255,6 +255,8 @@ void test(void)
 {
 	u32 i;
 
+	if (intel)
+		insns[4].bytes[2] = 0xc1; /* VMCALL */
 	first = page_alloc();
 	page_alloc();		/* a gap between them */
 	second = page_alloc();

@@ -70,7 +70,7 @@ static const struct probe probes[] = {
 	{ "LMSW, CLTS", do_lmsw, NONE }, { "LGDT at a non-canonical address", do_lgdt_noncanonical, GP },
 	{ "LTR of null", do_ltr_null, GP }, { "LLDT of null", do_lldt_null, NONE },
 	{ "INVLPG", do_invlpg, NONE }, { "GETSEC", do_getsec, UD }, { "SYSEXIT", do_sysexit, UD | GP },
-	{ "VMMCALL of nothing", do_vmmcall_kvm, NONE }, { "EFER.SVME", do_wrmsr_svme, GP | NONE },
+	{ "VMMCALL of nothing", do_vmmcall_kvm, UD | NONE }, { "EFER.SVME", do_wrmsr_svme, GP | NONE },
 	{ "VMRUN after EFER.SVME", do_vmrun, UD | GP }, { "STGI after EFER.SVME", do_stgi, UD | GP },
 	{ "SKINIT after EFER.SVME", do_skinit, UD | GP },
 };
@@ -109,12 +109,12 @@ static void hypercalls(void)
 	for (nr = 0; nr < 64; nr++) {
 		if (nr == 5 || nr == 10)	/* the fuzzer's: could end this domain */
 			continue;
-		status = vmmcall(0xda150000 | nr, 0x7777, 0x7777, 0x7777);
+		status = hypercall(0xda150000 | nr, 0x7777, 0x7777, 0x7777);
 		EXPECT(status > 0 && status < 12, "call %lu gave %lx", nr, status);
 	}
-	status = vmmcall(0xda15ffff, 0, 0, 0);
+	status = hypercall(0xda15ffff, 0, 0, 0);
 	EXPECT(status == 1, "call ffff gave %lx", status);
-	status = vmmcall(0xffffffffda150000, 0, 0, 0);
+	status = hypercall(0xffffffffda150000, 0, 0, 0);
 	EXPECT(status != 0, "RAX's upper half was ignored");
 }
 
