@@ -78,7 +78,7 @@ void vmclear(struct vmx_vcpu *s)
 bool vmxon(u64 a) { (void)a; return true; }
 void vmx_host_nmi(void) { nmis++; }
 void vmx_exit(void) { }
-bool guest_ram_read(struct xvcpu *x, u64 gpa, void *buf, u32 n) { (void)x; (void)gpa; memset(buf, 1, n); pdpte_reads++; return true; }
+bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write) { (void)write; (void)x; (void)gpa; memset(buf, 1, n); pdpte_reads++; return true; }
 
 void invept(u64 pointer)
 {

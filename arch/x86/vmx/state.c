@@ -68,7 +68,7 @@ static void load_pdptes(struct xvcpu *x, const struct dais_sregs *s)
 
 	if (!(s->cr0 & CR0_PG) || !(s->cr4 & CR4_PAE) || (s->efer & EFER_LMA))
 		return;
-	(void)guest_ram_read(x, s->cr3 & 0xffffffe0, e, sizeof(e));
+	(void)guest_ram(x, s->cr3 & 0xffffffe0, e, sizeof(e), false);
 	for (u32 i = 0; i < 4; i++)
 		vmwrite(VMCS_FIELD(GUEST_PDPTE0.code + 2 * i), e[i]);
 }
