@@ -18,7 +18,7 @@ static const struct control { u8 word, bit; const char *name; } needed[] = { VMX
 
 /* Set where the CPU has them. */
 static const struct control optional[] = {
-	{ VMX_PROC2, 3, "RDTSCP" }, { VMX_PROC2, 5, "VPID" }, { VMX_PROC2, 6, "WBINVD exiting" },
+	{ VMX_PIN, 6, "preemption timer" }, { VMX_PROC2, 3, "RDTSCP" }, { VMX_PROC2, 5, "VPID" }, { VMX_PROC2, 6, "WBINVD exiting" },
 	{ VMX_PROC2, 10, "PAUSE-loop exiting" }, { VMX_PROC2, 12, "INVPCID" }, { VMX_EPT, 17, "EPT pages of 1 GiB" },
 };
 

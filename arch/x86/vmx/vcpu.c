@@ -131,6 +131,10 @@ static void write_controls(struct xvcpu *x)
 	/* combined mappings are tagged by the tables too (SDM vol. 3 §29.4): enough that the domain's own differ */
 	if (vmx_control[VMX_PROC2] & PROC2_VPID)
 		vmwrite(VPID, x->v.index + 1);
+	/* Each entry starts it anew: no stay lasts longer than 10 ms, even where the host's interrupts get lost (Bochs's do
+	 * after an entry with interrupts off). */
+	if (vmx_control[VMX_PIN] & PIN_PREEMPTION_TIMER)
+		vmwrite(GUEST_PREEMPTION_TIMER, time_hz() / 100 >> (rdmsr(MSR_VMX_MISC) & 31));
 	if (vmx_control[VMX_PROC2] & PROC2_PAUSE_LOOP) {
 		vmwrite(PLE_GAP, 128);
 		vmwrite(PLE_WINDOW, 4096);

@@ -63,6 +63,7 @@ struct vmcs_field { u32 code; };
 #define GUEST_IDTR_LIMIT            VMCS_FIELD(0x4812)
 #define GUEST_INTERRUPTIBILITY      VMCS_FIELD(0x4824)
 #define GUEST_ACTIVITY              VMCS_FIELD(0x4826)
+#define GUEST_PREEMPTION_TIMER      VMCS_FIELD(0x482e)
 #define GUEST_SYSENTER_CS           VMCS_FIELD(0x482a)
 #define GUEST_SYSENTER_ESP          VMCS_FIELD(0x6824)
 #define GUEST_SYSENTER_EIP          VMCS_FIELD(0x6826)
@@ -102,6 +103,7 @@ static inline struct vmcs_field segment_field(struct vmcs_field es, u32 i)
 }
 
 /* Controls that change while a guest runs or are asked about; the others are named in boot/boot_info_vmx.h. */
+#define PIN_PREEMPTION_TIMER  (1u << 6)
 #define PROC_INTERRUPT_WINDOW (1u << 2)
 #define PROC_NMI_WINDOW       (1u << 22)
 #define ENTRY_IA32E           (1u << 9)
@@ -134,7 +136,7 @@ enum exit_reason {
 	REASON_CPUID = 10, REASON_GETSEC = 11, REASON_HLT = 12, REASON_INVD = 13, REASON_RDPMC = 15, REASON_VMCALL = 18,
 	REASON_VMCLEAR = 19, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32,
 	REASON_BAD_STATE = 33, REASON_MWAIT = 36, REASON_MONITOR = 39, REASON_PAUSE = 40, REASON_ENTRY_MC = 41,
-	REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_WBINVD = 54, REASON_XSETBV = 55,
+	REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_PREEMPTION_TIMER = 52, REASON_INVVPID = 53, REASON_WBINVD = 54, REASON_XSETBV = 55,
 	REASON_VMFUNC = 59,
 };
 #define REASON_FAILED (1u << 31) /* the entry failed */
@@ -144,6 +146,7 @@ enum exit_reason {
 #define FEATURE_VMXON        4ULL  /* outside SMX */
 #define MSR_VMX_BASIC        0x480
 #define MSR_VMX_CR0_FIXED0   0x486 /* bits that must be 1; the next: that may be 1; then the same for CR4 */
+#define MSR_VMX_MISC         0x485 /* bits 0 to 4: which bit of the TSC counts the preemption timer down */
 #define CR4_VMXE             (1ULL << 13)
 
 #endif
