@@ -63,10 +63,8 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 
 	atomic_or(&v->pending, bits);
 	cpu = atomic_load(&v->on_cpu);
-	if (cpu) {
-		if (cpu - 1 != cpu_id() && atomic_load(&v->in_guest))
-			cpu_poke(cpu - 1);
-	}
+	if (cpu && cpu - 1 != cpu_id() && atomic_load(&v->in_guest))
+		cpu_poke(cpu - 1);
 	if (v->autonomous)
 		sched_wake(&v->sc);
 	else if (!cpu)

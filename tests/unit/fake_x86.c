@@ -188,10 +188,8 @@ void fake_serve(struct xvcpu *x)
 {
 	struct dais_vcpu_page *p = x->v.page;
 
-	if (fake.exit == DAIS_EXIT_IO)
-		record(true, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
-	else if (fake.exit == DAIS_EXIT_MMIO)
-		record(false, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
+	if (fake.exit == DAIS_EXIT_IO || fake.exit == DAIS_EXIT_MMIO)
+		record(fake.exit == DAIS_EXIT_IO, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
 	fake.exit = 0;
 	arch_vcpu_served(&x->v);
 	assert_int_equal(x->access.state, ACCESS_SERVED);
