@@ -178,18 +178,12 @@ void frame_free(struct pool *p, hpa_t a, u32 order)
 
 /* --- single frames --- */
 
-static struct frame get(hpa_t a)
-{
-	struct frame_block *b = block_of(a);
-
-	return b ? *entry_of(b, a) : (struct frame){ .raw = 0 };
-}
-
 struct frame frame_get(hpa_t a)
 {
 	spin_guard(&memory_lock);
+	struct frame_block *b = block_of(a);
 
-	return get(a);
+	return b ? *entry_of(b, a) : (struct frame){ .raw = 0 };
 }
 
 status_t frame_split(hpa_t a)
@@ -202,10 +196,12 @@ status_t frame_split(hpa_t a)
 status_t frame_share(hpa_t a)
 {
 	spin_guard(&memory_lock);
-	struct frame f = get(a);
+	struct frame_block *b = block_of(a);
+	struct frame f;
 
-	if (f.state != FRAME_CONTROL)
+	if (!b || entry_of(b, a)->state != FRAME_CONTROL)
 		return DAIS_DENIED;
+	f = *entry_of(b, a);
 	if (f.shares == MAX_SHARES)
 		return DAIS_NO_SPACE;
 	if (split(a) != DAIS_OK)
@@ -218,7 +214,7 @@ status_t frame_share(hpa_t a)
 void frame_unshare(hpa_t a)
 {
 	spin_guard(&memory_lock);
-	struct frame f = get(a);
+	struct frame f = *entry_of(block_of(a), a);
 
 	CHECK(f.shares);
 	f.shares--;

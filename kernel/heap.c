@@ -58,8 +58,9 @@ static u32 find(const struct chunk *c, u32 n)
 {
 	u32 run = 0, step = MIN(n, PAGE_UNITS);
 
-	for (u32 at = PAGE_UNITS; at < CHUNK_UNITS && c->free >= n; at += step) {
-		run = c->taken[at / PAGE_UNITS] & bits(at, step) ? 0 : run + step;
+	for (u32 at = PAGE_UNITS, word; at < CHUNK_UNITS && c->free >= n; at += word == ~0u ? PAGE_UNITS : step) {
+		word = c->taken[at / PAGE_UNITS];
+		run = word & bits(at, step) ? 0 : run + step;
 		if (run == n)
 			return at + step - n;
 	}
