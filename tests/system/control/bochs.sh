@@ -3,7 +3,7 @@
 . /extra/control/lib.sh
 
 same "the control domain has all CPUs" "$1" "$(nproc)"
-linux autonomous 2 nproc 2 --autonomous
+linux autonomous 2 nproc 2 --autonomous --kernel /boot/vmlinuz-cloud
 MAY_DIE=1
 payload msrs ""
 same "every invariant holds" 0 "$(counter check)"
