@@ -8,6 +8,7 @@
 
 #define POOL_FRAMES 512
 #define WATCH_US 200000
+#define PATIENCE 300 /* times WATCH_US */
 #define RIGHTS_EVENT (DAIS_R_SEND | DAIS_R_TAKE | DAIS_R_COPY)
 #define RIGHTS_POOL DAIS_R_USE
 #define RIGHTS_DOMAIN (DAIS_R_MEMORY | DAIS_R_IRQ | DAIS_R_BIND)
@@ -57,13 +58,24 @@ static void end_orphans(void)
 			end_domain(i);
 }
 
+/* What the guest owned falls to the control domain when its reclaim ends, which `dais run` does: until then BUSY. */
+static uint64_t drop(uint64_t cap)
+{
+	uint64_t s;
+
+	for (int i = 0; i < PATIENCE; i++) {
+		end_orphans();
+		s = raw(DAIS_NR_cap_drop, cap, 0, 0, 0, NULL);
+		if (s != DAIS_BUSY)
+			break;
+		usleep(WATCH_US);
+	}
+	return s;
+}
+
 static int take_back(const uint64_t *made)
 {
-	if (want("mem_reclaim", end_domain(made[0])))
-		return 1;
-	end_orphans();
-	return want("cap_drop", raw(DAIS_NR_cap_drop, made[1], 0, 0, 0, NULL)) ||
-	       want("cap_drop", raw(DAIS_NR_cap_drop, made[2], 0, 0, 0, NULL));
+	return want("mem_reclaim", end_domain(made[0])) || want("cap_drop", drop(made[1])) || want("cap_drop", drop(made[2]));
 }
 
 int grant(struct dais_conn *conn, const char *guest)

@@ -37,9 +37,9 @@ int report(const struct fuzz *f, uint64_t least, uint32_t least_percent)
 		uint64_t n = status_sum(f, s);
 
 		all += n;
-		if (s < DAIS_STATUS_COUNT && !n) {
+		if (s < DAIS_STATUS_COUNT && !n) { /* a short run may miss the rarest; statuses.c shows each */
 			printf("fuzz: status %s was never seen\n", fuzz_status_names[s]);
-			bad = 1;
+			bad |= least >= LEAST_PER_MILLION;
 		}
 	}
 	if (status_sum(f, DAIS_STATUS_COUNT)) {
