@@ -39,7 +39,7 @@ BOCHS_SKIPS = {
     "fewer": "4 CPUs on one thread take most of an hour",
 }
 # The short form of PLATFORM=bochs-…: a part of plain `make test`.
-BOCHS_SHORT = {"bochs-svm": {"CPUS": "1"}}
+BOCHS_SHORT = {"bochs-svm": {"CPUS": "1"}, "bochs-vmx": {"CPUS": "1"}}
 BOCHS_SHORT_SECONDS = 900
 # What else of it is in `make test-long`.
 BOCHS_LONG = ("one", "good", "hostile", "life")
