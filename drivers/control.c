@@ -2,7 +2,7 @@
 /*
  * The one dispatch for accesses of the control domain that trap: ports, and
  * ranges of memory. Those change under the device lock and trap_lock: the
- * nested-fault path, which has the domain's mem lock, takes only the latter.
+ * nested-fault path, which has view_lock, takes only the latter.
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"

@@ -16,7 +16,7 @@ u32 port_read(u16 port, u32 size);     /* size: 1, 2, 4 */
 void port_write(u16 port, u32 size, u32 value);
 u32 cpu_apic_id(u32 cpu);              /* physical APIC ID for MSI and IO-APIC destinations */
 /* The control domain's access to a GPA page traps from now on. Takes
- * the domain's mem lock, flushes. BAD_ARG: no such address; NO_MEMORY. */
+ * view_lock, flushes. BAD_ARG: no such address; NO_MEMORY. */
 status_t control_trap_page(u64 gpa_page) __must_check;
 /* Control domain's port in its I/O bitmap. At boot only. */
 void control_trap_port(u16 port, bool on);

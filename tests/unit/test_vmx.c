@@ -170,6 +170,10 @@ static void owned_bits_change_as_the_guest_sees_them(void **state)
 	assert_int_equal(s.cr4, CR4_MCE);
 	assert_int_equal(move_to_cr(4, CR4_PAE | CR4_VMXE)->kind, EXIT_GP);
 	assert_int_equal(move_to_cr(4, CR4_PAE | CR4_PKE)->kind, EXIT_GP);
+	/* a bit that only a monitor can have set: the guest clears it, and does not exit for it for ever */
+	vmcs[0][CR4_READ_SHADOW.code] = CR4_PAE | CR4_PKE;
+	assert_int_equal(move_to_cr(4, CR4_PAE)->kind, EXIT_NOTHING);
+	assert_int_equal(vmcs[0][CR4_READ_SHADOW.code] & vmcs[0][CR4_MASK.code], 0);
 	assert_int_equal(move_to_cr(8, 3)->kind, EXIT_CR8_WRITE);
 	assert_int_equal(move_to_cr(3, 3)->kind, EXIT_UNKNOWN);
 }

@@ -99,7 +99,7 @@ static u32 decode_cr(const struct xvcpu *x, u64 q)
 
 	switch (q & 0x3f) { /* MOV to CR */
 	case 0: return (v & CR0_NW) && !(v & CR0_CD) ? EXIT_GP : write_cr(CR0_READ_SHADOW, vmread(CR0_MASK), v);
-	case 4: return v & vmread(CR4_MASK) & ~CR4_MCE ? EXIT_GP : write_cr(CR4_READ_SHADOW, CR4_MCE, v);
+	case 4: return v & vmread(CR4_MASK) & ~CR4_MCE ? EXIT_GP : write_cr(CR4_READ_SHADOW, vmread(CR4_MASK), v);
 	case 8: return EXIT_CR8_WRITE;
 	default: return EXIT_UNKNOWN;
 	}
