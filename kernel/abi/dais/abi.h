@@ -122,7 +122,7 @@ enum dais_stat {
 	DAIS_STAT_FEATURES, DAIS_STAT_FEATURES_USED, /* as the CPU numbers them: EDX of CPUID 8000000Ah, or the secondary controls (MSR 48Bh) */
 	DAIS_STAT_DEFENCES, DAIS_STAT_DEFENCES_USED, /* bits of enum dais_defence */
 	DAIS_STAT_X2APIC,
-	DAIS_STAT_IOMMU,             /* 0: none in use: DMA unprotected */
+	DAIS_STAT_IOMMU,             /* bits of DAIS_IOMMU_* */
 	DAIS_STAT_BOOT,              /* DAIS_BOOT_* */
 	DAIS_STAT_MEM_TOTAL, DAIS_STAT_MEM_CONTROL, DAIS_STAT_MEM_IMAGE, /* bytes */
 	DAIS_STAT_LOG, DAIS_STAT_TRACE, /* host-physical address of struct dais_log, dais_trace; mapped read-only there */
@@ -154,6 +154,16 @@ enum dais_stat {
 
 enum dais_virt { DAIS_VIRT_SVM = 1, DAIS_VIRT_VMX = 2 };
 enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCES };
+/* Without DAIS_IOMMU_DMA, devices can reach all memory; without DAIS_IOMMU_GUESTS, none can be given to a guest. */
+#define DAIS_IOMMU_DMA     1ULL  /* devices reach their domain's memory only */
+#define DAIS_IOMMU_IRQ     2ULL  /* their interrupts are remapped */
+#define DAIS_IOMMU_GUESTS  4ULL  /* they can be given to guests */
+#define DAIS_IOMMU_AMD     8ULL  /* AMD-Vi; else VT-d */
+/* why one of the first three is missing */
+#define DAIS_IOMMU_NO_TABLE  0x100ULL  /* the firmware describes no IOMMU (DMAR, IVRS) */
+#define DAIS_IOMMU_OFF       0x200ULL  /* switched off in dais.conf */
+#define DAIS_IOMMU_BAD_TABLE 0x400ULL  /* its description is malformed */
+#define DAIS_IOMMU_TOO_OLD   0x800ULL  /* it lacks something that Dais needs: see the loader's messages */
 #define DAIS_BOOT_TPM 1u
 #define DAIS_BOOT_SECURE 2u
 
