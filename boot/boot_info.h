@@ -103,6 +103,7 @@ enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 struct host {
 	uint32_t max_leaf, max_ext_leaf, phys_bits; /* of CPUID */
 	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase, mce;
+	bool apicv;       /* VT-x's may be used: dais.conf */
 	bool lfence_by_msr;      /* LFENCE serializes once DE_CFG says so */
 	uint64_t xcr0;           /* XCR0 bits */
 	/* Quirks of emulators and steppings (docs/platforms.md): here are all; hardware pays a load and a branch. */

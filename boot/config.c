@@ -199,6 +199,11 @@ static bool set_x2apic(const struct value *v)
 	return set_switch(v, &v->config->x2apic);
 }
 
+static bool set_apicv(const struct value *v)
+{
+	return set_switch(v, &v->config->apicv);
+}
+
 /* com1, com2 or an I/O port; then perhaps ", baud". */
 static bool set_console(const struct value *v)
 {
@@ -243,6 +248,7 @@ static const struct {
 	{ "control_memory", set_control_memory }, { "control_vcpus", set_control_vcpus },
 	{ "cpus", set_cpus }, { "log_level", set_log_level }, { "console", set_console },
 	{ "panic", set_panic }, { "mitigations", set_mitigations }, { "x2apic", set_x2apic },
+	{ "apicv", set_apicv },
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -259,6 +265,7 @@ void config_defaults(struct config *config)
 		.panic = BOOT_PANIC_STOP,
 		.mitigations = true,
 		.x2apic = true,
+		.apicv = true,
 	};
 
 	*config = defaults;

@@ -169,6 +169,7 @@ static void describe_facts(struct work *w)
 	uint64_t *facts = info->facts;
 
 	info->host = cpu_host(cpu_cpuid, config->x2apic || cpu_in_x2apic());
+	info->host.apicv = config->apicv;
 	facts[DAIS_STAT_CPUS] = info->cpu_count;
 	facts[DAIS_STAT_CPUS_SKIPPED] = w->machine.cpu_count - info->cpu_count;
 	facts[DAIS_STAT_CONTROL_VCPUS] = info->control_vcpus;

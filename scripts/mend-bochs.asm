@@ -76,4 +76,14 @@ after_exception:
 	mov byte [rdi + SPECULATIVE_RSP], 0
 	ret
 
-	dd vmrun, spare, after_exception ; for mend-bochs
+; Whether a virtual interrupt waits and may come now: ZF clear. rbx: the CPU; rax is free.
+PENDING      equ 0x91e0         ; of the CPU: events that wait; EVENT_MASK: that may not come
+VIRTUAL_INTR equ 0x2            ; in the second byte
+virtual:
+	mov al, [rbx + EVENT_MASK + 1]
+	not al
+	and al, [rbx + PENDING + 1]
+	test al, VIRTUAL_INTR
+	ret
+
+	dd vmrun, spare, after_exception, virtual ; for mend-bochs

@@ -5,13 +5,7 @@
 #include <string.h>
 
 #include "dais.h"
-
-/* Dais's neutral exit reasons, as arch/x86/virt numbers them. */
-static const char *const exits[] = {
-	"unknown", "interrupt", "NMI", "machine check", "INIT", "HLT", "PAUSE", "CPUID", "hypercall", "RDMSR",
-	"WRMSR", "I/O", "nested fault", "CR8 write", "XSETBV", "WBINVD", "RDPMC", "RDTSC", "refused",
-	"exception", "IRET", "interrupt window", "shutdown", "invalid state",
-};
+#include "exit_names.h"
 
 #define ENTRIES (sizeof(((struct dais_trace *)0)->entry) / sizeof(struct dais_trace_entry))
 
@@ -46,7 +40,7 @@ static void print_entry(const struct dais_trace_entry *t, uint64_t base, uint64_
 	switch (t->kind) {
 	case DAIS_TRACE_EXIT:
 		printf("exit    %s, rip %#llx\n",
-		       t->a < sizeof(exits) / sizeof(exits[0]) ? exits[t->a] : "?",
+		       t->a < sizeof(exit_names) / sizeof(exit_names[0]) ? exit_names[t->a] : "?",
 		       (unsigned long long)t->b);
 		break;
 	case DAIS_TRACE_CALL:

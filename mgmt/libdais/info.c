@@ -20,7 +20,7 @@ static const char *const svm_features[] = {
 
 /* Secondary processor-based controls, SDM vol. 3 table 25-7 */
 static const char *const vmx_features[] = {
-	[0] = "APIC accesses", [1] = "EPT", [2] = "descriptor exits", [3] = "RDTSCP", [5] = "VPID",
+	[0] = "APIC accesses", [1] = "EPT", [2] = "descriptor exits", [3] = "RDTSCP", [4] = "x2APIC mode", [5] = "VPID",
 	[7] = "unrestricted guest", [8] = "APIC registers", [9] = "virtual interrupts",
 	[10] = "PAUSE loop exits", [12] = "INVPCID", [14] = "VMCS shadowing", [20] = "XSAVES",
 	[25] = "TSC scaling",

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "selftest.h"
@@ -116,11 +117,58 @@ static void test_spins(void)
 	balanced("a spinning guest");
 }
 
+/* A bit of CR4 that no processor has, a task register that no guest is without: no processor enters that. */
+static void make_unenterable(struct dais_vcpu *vcpu)
+{
+	struct dais_sregs sregs;
+	int ret = dais_vcpu_get(vcpu, DAIS_STATE_SREGS, &sregs, sizeof(sregs));
+
+	if (!ret) {
+		sregs.cr4 |= 1U << 31;
+		sregs.tr.attr |= DAIS_SEG_UNUSABLE;
+		ret = dais_vcpu_set(vcpu, DAIS_STATE_SREGS, &sregs, sizeof(sregs));
+	}
+	expect(ret, 0, "a state that the CPU will refuse");
+}
+
+/* Whether `dais list` tells this of a guest. */
+static bool listed(const char *what)
+{
+	FILE *list = popen("dais list", "r");
+	char line[512];
+	bool found = false;
+
+	while (list && fgets(line, sizeof(line), list))
+		found |= strstr(line, what) != NULL;
+	return list && !pclose(list) && found;
+}
+
+static void test_refused(void)
+{
+	const char *field = "state refused at entry";
+	struct dais_ioc_dom_info info;
+	struct guest g;
+	uint64_t virt;
+
+	guest_make(&g, "refused", false, SPINS);
+	make_unenterable(g.runner[0].vcpu);
+	if (!dais_stat(conn, DAIS_STAT_VIRT, &virt) && virt == DAIS_VIRT_VMX)
+		field = "TR access rights"; /* a bit of CR4 that the CPU has not does not reach it */
+	guest_run(&g);
+	guest_join(&g);
+	check(!dais_dom_info(g.dom, &info) && info.death == DAIS_DEATH_BAD_STATE && strstr(info.reason, field),
+	      "a refused entry is the guest's death: %s", info.reason);
+	check(listed(field), "dais list names what was refused: %s", field);
+	guest_destroy(&g);
+	balanced("a guest that cannot be entered");
+}
+
 void test_hosted(void)
 {
 	test_writes();
 	test_halts();
 	test_spins();
+	test_refused();
 }
 
 /* ---- autonomous ---- */

@@ -9,7 +9,8 @@
 
 u64 vmcs[VCPUS][FIELDS];
 struct vmx_vcpu vmx[VCPUS];
-static u8 apic_page[4096];
+u8 apic_page[4096];
+void (*guest)(void);
 u64 (*current)[FIELDS];
 u32 active[VCPUS];      /* 1 + the CPU whose caches hold the VMCS; 0: cleared */
 u32 nmis, pdpte_reads;
@@ -59,7 +60,8 @@ void vmclear(struct vmx_vcpu *s)
 	s->launched = false;
 }
 
-u64 time_hz(void) { return 100000000; }
+bool lapic_x2apic(const struct lapic *l) { return l->base_msr & APIC_BASE_EXTD; }
+void lapic_take_back(struct lapic *l, u32 v) { l->isr[v / 32] &= ~(1u << v % 32); l->irr[v / 32] |= 1u << v % 32; }
 bool vmxon(u64 a) { (void)a; return true; }
 void vmx_host_nmi(void) { nmis++; }
 void vmx_exit(void) { }
@@ -109,6 +111,8 @@ bool vmx_enter_guest(u64 *gpr, u64 launched, u64 *host_rsp)
 	}
 	if (model_tlb)
 		use_tlb();
+	if (guest)
+		guest();
 	return true;
 }
 
@@ -128,7 +132,9 @@ int setup(void **state)
 		vendor_vcpu[i].vendor = &vmx[i];
 	}
 	fake = (struct fake){ 0 };
-	model_tlb = false;
+	model_tlb = vmx_apicv = false;
+	guest = NULL;
+	memset(apic_page, 0, sizeof(apic_page));
 	nmis = pdpte_reads = 0;
 	current = NULL;
 	return 0;
@@ -140,7 +146,7 @@ bool raise_kind(enum exit_kind kind)
 		[EXIT_INTR] = 1, [EXIT_NOTHING] = 7, [EXIT_MACHINE_CHECK] = 41, [EXIT_HLT] = 12, [EXIT_PAUSE] = 40, [EXIT_CPUID] = 10,
 		[EXIT_HYPERCALL] = 18, [EXIT_MSR_READ] = 31, [EXIT_MSR_WRITE] = 32, [EXIT_IO] = 30, [EXIT_NESTED_FAULT] = 48,
 		[EXIT_CR8_WRITE] = 28, [EXIT_XSETBV] = 55, [EXIT_WBINVD] = 54, [EXIT_REFUSED] = 27, [EXIT_GP] = 15,
-		[EXIT_EXCEPTION] = 0, [EXIT_SHUTDOWN] = 2, [EXIT_INVALID] = 33, [EXIT_UNKNOWN] = 200,
+		[EXIT_EXCEPTION] = 0, [EXIT_SHUTDOWN] = 2, [EXIT_INVALID] = 33, [EXIT_UNKNOWN] = 200, [EXIT_VIRTUAL_EOI] = 45,
 	};
 
 	fake = (struct fake){ .reason = reasons[kind], .length = 3, .fails = kind == EXIT_INVALID || kind == EXIT_MACHINE_CHECK };

@@ -18,6 +18,8 @@ extern u32 active[VCPUS];              /* 1 + the CPU whose caches hold the VMCS
 extern u32 nmis, pdpte_reads;
 extern u32 stale_before[TABLES], now;  /* translations of these tables made earlier are wrong */
 extern bool model_tlb;
+extern u8 apic_page[4096];              /* of all vCPUs */
+extern void (*guest)(void);            /* runs at an entry */
 extern struct guest_event entered;     /* what the last entry put in */
 
 /* What the next exit stores. */

@@ -37,7 +37,7 @@ static void test_full(void **state)
 			  "cmdline = console=ttyS0 a=b # kept\n"
 			  "control_memory = 768M\ncontrol_vcpus = 2\ncpus = all\n"
 			  "log_level = debug\nconsole = com2, 9600\npanic = reboot\n"
-			  "mitigations = off\nx2apic = off"));
+			  "mitigations = off\nx2apic = off\napicv = off"));
 	assert_string_equal(c.hypervisor, "\\EFI\\dais\\x.elf");
 	assert_string_equal(c.kernel, "\\vmlinuz");
 	assert_int_equal(c.initrd_count, 3);
@@ -54,6 +54,7 @@ static void test_full(void **state)
 	assert_int_equal(c.panic, BOOT_PANIC_REBOOT);
 	assert_false(c.mitigations);
 	assert_false(c.x2apic);
+	assert_false(c.apicv);
 }
 
 static void test_defaults(void **state)
@@ -65,6 +66,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.log_level, 2);
 	assert_true(c.mitigations);
 	assert_true(c.x2apic);
+	assert_true(c.apicv);
 	assert_int_equal(c.console_baud, 115200);
 }
 

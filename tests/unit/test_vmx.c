@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/unit/vendor.c tests/unit/model_vmx.c arch/x86/vmx/vmx.c arch/x86/vmx/vcpu.c arch/x86/vmx/exit.c arch/x86/vmx/state.c arch/x86/vmx/check.c arch/x86/vmx/caps.c kernel/format.c kernel/string.c */
+/* links: tests/unit/vendor.c tests/unit/model_vmx.c arch/x86/vmx/vmx.c arch/x86/vmx/vcpu.c arch/x86/vmx/exit.c arch/x86/vmx/state.c arch/x86/vmx/check.c arch/x86/vmx/caps.c arch/x86/vmx/apicv.c kernel/format.c kernel/string.c */
 /* The VT-x back end on a model processor: model_vmx.h. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -95,6 +95,11 @@ static void exit_interrupt(struct xvcpu *)
 	irq_window();
 }
 
+static void exit_virtual_eoi(struct xvcpu *x)
+{
+	lapic_level_end(x, x->exit.detail);
+}
+
 static void exit_machine_check(struct xvcpu *)
 {
 	__asm__ volatile("int $18");
@@ -147,6 +152,7 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 	[EXIT_NESTED_FAULT] = { .other = exit_nested_fault }, [EXIT_GP] = { .other = exit_refused },
 	[EXIT_REFUSED] = { .other = exit_refused }, [EXIT_SHUTDOWN] = { .other = exit_shutdown },
 	[EXIT_TIME] = { .other = exit_refused }, [EXIT_UNKNOWN] = { .other = exit_bad },
+	[EXIT_VIRTUAL_EOI] = { .other = exit_virtual_eoi },
 };
 
 void exit_handle(struct xvcpu *x)

@@ -64,6 +64,8 @@ int lapic_deliverable(const struct lapic *l);
  * another interrupt. */
 void lapic_accept(struct lapic *l, u32 vector);
 void lapic_take_back(struct lapic *l, u32 vector); /* it was not delivered */
+/* What follows from the EOI of a level-triggered interrupt */
+void lapic_level_end(struct xvcpu *x, u32 vector);
 /* An illegal vector was to be sent, or was received: noted, and the error interrupt raised; from any CPU */
 enum { LAPIC_SEND_ERROR = 0x20, LAPIC_RECEIVE_ERROR = 0x40 };
 void lapic_error(struct lapic *l, u32 error);

@@ -20,6 +20,7 @@ enum exit_kind {
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
 	EXIT_IO, EXIT_NESTED_FAULT,
 	EXIT_CR8_WRITE,
+	EXIT_VIRTUAL_EOI,   /* the CPU has ended a level-triggered interrupt; detail = vector */
 	EXIT_XSETBV, EXIT_WBINVD,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
 	EXIT_REFUSED,       /* an instruction that no guest has: #UD */

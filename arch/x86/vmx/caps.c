@@ -18,7 +18,7 @@ static const struct control { u8 word, bit; const char *name; } needed[] = { VMX
 
 /* Set where the CPU has them. */
 static const struct control optional[] = {
-	{ VMX_PIN, 6, "preemption timer" }, { VMX_PROC2, 3, "RDTSCP" }, { VMX_PROC2, 5, "VPID" }, { VMX_PROC2, 6, "WBINVD exiting" },
+	{ VMX_PROC2, 3, "RDTSCP" }, { VMX_PROC2, 5, "VPID" }, { VMX_PROC2, 6, "WBINVD exiting" },
 	{ VMX_PROC2, 10, "PAUSE-loop exiting" }, { VMX_PROC2, 12, "INVPCID" }, { VMX_EPT, 17, "EPT pages of 1 GiB" },
 };
 
@@ -79,9 +79,10 @@ bool vmx_probe(u32 cpu)
 	}
 	memcpy(vmx_control, c.set, sizeof(c.set));
 	host.page1g &= c.set[VMX_EPT] >> 17 & 1;
+	vmx_apicv = (c.may[VMX_PROC2] & PROC2_APICV) == PROC2_APICV && host.apicv;
 	facts[DAIS_STAT_VIRT] = DAIS_VIRT_VMX;
 	facts[DAIS_STAT_ASIDS] = c.set[VMX_PROC2] & PROC2_VPID ? 65536 : 1;
 	facts[DAIS_STAT_FEATURES] = c.may[VMX_PROC2];
-	facts[DAIS_STAT_FEATURES_USED] = c.set[VMX_PROC2];
+	facts[DAIS_STAT_FEATURES_USED] = c.set[VMX_PROC2] | (vmx_apicv ? PROC2_APICV : 0);
 	return true;
 }

@@ -16,8 +16,9 @@ static u32 kind_of(u32 reason)
 		[REASON_VMCALL] = EXIT_HYPERCALL, [REASON_VMCLEAR ... REASON_VMXON] = EXIT_REFUSED, [REASON_IO] = EXIT_IO,
 		[REASON_RDMSR] = EXIT_MSR_READ, [REASON_WRMSR] = EXIT_MSR_WRITE, [REASON_MWAIT] = EXIT_REFUSED,
 		[REASON_MONITOR] = EXIT_REFUSED, [REASON_PAUSE] = EXIT_PAUSE, [REASON_ENTRY_MC] = EXIT_MACHINE_CHECK,
+		[REASON_EOI] = EXIT_VIRTUAL_EOI,
 		[REASON_EPT_VIOLATION] = EXIT_NESTED_FAULT, [REASON_INVEPT] = EXIT_REFUSED, [REASON_INVVPID] = EXIT_REFUSED,
-		[REASON_PREEMPTION_TIMER] = EXIT_INTR, [REASON_WBINVD] = EXIT_WBINVD, [REASON_XSETBV] = EXIT_XSETBV, [REASON_VMFUNC] = EXIT_REFUSED,
+		[REASON_WBINVD] = EXIT_WBINVD, [REASON_XSETBV] = EXIT_XSETBV, [REASON_VMFUNC] = EXIT_REFUSED,
 	};
 
 	return reason < ARRAY_SIZE(kinds) ? kinds[reason] : EXIT_UNKNOWN;
@@ -131,6 +132,11 @@ void vmx_decode_exit(struct xvcpu *x)
 	case REASON_CR: e->kind = decode_cr(x, q); break;
 	case REASON_IO: decode_io(e, q); break;
 	case REASON_EPT_VIOLATION: decode_fault(x, q); break;
+	case REASON_EOI: e->detail = q; break;
+	case REASON_TASK_SWITCH: /* what the CPU leaves to a hypervisor would be a hundred lines, for no known guest */
+		e->kind = EXIT_INVALID;
+		e->refused = "a hardware task switch";
+		break;
 	}
 }
 

@@ -7,7 +7,6 @@
 #include "arch/x86/x86.h"
 #include "kernel/heap.h"
 
-#define APIC_TPR  0x80
 #define EPT_WB_4  0x1e /* tables are write-back, four levels */
 
 static const u32 switched[VMX_MSRS] = { MSR_STAR, MSR_STAR + 1, MSR_STAR + 2, MSR_STAR + 3, MSR_KERNEL_GS_BASE };
@@ -131,10 +130,6 @@ static void write_controls(struct xvcpu *x)
 	/* combined mappings are tagged by the tables too (SDM vol. 3 §29.4): enough that the domain's own differ */
 	if (vmx_control[VMX_PROC2] & PROC2_VPID)
 		vmwrite(VPID, x->v.index + 1);
-	/* Each entry starts it anew: no stay lasts longer than 10 ms, even where the host's interrupts get lost (Bochs's do
-	 * after an entry with interrupts off). */
-	if (vmx_control[VMX_PIN] & PIN_PREEMPTION_TIMER)
-		vmwrite(GUEST_PREEMPTION_TIMER, time_hz() / 100 >> (rdmsr(MSR_VMX_MISC) & 31));
 	if (vmx_control[VMX_PROC2] & PROC2_PAUSE_LOOP) {
 		vmwrite(PLE_GAP, 128);
 		vmwrite(PLE_WINDOW, 4096);
@@ -160,7 +155,7 @@ status_t vmx_vcpu_init(struct xvcpu *x)
 	s->apic_page = heap_pages(1);
 	s->cpu = ~0u;
 	x->vendor = s;
-	if (!s->vmcs || !s->apic_page) {
+	if (!s->vmcs || !s->apic_page || !vmx_apicv_init(x)) {
 		vmx_vcpu_free(x);
 		return DAIS_NO_MEMORY;
 	}
@@ -247,17 +242,19 @@ static void read_back(struct xvcpu *x)
 void vmx_enter(struct xvcpu *x, int irq, bool *irq_taken)
 {
 	struct vmx_vcpu *s = vmx_vcpu(x);
+	bool apicv = vmx_apicv_out(x, irq), entered;
 
-	*irq_taken = offer(x, irq);
+	*irq_taken = offer(x, apicv ? -1 : irq) || apicv;
 	write_blocking(x);
 	vmwrite(GUEST_RIP, x->rip);
 	vmwrite(GUEST_RSP, x->gpr[RSP]);
 	vmwrite(GUEST_RFLAGS, x->rflags);
-	s->apic_page[APIC_TPR] = x->lapic.tpr;
 	if (s->flush)
 		invept(ept_pointer(x));
 	s->flush = false;
-	if (!vmx_enter_guest(x->gpr, s->launched, &s->host_rsp)) {
+	entered = vmx_enter_guest(x->gpr, s->launched, &s->host_rsp);
+	vmx_apicv_in(x);
+	if (!entered) {
 		vmx_decode_failure(x);
 		return;
 	}

@@ -14,6 +14,7 @@ struct vmcs_field { u32 code; };
 #define GUEST_ES_LIMIT              VMCS_FIELD(0x4800) /* of these four too: segment_field() */
 #define GUEST_ES_ACCESS_RIGHTS      VMCS_FIELD(0x4814)
 #define GUEST_ES_BASE               VMCS_FIELD(0x6806)
+#define GUEST_INTERRUPT_STATUS      VMCS_FIELD(0x0810)
 #define HOST_ES_SELECTOR            VMCS_FIELD(0x0c00)
 #define HOST_FS_SELECTOR            VMCS_FIELD(0x0c08)
 #define HOST_GS_SELECTOR            VMCS_FIELD(0x0c0a)
@@ -27,6 +28,7 @@ struct vmcs_field { u32 code; };
 #define TSC_OFFSET                  VMCS_FIELD(0x2010)
 #define VIRTUAL_APIC_ADDRESS        VMCS_FIELD(0x2012)
 #define EPT_POINTER                 VMCS_FIELD(0x201a)
+#define EOI_EXIT_BITMAP0            VMCS_FIELD(0x201c) /* 1 to 3 follow at steps of 2 */
 #define GUEST_PHYSICAL_ADDRESS      VMCS_FIELD(0x2400)
 #define VMCS_LINK_POINTER           VMCS_FIELD(0x2800)
 #define GUEST_DEBUGCTL              VMCS_FIELD(0x2802)
@@ -63,7 +65,6 @@ struct vmcs_field { u32 code; };
 #define GUEST_IDTR_LIMIT            VMCS_FIELD(0x4812)
 #define GUEST_INTERRUPTIBILITY      VMCS_FIELD(0x4824)
 #define GUEST_ACTIVITY              VMCS_FIELD(0x4826)
-#define GUEST_PREEMPTION_TIMER      VMCS_FIELD(0x482e)
 #define GUEST_SYSENTER_CS           VMCS_FIELD(0x482a)
 #define GUEST_SYSENTER_ESP          VMCS_FIELD(0x6824)
 #define GUEST_SYSENTER_EIP          VMCS_FIELD(0x6826)
@@ -103,12 +104,12 @@ static inline struct vmcs_field segment_field(struct vmcs_field es, u32 i)
 }
 
 /* Controls that change while a guest runs or are asked about; the others are named in boot/boot_info_vmx.h. */
-#define PIN_PREEMPTION_TIMER  (1u << 6)
 #define PROC_INTERRUPT_WINDOW (1u << 2)
 #define PROC_NMI_WINDOW       (1u << 22)
 #define ENTRY_IA32E           (1u << 9)
 #define PROC2_VPID            (1u << 5)
 #define PROC2_PAUSE_LOOP      (1u << 10)
+#define PROC2_APICV           (1u << 4 | 1u << 8 | 1u << 9) /* x2APIC mode, APIC registers, interrupt delivery */
 
 /* Access rights: the descriptor's bits 40..55, and */
 #define AR_UNUSABLE  0x10000u
@@ -132,11 +133,11 @@ static inline struct vmcs_field segment_field(struct vmcs_field es, u32 i)
 enum { INFO_INTR = 0, INFO_NMI = 2, INFO_EXCEPTION = 3, INFO_SOFT_INT = 4, INFO_ICEBP = 5, INFO_SOFT_EXCEPTION = 6 };
 
 enum exit_reason {
-	REASON_EXCEPTION = 0, REASON_INTERRUPT = 1, REASON_TRIPLE_FAULT = 2, REASON_INTERRUPT_WINDOW = 7, REASON_NMI_WINDOW = 8,
+	REASON_EXCEPTION = 0, REASON_INTERRUPT = 1, REASON_TRIPLE_FAULT = 2, REASON_INTERRUPT_WINDOW = 7, REASON_NMI_WINDOW = 8, REASON_TASK_SWITCH = 9,
 	REASON_CPUID = 10, REASON_GETSEC = 11, REASON_HLT = 12, REASON_INVD = 13, REASON_RDPMC = 15, REASON_VMCALL = 18,
 	REASON_VMCLEAR = 19, REASON_VMXON = 27, REASON_CR = 28, REASON_IO = 30, REASON_RDMSR = 31, REASON_WRMSR = 32,
 	REASON_BAD_STATE = 33, REASON_MWAIT = 36, REASON_MONITOR = 39, REASON_PAUSE = 40, REASON_ENTRY_MC = 41,
-	REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_PREEMPTION_TIMER = 52, REASON_INVVPID = 53, REASON_WBINVD = 54, REASON_XSETBV = 55,
+	REASON_EOI = 45, REASON_EPT_VIOLATION = 48, REASON_INVEPT = 50, REASON_INVVPID = 53, REASON_WBINVD = 54, REASON_XSETBV = 55,
 	REASON_VMFUNC = 59,
 };
 #define REASON_FAILED (1u << 31) /* the entry failed */
@@ -146,7 +147,6 @@ enum exit_reason {
 #define FEATURE_VMXON        4ULL  /* outside SMX */
 #define MSR_VMX_BASIC        0x480
 #define MSR_VMX_CR0_FIXED0   0x486 /* bits that must be 1; the next: that may be 1; then the same for CR4 */
-#define MSR_VMX_MISC         0x485 /* bits 0 to 4: which bit of the TSC counts the preemption timer down */
 #define CR4_VMXE             (1ULL << 13)
 
 #endif

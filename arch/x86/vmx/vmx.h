@@ -11,7 +11,9 @@
 
 struct vmx_vcpu {
 	u32 *vmcs;
-	u8 *apic_page;          /* virtual-APIC page: TPR alone */
+	u8 *apic_page;          /* virtual-APIC page: TPR alone, unless */
+	bool apicv;             /* the hardware's virtual APIC is in use */
+	u64 eoi_exit[4];        /* its EOI-exit bitmap as the VMCS has it */
 	u32 cpu;                /* whose TLB its translations may be in; ~0: none */
 	bool launched, flush;
 	u32 proc;               /* PROC_CONTROLS as the VMCS has them */
@@ -53,6 +55,12 @@ void vmx_vcpu_free(struct xvcpu *x);
 void vmx_vcpu_load(struct xvcpu *x);
 void vmx_vcpu_unload(struct xvcpu *x);
 void vmx_enter(struct xvcpu *x, int irq, bool *irq_taken);
+
+/* --- apicv.c --- */
+extern bool vmx_apicv;                      /* may be used */
+bool vmx_apicv_init(struct xvcpu *x);       /* false: no memory */
+bool vmx_apicv_out(struct xvcpu *x, int irq); /* before an entry; true: the CPU delivers interrupts itself */
+void vmx_apicv_in(struct xvcpu *x);         /* after it */
 
 /* --- exit.c, check.c --- */
 void vmx_decode_exit(struct xvcpu *x);      /* fills x->exit from the VMCS, read once */

@@ -124,10 +124,15 @@ static u32 prefix_length(u32 i)
 	return n;
 }
 
-/* What hardware without nested SVM says to VMMCALL or VMCALL, without a hypervisor: #UD. */
-static bool allowed_fault(const struct insn *in, int vector)
+/* What hardware without nested SVM says to VMMCALL or VMCALL, without a hypervisor: #UD. VMCALL takes none of 66, F2
+ * and F3 (SDM vol. 2 §3.1.1.1, "NP"). */
+static bool allowed_fault(const struct insn *in, const u8 *prefix, u32 length, int vector)
 {
-	return native() && vector == V_UD && (in == CALL || in == RDTSCP);
+	bool barred = false;
+
+	while (length--)
+		barred |= prefix[length] == 0x66 || prefix[length] == 0xf2 || prefix[length] == 0xf3;
+	return vector == V_UD && ((native() && (in == CALL || in == RDTSCP)) || (intel && in == CALL && barred));
 }
 
 static void try_prefix(const struct insn *in, u32 prefix, u32 split)
@@ -136,7 +141,7 @@ static void try_prefix(const struct insn *in, u32 prefix, u32 split)
 	struct run r;
 	int vector = run(in, code, &r);
 
-	EXPECT((vector == NO_FAULT && result_right(in, &r)) || allowed_fault(in, vector),
+	EXPECT((vector == NO_FAULT && result_right(in, &r)) || allowed_fault(in, prefixes[prefix], prefix_length(prefix), vector),
 	       "prefixes %x %x, %u bytes on the second page: exception %d, rax %lx marker %lx", prefixes[prefix][0],
 	       prefixes[prefix][1], split, vector, r.rax, r.marker);
 }
@@ -177,7 +182,7 @@ static void too_long(const struct insn *in)
 	struct run r;
 	int vector = run(in, place(many, 15 - in->length, in, 0), &r);
 
-	EXPECT(vector == NO_FAULT || allowed_fault(in, vector), "15 bytes: exception %d", vector);
+	EXPECT(vector == NO_FAULT || allowed_fault(in, many, 15 - in->length, vector), "15 bytes: exception %d", vector);
 	vector = run(in, place(many, 16 - in->length, in, 0), &r);
 	EXPECT(vector == V_GP, "16 bytes: exception %d", vector);
 }
@@ -209,7 +214,7 @@ static void user_mode(const struct insn *in)
 	code[in->length + 1] = V_USER;
 	vector = guard_call(&g, to_user, code);
 	if (in->bytes[1] == 0xa2 || in == RDTSCP)
-		EXPECT(vector == V_USER || allowed_fault(in, vector), "exception %d at CPL 3", vector);
+		EXPECT(vector == V_USER || allowed_fault(in, NULL, 0, vector), "exception %d at CPL 3", vector);
 	else if (in != CALL)
 		EXPECT(vector == V_GP, "exception %d at CPL 3", vector);
 	else
