@@ -15,7 +15,8 @@
 #define SLP_EN      (1u << 5)     /* in the upper byte of PM1_CNT, as the type (ACPI spec. §4.8.3.2.1) */
 #define SLP_TYPE(v) ((v) >> 2 & 7)
 
-static spinlock_t device_lock, trap_lock;
+spinlock_t device_lock;
+static spinlock_t trap_lock;
 static struct list traps = { &traps, &traps };
 static u16 pm1[2];      /* ports of the upper bytes; of none: 1, which does not trap */
 static bool may_sleep;  /* atomic */

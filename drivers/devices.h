@@ -10,6 +10,7 @@
 #include "kernel/types.h"
 
 struct boot_info;
+struct domain;
 
 /* --- what drivers ask of the architecture (arch/x86) --- */
 u32 port_read(u16 port, u32 size);     /* size: 1, 2, 4 */
@@ -23,8 +24,8 @@ void control_trap_port(u16 port, bool on);
 /* Guest-side delivery of a message to the control domain's local APICs; level: EOI calls irq_eoi.
  * BAD_ARG: mode refused. */
 status_t control_deliver(u64 msi_address, u32 msi_data);
-/* CPU on which the first destination runs: where to send the real interrupt. */
-u32 control_home_cpu(u64 msi_address);
+/* CPU on which the first destination runs in d (NULL: the control domain): where to send the real interrupt. */
+u32 irq_home_cpu(struct domain *d, u64 msi_address);
 void machine_reset(void) __noreturn;
 
 /* --- serial.c --- */

@@ -35,6 +35,8 @@ static inline void access_bytes(struct access *a, void *memory, u64 base)
 
 /* --- control.c --- */
 
+extern spinlock_t device_lock;
+
 /* A range of device memory whose pages trap. */
 struct trap {
 	struct list link;
@@ -69,6 +71,7 @@ struct ioapic_pin;
  */
 struct irq_route {
 	u64 message;               /* atomic: address | data << 32 of the guest's; 0 = unused */
+	struct domain *dom;        /* whom it is delivered to, NULL = the control domain */
 	u64 host;                  /* the same that the hardware sends (APM vol. 2 §16.11.1) */
 	struct ioapic_pin *pin;    /* whose it is, NULL = a message of PCI */
 };
@@ -84,8 +87,9 @@ struct irq_route {
  * the guest's message changes later. 0, nothing changed: the message is refused,
  * or no vector is left.
  */
-u64 irq_point(struct irq_route **r, struct ioapic_pin *pin, u64 address, u32 data) __must_check;
+u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u64 address, u32 data) __must_check;
 void irq_free(struct irq_route **r); /* Its source is off. */
+void irq_drain(void); /* On return no CPU delivers by a route that was freed before. */
 
 /* --- ioapic.c --- */
 void ioapics_init(const struct boot_info *b);
@@ -98,11 +102,17 @@ void pci_port_access(struct access *a);
 
 /* Configuration space itself, the virtual function's too; afterwards a->at is something else. */
 void pci_access(u32 fn, struct access *a);
+/* NULL: no such function, or no memory to follow its interrupts. */
+struct pci_fn *pci_function(u32 fn);
+extern struct list pci_functions; /* those looked at so far */
 u32 pci_read(u32 fn, u32 reg, u32 size);
 void pci_write(u32 fn, u32 reg, u32 size, u32 value);
 
 #define PCI_COMMAND     0x04
 #define PCI_COMMAND_MEM 0x0002u
+#define PCI_COMMAND_MASTER 0x0004u
+#define PCI_CLASS       0x08u   /* and revision */
+#define PCI_HEADER_TYPE 0x0eu
 #define PCI_BAR0        0x10u
 #define PCI_BARS_END    0x28u
 #define PCI_CAP_MSI     0x05u
@@ -126,6 +136,9 @@ struct pci_fn {                 /* a function whose capabilities are known */
 	u8 msi, msix;           /* where the capabilities lie, 0 = none */
 	u16 msi_control;        /* as the hardware has it: what it can do */
 	bool on;                /* MSI-X */
+	bool blocked;           /* its guest is gone: it reaches nothing until it is returned */
+	struct domain *owner;   /* the guest that has it, NULL = none */
+	u64 vf_table;           /* of a virtual function, whose BARs do not tell: where its MSI-X table is, or 0 */
 	u32 count;              /* of the MSI-X table */
 	struct trap table;
 	struct msi_entry entry[]; /* behind the table's: MSI's */
@@ -136,6 +149,7 @@ void msi_free(struct pci_fn *f);
 /* False: the register has nothing to do with interrupts. */
 bool msi_access(struct pci_fn *f, struct access *a);
 void msix_update(struct pci_fn *f);     /* a BAR or the command register changed */
+void msi_off(struct pci_fn *f);         /* all its interrupts; no route is left */
 
 /* --- vpci.c --- */
 #define VPCI_BAR_SIZE 0x10000u

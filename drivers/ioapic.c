@@ -115,7 +115,7 @@ static u64 route(struct ioapic_pin *p)
 	u32 low = p->guest[0], high = p->guest[1];
 	u32 address = MSI_ADDRESS | (high >> 24) << MSI_DEST_SHIFT | (high >> 17 & 0x7f) << 5 |
 		      (low & RTE_LOGICAL ? MSI_LOGICAL : 0);
-	u64 host = irq_point(&p->route, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL));
+	u64 host = irq_point(&p->route, NULL, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL));
 
 	if (!host)
 		log_warn("ioapic at 0x%lx: pin %lu stays masked: entry %08x %08x refused, or no vector",

@@ -12,6 +12,7 @@
 #define VECTOR_MIN 16u
 
 static struct irq_route *routes[MAX_CPUS]; /* VECTORS each, made when one is first needed, kept */
+static u32 handling[MAX_CPUS]; /* atomic: in irq_handle, perhaps with a route that is free by now */
 
 /*
  * Vectors are handed out in turn: one that was just given up rests as long as
@@ -39,17 +40,18 @@ static struct irq_route *find_free(u32 home)
 	return NULL;
 }
 
-u64 irq_point(struct irq_route **r, struct ioapic_pin *pin, u64 address, u32 data)
+u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u64 address, u32 data)
 {
 	/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
 	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS || DATA_MODE(data) > MODE_LOWEST ||
 	    (data & 0xff) < VECTOR_MIN)
 		return 0;
 	if (!*r)
-		*r = find_free(control_home_cpu(address));
+		*r = find_free(irq_home_cpu(d, address));
 	if (!*r)
 		return 0;
 	(*r)->pin = pin;
+	(*r)->dom = d;
 	atomic_store(&(*r)->message, address | (u64)data << 32);
 	return (*r)->host;
 }
@@ -61,6 +63,13 @@ void irq_free(struct irq_route **r)
 	*r = NULL;
 }
 
+void irq_drain(void)
+{
+	for (u32 cpu = 0; cpu < cpu_count(); cpu++)
+		while (atomic_load(&handling[cpu]))
+			cpu_relax();
+}
+
 bool irq_handle(u32 cpu, u32 vector)
 {
 	struct irq_route *r = atomic_load(&routes[cpu]);
@@ -69,12 +78,14 @@ bool irq_handle(u32 cpu, u32 vector)
 	if (!r || vector < IRQ_VECTOR_FIRST || vector > IRQ_VECTOR_LAST)
 		return false;
 	r += vector - IRQ_VECTOR_FIRST;
+	atomic_xchg(&handling[cpu], 1); /* a full barrier: before the message is read */
 	message = atomic_load(&r->message);
-	if (!message)
-		return false;
-	if (r->pin && message >> 32 & MSI_LEVEL)
+	if (message && r->dom)
+		(void)!arch_msi(r->dom, (u32)message, message >> 32); /* nonsense is dropped, as on a bus */
+	else if (message && r->pin && message >> 32 & MSI_LEVEL)
 		ioapic_level(r->pin, message);
-	else
+	else if (message)
 		control_deliver((u32)message, message >> 32);
-	return true;
+	atomic_store(&handling[cpu], 0);
+	return message;
 }

@@ -28,9 +28,9 @@
 #define ENTRY_SIZE    16u
 
 /* What the hardware shall send for it; 0: refused, what was stays. */
-static u64 point(struct msi_entry *e)
+static u64 point(const struct pci_fn *f, struct msi_entry *e)
 {
-	return irq_point(&e->route, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
+	return irq_point(&e->route, f->owner, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
 }
 
 /* Waits for the write, too. */
@@ -46,7 +46,7 @@ static u32 data_dword(const struct pci_fn *f) { return f->msi_control & MSI_64 ?
 static void msi_control(struct pci_fn *f, u16 control)
 {
 	struct msi_entry *e = &f->entry[f->count];
-	u64 host = control & CAP_ENABLE_MSI ? point(e) : 0;
+	u64 host = control & CAP_ENABLE_MSI ? point(f, e) : 0;
 
 	control &= ~MSI_MULTIPLE;
 	if (host) { /* always anew: the function may have been reset since */
@@ -71,7 +71,7 @@ static void msi_word(struct pci_fn *f, u32 dword, struct access *a)
 	access_bytes(a, &e->word[i], f->msi + 4 * dword);
 	e->word[MSI_DATA] &= 0xffff;
 	if (a->write && e->route) /* refused, as half a message may be, the old one stays */
-		point(e);
+		point(f, e);
 }
 
 /* --- MSI-X --- */
@@ -97,7 +97,7 @@ static void entry_apply(struct pci_fn *f, struct msi_entry *e)
 	if (!f->on)
 		irq_free(&e->route);
 	if (use)
-		host = point(e);
+		host = point(f, e);
 	if (host) {
 		hw_put(f, e, MSI_LOW, host);
 		hw_put(f, e, MSI_HIGH, 0);
@@ -121,6 +121,8 @@ static u64 table_address(const struct pci_fn *f)
 	u32 reg = PCI_BAR0 + 4 * (table & TABLE_BIR);
 	u64 bar = pci_read(f->fn, reg, 4);
 
+	if (f->vf_table)
+		return f->vf_table;
 	if (!(pci_read(f->fn, PCI_COMMAND, 2) & PCI_COMMAND_MEM) || bar & BAR_IO)
 		return 0;
 	if (bar & BAR_64)
@@ -186,6 +188,16 @@ bool msi_access(struct pci_fn *f, struct access *a)
 	return true;
 }
 
+void msi_off(struct pci_fn *f)
+{
+	for (u32 i = 0; i < f->count; i++)
+		f->entry[i].word[MSI_CONTROL] = MSI_MASKED;
+	if (f->msi)
+		msi_control(f, 0);
+	if (f->msix)
+		msix_control(f, 0);
+}
+
 /* Switches off what would use vectors that are Dais's. */
 struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix)
 {
@@ -198,16 +210,10 @@ struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix)
 			      .table = { .size = count * ENTRY_SIZE, .access = table_access } };
 	if (fn == vpci_fn)
 		f->table.size = VPCI_BAR_SIZE;
-	for (u32 i = 0; i < count; i++)
-		f->entry[i].word[MSI_CONTROL] = MSI_MASKED;
-	if (msi) {
+	if (msi)
 		f->msi_control = pci_read(fn, msi + CAP_CONTROL, 2);
-		msi_control(f, 0);
-	}
-	if (msix) {
-		msix_control(f, 0);
-		msix_update(f);
-	}
+	msi_off(f);
+	msix_update(f);
 	return f;
 }
 

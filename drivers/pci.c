@@ -5,8 +5,7 @@
  * the hardware but what makes interrupts: MSI and MSI-X capabilities show the
  * guest's values and hold the host's (msi.c). A function is looked at when it is
  * first touched, so that hot-plugged ones need nothing of their own. Where none
- * is known, as SR-IOV's virtual functions, which have no IDs, nothing can be
- * written that makes interrupts.
+ * is known, nothing can be written that makes interrupts.
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
@@ -14,7 +13,6 @@
 
 #define PCI_ID          0x00u
 #define PCI_STATUS_CAPS (1u << 20) /* in the dword with the command register */
-#define PCI_HEADER_TYPE 0x0eu
 #define PCI_CAP_POINTER 0x34u
 #define PCI_CAPS_FIRST  0x40u
 #define PCI_CONFIG_SIZE 0x100u
@@ -26,7 +24,7 @@
 
 static struct trap ecams[BOOT_ECAMS_MAX];
 static u32 ecam_count;
-static struct list functions = { &functions, &functions };
+struct list pci_functions = { &pci_functions, &pci_functions };
 static u32 cf8;                    /* the control domain's; it serializes the pair itself */
 
 /* --- configuration space itself --- */
@@ -84,16 +82,18 @@ static u8 capability(u32 fn, u8 id)
 	return 0;
 }
 
-/* NULL: no such function, or no memory to follow its interrupts. */
-static struct pci_fn *get(u32 fn)
+/* Virtual functions of SR-IOV have no IDs (SR-IOV spec. §3.4.1.1), but a class. */
+struct pci_fn *pci_function(u32 fn)
 {
 	u32 ids = pci_read(fn, PCI_ID, 4);
 	struct pci_fn *f = NULL;
 
-	list_for(p, &functions)
+	if (ids == PCI_NOTHING)
+		ids = pci_read(fn, PCI_CLASS, 4);
+	list_for(p, &pci_functions)
 		if (list_entry(p, struct pci_fn, link)->fn == fn)
 			f = list_entry(p, struct pci_fn, link);
-	if (f && f->ids != ids) { /* it is gone, or another is in its place */
+	if (f && f->ids != ids && !f->owner && !f->blocked) { /* it is gone, or another is in its place */
 		list_del(&f->link);
 		msi_free(f);
 		f = NULL;
@@ -101,14 +101,14 @@ static struct pci_fn *get(u32 fn)
 	if (!f && ids != PCI_NOTHING) {
 		f = msi_new(fn, ids, capability(fn, PCI_CAP_MSI), capability(fn, PCI_CAP_MSIX));
 		if (f)
-			list_add(&functions, &f->link);
+			list_add(&pci_functions, &f->link);
 	}
 	return f;
 }
 
 static void config_access(u32 fn, u32 reg, struct access *a)
 {
-	struct pci_fn *f = get(fn);
+	struct pci_fn *f = pci_function(fn);
 
 	a->at = reg;
 	if (f && msi_access(f, a))

@@ -40,6 +40,7 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order) __must_check;
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot);
 /* prot of the leaf that covers a: 0 when none. *to: of the frame of `a` itself (4 KiB). */
 u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order);
+#define NESTED_UC (1ULL << 52)    /* in prot: device memory; in a table's entry ignored by the hardware */
 /* On return no CPU holds a translation of d that was removed or narrowed before the call. */
 void nested_flush(struct domain *d);
 /* Frees table pages; the domain's vCPUs will never run again. */
@@ -70,3 +71,8 @@ void arch_vcpu_interrupt(struct vcpu *v, u32 vector);
 void control_msix_raise(u32 index);
 u32 control_msix_count(void);
 void arch_shutdown_allowed(bool yes);              /* DAIS_DOM_SHUTDOWN */
+/* A killed domain is taken apart: the functions it had are blocked, and none reaches its memory on return (drivers/). */
+void devices_end(struct domain *d);
+u64 device_stat(u32 fn, bool faults); /* DAIS_STAT_FN_STATE, DAIS_STAT_FN_FAULTS (drivers/) */
+/* Device memory that the control domain can reach itself, so that it may share it. */
+bool arch_device_memory(u64 hpa, u64 size);

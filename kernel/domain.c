@@ -219,6 +219,7 @@ status_t call_mem_reclaim(struct call *c)
 		return DAIS_DENIED;
 	if (atomic_load(&d->state) != DAIS_DOM_DEAD || domains[d->slot] != d)
 		return DAIS_BAD_STATE;
+	devices_end(d);
 	if (!all_frozen(d) || !mem_reclaim_some(d))
 		return DAIS_AGAIN;
 	for_vcpus(v, d)

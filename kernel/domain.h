@@ -9,7 +9,7 @@
 #include "kernel/lock.h"
 #include "kernel/object.h"
 
-struct trap { u64 base, length, value; u8 kind, action; };
+struct guest_trap { u64 base, length, value; u8 kind, action; };
 
 struct domain {
 	struct object obj;
@@ -27,7 +27,7 @@ struct domain {
 	u32 max_vcpus;
 	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release; they stay as long as the domain */
 
-	struct trap trap[DAIS_MAX_TRAPS]; /* in no order; trap_lock */
+	struct guest_trap trap[DAIS_MAX_TRAPS]; /* in no order; trap_lock */
 	u32 traps;
 	spinlock_t trap_lock;     /* and of the console ring; never held for long */
 	struct link on_trap, on_death;

@@ -39,6 +39,10 @@ static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 		[DAIS_STAT_CHECK] = what == DAIS_STAT_CHECK ? check_all(m) : 0,
 	};
 
+	if ((u32)what == DAIS_STAT_FN_STATE || (u32)what == DAIS_STAT_FN_FAULTS) {
+		*value = device_stat((u32)(what >> 32), (u32)what == DAIS_STAT_FN_FAULTS);
+		return DAIS_OK;
+	}
 	return what < ARRAY_SIZE(facts) ? pick(value, what, facts, ARRAY_SIZE(facts)) :
 					  pick(value, what, values, ARRAY_SIZE(values));
 }

@@ -18,11 +18,12 @@ struct range {
 	u64 gpa, frames, flags; /* flags 0: unmap */
 	u64 *list;              /* NULL, or the caller's page */
 	u64 done, work, extents;
+	u64 device;             /* source: device memory from here on; 0: not */
 	bool own, holes;        /* source: the caller's; what is not mapped is passed over */
 };
 
 /* One mapping of a guest. */
-struct leaf { gpa_t at; hpa_t to; u32 order; bool viewed; };
+struct leaf { gpa_t at; hpa_t to; u32 order; bool viewed; u64 type; };
 
 spinlock_t view_lock;
 /* What left the tables and is given back after the flush; under mgmt_lock. */
@@ -39,7 +40,7 @@ static status_t check(const struct range *r)
 	    (r->gpa <= GPA_APIC && GPA_APIC < r->gpa + r->frames * PAGE_SIZE) ||
 	    (r->flags & ~(DAIS_MAP_RWX | DAIS_MAP_SHARE)) || (r->flags && !(r->flags & DAIS_MAP_READ)))
 		return DAIS_BAD_ARG;
-	return r->caller != control_domain && (r->own || r->flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
+	return r->caller != control_domain && (r->own || r->device || r->flags & DAIS_MAP_SHARE) ? DAIS_DENIED : DAIS_OK;
 }
 
 /* Does one mapping after the other, until the range or the work that one call may do ends. */
@@ -126,6 +127,18 @@ static status_t take_own(struct range *r, struct leaf *l)
 	return s;
 }
 
+/* Belongs to no domain in the frame database: nothing to count or to give back. */
+static status_t take_device(struct range *r, struct leaf *l)
+{
+	u64 at = r->device + r->done * PAGE_SIZE;
+	bool large = l->order >= ORDER_2M && (l->at.v | at) % SIZE_2M == 0 && r->frames - r->done >= 1u << ORDER_2M;
+
+	l->order = large && arch_device_memory(at, SIZE_2M) ? ORDER_2M : ORDER_4K;
+	l->to = hpa(at);
+	l->type = NESTED_UC;
+	return arch_device_memory(at, PAGE_SIZE << l->order) ? DAIS_OK : DAIS_BAD_ARG;
+}
+
 static bool is_pool(const struct leaf *l)
 {
 	return frame_get(l->to).state == FRAME_GUEST;
@@ -136,7 +149,7 @@ static void give_back(struct domain *d, const struct leaf *l)
 	if (is_pool(l)) {
 		frame_free(d->pool, l->to, l->order);
 		d->frames -= 1ULL << l->order;
-	} else {
+	} else if (!l->type) {
 		frame_unshare(l->to);
 		d->shared--;
 	}
@@ -148,7 +161,7 @@ static status_t map_next(struct range *r, struct leaf *l)
 
 	if (nested_get(r->d, l->at, &l->to, &l->order))
 		return DAIS_EXISTS;
-	s = r->own ? take_own(r, l) : take_new(r, l);
+	s = r->own ? take_own(r, l) : r->device ? take_device(r, l) : take_new(r, l);
 	if (s != DAIS_OK)
 		return s;
 	s = nested_prepare(r->d, l->at, l->order);
@@ -158,7 +171,7 @@ static status_t map_next(struct range *r, struct leaf *l)
 		give_back(r->d, l);
 		return s;
 	}
-	nested_set(r->d, l->at, l->to, l->order, r->flags & DAIS_MAP_RWX);
+	nested_set(r->d, l->at, l->to, l->order, (r->flags & DAIS_MAP_RWX) | l->type);
 	if (r->list && !r->own)
 		r->list[r->extents++] = l->to.v | l->order;
 	return DAIS_OK;
@@ -182,14 +195,16 @@ status_t call_mem_map(struct call *c)
 {
 	u64 source = c->arg[1], list = c->arg[5];
 	struct range r = { .caller = c->dom, .d = domain_arg(c, 0), .gpa = c->arg[2], .frames = c->arg[3], .flags = c->arg[4],
-			   .own = source == DAIS_MEM_OWN };
+			   .own = source == DAIS_MEM_OWN, .device = source == DAIS_MEM_DEVICE ? list : 0 };
 	status_t s = check(&r);
 
-	if (s == DAIS_OK && (!r.flags || source > DAIS_MEM_OWN))
+	if (s == DAIS_OK && !r.flags)
+		s = DAIS_BAD_ARG;
+	if (s == DAIS_OK && source == DAIS_MEM_DEVICE && (!list || list % PAGE_SIZE || list >= GPA_LIMIT || r.flags & DAIS_MAP_SHARE))
 		s = DAIS_BAD_ARG;
 	if (s == DAIS_OK && r.own && (!list || r.frames > LIST_ENTRIES || (r.flags & DAIS_MAP_SHARE)))
 		s = DAIS_BAD_ARG;
-	if (s == DAIS_OK && list)
+	if (s == DAIS_OK && list && !r.device)
 		s = open_list(&r, list);
 	if (s != DAIS_OK)
 		return s;
@@ -204,11 +219,13 @@ status_t call_mem_map(struct call *c)
 /* Fills l; false for a hole (of l->order). */
 static bool find(struct domain *d, struct leaf *l)
 {
+	u64 prot = nested_get(d, l->at, &l->to, &l->order);
 	u32 order;
 	hpa_t to;
 
-	if (!nested_get(d, l->at, &l->to, &l->order))
+	if (!prot)
 		return false;
+	l->type = prot & NESTED_UC;
 	l->viewed = is_pool(l) && nested_get(control_domain, gpa(l->to.v), &to, &order);
 	return true;
 }
@@ -216,7 +233,7 @@ static bool find(struct domain *d, struct leaf *l)
 /* flags 0: takes it out. */
 static void set_leaf(struct domain *d, const struct leaf *l, u64 flags)
 {
-	nested_set(d, l->at, l->to, l->order, flags & DAIS_MAP_RWX);
+	nested_set(d, l->at, l->to, l->order, flags ? (flags & DAIS_MAP_RWX) | l->type : 0);
 	if (l->viewed && !(flags & DAIS_MAP_SHARE))
 		end_view(l->to.v, l->order);
 	if (!flags)
@@ -241,7 +258,7 @@ static status_t change_next(struct range *r, struct leaf *l)
 		if (l->viewed)
 			s = view(l->to.v, ORDER_4K, 0);
 		if (s == DAIS_OK)
-			s = frame_split(l->to);
+			s = l->type ? DAIS_OK : frame_split(l->to);
 		if (s == DAIS_OK)
 			s = nested_prepare(r->d, l->at, ORDER_4K);
 	}

@@ -4,7 +4,7 @@
 
 #define PORTS 0x10000ULL
 
-static bool args_ok(const struct trap *t)
+static bool args_ok(const struct guest_trap *t)
 {
 	u64 limit = t->kind == DAIS_TRAP_PORT ? PORTS : GPA_LIMIT;
 
@@ -16,9 +16,9 @@ static bool args_ok(const struct trap *t)
 }
 
 /* The range that overlaps this one, or NULL. */
-static struct trap *overlapping(struct domain *d, u32 kind, u64 base, u64 length)
+static struct guest_trap *overlapping(struct domain *d, u32 kind, u64 base, u64 length)
 {
-	for (struct trap *t = d->trap; t < d->trap + d->traps; t++)
+	for (struct guest_trap *t = d->trap; t < d->trap + d->traps; t++)
 		if (t->kind == kind && base < t->base + t->length && t->base < base + length)
 			return t;
 	return NULL;
@@ -26,9 +26,9 @@ static struct trap *overlapping(struct domain *d, u32 kind, u64 base, u64 length
 
 status_t call_trap_set(struct call *c)
 {
-	struct trap t = { .kind = c->arg[1], .base = c->arg[2], .length = c->arg[3], .action = c->arg[4], .value = c->arg[5] };
+	struct guest_trap t = { .kind = c->arg[1], .base = c->arg[2], .length = c->arg[3], .action = c->arg[4], .value = c->arg[5] };
 	struct domain *d = domain_arg(c, 0);
-	struct trap *there;
+	struct guest_trap *there;
 
 	if (d == control_domain)
 		return DAIS_DENIED;
@@ -65,7 +65,7 @@ static void post(struct domain *d, u64 value, u32 size)
 bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *value)
 {
 	struct domain *d = v->dom;
-	struct trap t = { .action = DAIS_TRAP_DENY }, *there;
+	struct guest_trap t = { .action = DAIS_TRAP_DENY }, *there;
 	u64 ones = size < 8 ? (1ULL << size * 8) - 1 : ~0ULL;
 
 	spin_lock(&d->trap_lock);

@@ -22,6 +22,7 @@ static const struct { const char *name; struct arg arg[6]; } calls[DAIS_CALL_COU
 
 #define HUGE_VALUE 0x8000000000000000ULL
 #define POOL_FRAMES 64
+#define NO_FUNCTION 0xffffULL /* the last of bus 255: never there */
 
 static struct dais_conn *conn;
 static uint64_t pool, dom, vcpu, hosted, event, weak[5], dead, empty_slot;
@@ -83,6 +84,8 @@ static void right_args(uint64_t nr, uint64_t *a)
 	case DAIS_NR_ev_bind: a[0] = event; a[1] = DAIS_EV_TO_NONE; break;
 	case DAIS_NR_ev_send: a[0] = event; a[1] = 1; break;
 	case DAIS_NR_ev_take: a[0] = event; break;
+	case DAIS_NR_dev_assign:
+	case DAIS_NR_dev_return: a[0] = dom; a[1] = NO_FUNCTION; break;
 	}
 }
 
@@ -150,7 +153,8 @@ static const struct value_case { uint64_t nr; int arg; uint64_t value; uint64_t 
 	{ DAIS_NR_dom_ctl, 1, DAIS_DOM_PAUSE, DAIS_BAD_STATE, "pause before activate" },
 	{ DAIS_NR_mem_split, 1, 0, DAIS_BAD_ARG, "0 frames" },
 	{ DAIS_NR_mem_split, 1, ~0ULL, DAIS_NO_MEMORY, "more frames than there are" },
-	{ DAIS_NR_mem_map, 1, 2, DAIS_BAD_ARG, "unknown source" },
+	{ DAIS_NR_mem_map, 1, 3, DAIS_BAD_ARG, "unknown source" },
+	{ DAIS_NR_mem_map, 1, DAIS_MEM_DEVICE, DAIS_BAD_ARG, "device memory at no address" },
 	{ DAIS_NR_mem_map, 2, 0x200001, DAIS_BAD_ARG, "misaligned address" },
 	{ DAIS_NR_mem_map, 2, HUGE_VALUE, DAIS_BAD_ARG, "huge address" },
 	{ DAIS_NR_mem_map, 2, 0xfee00000, DAIS_BAD_ARG, "the local APIC's page" },
@@ -202,6 +206,13 @@ static const struct value_case { uint64_t nr; int arg; uint64_t value; uint64_t 
 	{ DAIS_NR_ev_bind, 1, 6, DAIS_BAD_ARG, "unknown kind" },
 	{ DAIS_NR_ev_bind, 1, DAIS_EV_FROM_DOM, DAIS_BAD_ARG, "no object" },
 	{ DAIS_NR_ev_send, 1, 0, DAIS_BAD_ARG, "no bits" },
+	{ DAIS_NR_dev_assign, 0, 0, DAIS_DENIED, "the caller itself" },
+	{ DAIS_NR_dev_assign, 1, NO_FUNCTION, DAIS_BAD_ARG, "a function that is not there" },
+	{ DAIS_NR_dev_assign, 1, 0, DAIS_DENIED, "the host bridge" },
+	{ DAIS_NR_dev_assign, 1, 1ULL << 32, DAIS_BAD_ARG, "beyond 32 bits" },
+	{ DAIS_NR_dev_return, 1, NO_FUNCTION, DAIS_BAD_ARG, "a function that is not there" },
+	{ DAIS_NR_dev_return, 1, 0, DAIS_BAD_ARG, "a function that it does not have" },
+	{ DAIS_NR_dev_return, 0, 0, DAIS_BAD_ARG, "a function that is not blocked" },
 };
 
 static void wrong_values(void)

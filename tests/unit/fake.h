@@ -23,6 +23,7 @@
 
 #define FAKE_RAM    (256ULL << 20) /* host-physical 0.. */
 #define FAKE_CPUS   4
+#define FAKE_TRAPPED (FAKE_RAM + 0x5000) /* a page of device memory that traps; the rest above RAM does not */
 #define FAKE_POOL   (64ULL << 20)  /* pool from here on */
 
 extern u32 fake_cpu, fake_cpus;       /* cpu_id(), cpu_count() */
@@ -33,7 +34,7 @@ extern u32 fake_msix[8], fake_pokes;
 extern u32 fake_interrupts, fake_last_vector;
 extern bool fake_irqs_off, fake_has_work, fake_shutdown;
 extern int fake_nested_fails_in;      /* nested_prepare fails after so many calls; < 0: never */
-extern u32 fake_flushes;
+extern u32 fake_flushes, fake_device_ends;
 extern void (*fake_on_interrupt)(struct vcpu *v);
 
 /* Heap, frames, scheduler: 64 MiB of control domain with a hole for firmware, the rest pool. */

@@ -231,7 +231,7 @@ void port_write(u16 port, u32 size, u32 v)
 u32 cpu_apic_id(u32 cpu) { return cpu * 2; }
 u32 cpu_count(void) { return FAKE_CPUS; }
 void control_trap_port(u16 port, bool on) { fake_trapped_port[port] = on; }
-u32 control_home_cpu(u64 address) { return ((address >> 12 & 0xff) + fake_home_shift) % FAKE_CPUS; }
+u32 irq_home_cpu(struct domain *d, u64 address) { (void)d; return ((address >> 12 & 0xff) + fake_home_shift) % FAKE_CPUS; }
 void *hpa_to_hva(hpa_t a) { return (void *)a.v; }
 
 bool fake_page_trapped(u64 page)
@@ -268,6 +268,18 @@ status_t control_deliver(u64 address, u32 data)
 	fake_data = data;
 	return fake_deliver_status;
 }
+
+struct domain *fake_delivered_to;
+struct domain *control_domain;
+status_t arch_msi(struct domain *d, u64 address, u32 data)
+{
+	fake_delivered_to = d;
+	fake_address = address;
+	fake_data = data;
+	return DAIS_OK;
+}
+
+void cpu_relax(void) { abort(); } /* nobody else runs */
 
 struct frame frame_get(hpa_t a)
 {

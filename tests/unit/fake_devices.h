@@ -30,6 +30,7 @@ extern u64 fake_rte[FAKE_PINS];         /* as the hardware has them */
 extern u32 fake_ioapic_writes;
 extern u32 fake_home_shift;             /* the destination's home CPU = (ID + this) % FAKE_CPUS */
 extern u32 fake_delivered;
+extern struct domain *fake_delivered_to; /* arch_msi: a guest */
 extern u64 fake_address; extern u32 fake_data; /* of the last delivery */
 extern status_t fake_deliver_status, fake_trap_status; /* what the architecture answers */
 extern bool fake_trapped_port[65536];

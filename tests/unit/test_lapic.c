@@ -333,7 +333,7 @@ static void messages(void **state)
 	assert_int_equal(got(0x60), 1 << 3);
 	control_domain = d;
 	fake_vcpu(7)->v.sc.cpu = 11;
-	assert_int_equal(control_home_cpu(0xfee00000 | 7 << 12), 11);
+	assert_int_equal(irq_home_cpu(NULL, 0xfee00000 | 7 << 12), 11);
 	assert_int_equal(control_deliver(0xfee00000 | 7 << 12, 0x61), DAIS_OK);
 	assert_int_equal(got(0x61), 1 << 7);
 	assert_int_equal(control_deliver(0xfee00000 | 7 << 12, 0x400), DAIS_BAD_ARG);

@@ -191,6 +191,41 @@ static void test_own(void **state)
 	assert_int_equal(d->shared, 0);
 }
 
+/* Device memory belongs to nobody: it comes and goes without touching any count. */
+static void test_device(void **state)
+{
+	u64 done, prot, at = FAKE_RAM + SIZE_2M;
+	u32 order;
+
+	(void)state;
+	assert_int_equal(map(2, SIZE_2M, 600, RW, at, &done), DAIS_OK);
+	assert_int_equal(hpa_at(d, SIZE_2M + 0x3000, &order, &prot), at + 0x3000);
+	assert_int_equal(order, ORDER_2M);
+	assert_int_equal(prot, RW | NESTED_UC);
+	assert_int_equal(hpa_at(d, 2 * SIZE_2M + 0x3000, &order, &prot), at + SIZE_2M + 0x3000);
+	assert_int_equal(order, ORDER_4K);
+	assert_int_equal(d->frames + d->shared, 0);
+	/* it stays device memory when it is protected, a part of it too */
+	assert_int_equal(FAKE_CALL(mem_protect, control_domain, d, &done, SIZE_2M + PAGE_SIZE, 1, DAIS_MAP_READ), DAIS_OK);
+	assert_int_equal(hpa_at(d, SIZE_2M + PAGE_SIZE, &order, &prot), at + PAGE_SIZE);
+	assert_int_equal(prot, DAIS_MAP_READ | NESTED_UC);
+	assert_int_equal(FAKE_CALL(mem_unmap, control_domain, d, &done, SIZE_2M, 500), DAIS_OK);
+	assert_int_equal(hpa_at(d, SIZE_2M, &order, &prot), ~0ULL);
+	check();
+	/* RAM, a page that traps, nothing, half a page, for others than the control domain */
+	assert_int_equal(map(2, 0, 1, RW, 0x300000, &done), DAIS_BAD_ARG);
+	assert_int_equal(map(2, 0, 1, RW, hva_to_hpa(d->page).v, &done), DAIS_BAD_ARG);
+	assert_int_equal(map(2, 0, 8, RW, FAKE_TRAPPED - PAGE_SIZE, &done), DAIS_BAD_ARG);
+	assert_int_equal(done, 1);
+	assert_int_equal(map(2, 8 * SIZE_2M, 1, RW, 0, &done), DAIS_BAD_ARG);
+	assert_int_equal(map(2, 8 * SIZE_2M, 1, RW, at + 8, &done), DAIS_BAD_ARG);
+	assert_int_equal(map(2, 8 * SIZE_2M, 1, RW | DAIS_MAP_SHARE, at, &done), DAIS_BAD_ARG);
+	assert_int_equal(FAKE_CALL(mem_map, d, d, &done, 2, 8 * SIZE_2M, 1, RW, at), DAIS_DENIED);
+	fake_nested_fails_in = 0;
+	assert_int_equal(map(2, 8 * SIZE_2M, 1, RW, at, &done), DAIS_NO_MEMORY);
+	fake_nested_fails_in = -1;
+}
+
 static void test_view_cannot_be_shared(void **state)
 {
 	u64 done, prot, *list = fake_ram(LIST);
@@ -312,7 +347,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_pool_large), T(test_args), T(test_shared_view), T(test_own), T(test_view_cannot_be_shared),
+		T(test_pool_large), T(test_args), T(test_shared_view), T(test_own), T(test_device), T(test_view_cannot_be_shared),
 		T(test_show), T(test_no_memory), T(test_more_than_there_is), T(test_random),
 	};
 

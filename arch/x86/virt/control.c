@@ -61,6 +61,11 @@ static bool may_map_device(u64 a, u64 size)
 	return !control_mmio_traps(a, size) && !holds_ram(a, size);
 }
 
+bool arch_device_memory(u64 hpa, u64 size)
+{
+	return may_map_device(hpa, size);
+}
+
 static void unmap(u64 a, u32 order)
 {
 	nested_set(control_domain, gpa(a), hpa(a), order, 0);

@@ -136,13 +136,14 @@ status_t control_deliver(u64 msi_address, u32 msi_data)
 	return (msi_data >> 8 & 7) > LOWEST ? DAIS_BAD_ARG : arch_msi(control_domain, msi_address, msi_data);
 }
 
-u32 control_home_cpu(u64 msi_address)
+u32 irq_home_cpu(struct domain *d, u64 msi_address)
 {
 	struct message m;
 	struct xvcpu *x = NULL;
 	u32 n = 0;
 
-	if (message_of_msi(control_domain, msi_address, VECTOR_FIRST, &m))
-		x = next_target(control_domain, &m, &n);
+	d = d ? d : control_domain;
+	if (message_of_msi(d, msi_address, VECTOR_FIRST, &m))
+		x = next_target(d, &m, &n);
 	return x ? atomic_load_relaxed(&x->v.sc.cpu) : 0;
 }

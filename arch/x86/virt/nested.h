@@ -22,8 +22,6 @@ struct nested {
 	hpa_t root;          /* PML4, a heap page */
 };
 
-#define NESTED_UC (1ULL << 52) /* in prot: device memory; in an entry ignored by the hardware */
-
 extern const struct nested_format nested_npt, nested_ept;
 
 struct domain;

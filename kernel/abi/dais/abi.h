@@ -97,7 +97,7 @@ enum dais_death {
 };
 
 /* mem_map */
-enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1 };
+enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1, DAIS_MEM_DEVICE = 2 };
 #define DAIS_MAP_READ   1ULL
 #define DAIS_MAP_WRITE  2ULL
 #define DAIS_MAP_EXEC   4ULL
@@ -139,6 +139,9 @@ enum dais_stat {
 	DAIS_STAT_CPU_IDLE_TSC,      /* summed over CPUs */
 	DAIS_STAT_CHECK,             /* walks the frame database and all tables: 0 = every invariant holds, else a number naming the first that doesn't */
 	DAIS_STAT_MACHINE_COUNT,
+	/* a PCI function: number << 32 | these (object = 0) */
+	DAIS_STAT_FN_STATE = 48,     /* bits of DAIS_FN_*; the id of the domain that has it << 32 */
+	DAIS_STAT_FN_FAULTS,         /* accesses to memory that the IOMMU refused it */
 	/* domain */
 	DAIS_STAT_DOM_FRAMES = 64,
 	DAIS_STAT_DOM_STATE,         /* enum dais_dom_state */
@@ -152,6 +155,9 @@ enum dais_stat {
 	DAIS_STAT_POOL_FREE = 128,
 };
 
+#define DAIS_FN_THERE      1ULL
+#define DAIS_FN_ASSIGNABLE 2ULL  /* no bridge, not Dais's own, not one that firmware uses; there is an IOMMU for it */
+#define DAIS_FN_BLOCKED    4ULL  /* its guest is gone: dev_return (dom = 0) gives it back */
 enum dais_virt { DAIS_VIRT_SVM = 1, DAIS_VIRT_VMX = 2 };
 enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCES };
 /* Without DAIS_IOMMU_DMA, devices can reach all memory; without DAIS_IOMMU_GUESTS, none can be given to a guest. */
