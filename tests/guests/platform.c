@@ -195,6 +195,7 @@ void platform_setup(void)
 	outb(0x21, 0xff);	/* PICs, should there be any */
 	outb(0xa1, 0xff);
 	read_boot_data();
+	console_port(argument_number("debugport", 0x3f8));
 	rsdp = find_rsdp();
 	if (!rsdp) {
 		print("no RSDP: cannot power off\n");

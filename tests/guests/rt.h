@@ -72,6 +72,7 @@ struct cpu *this_cpu(void);
 void on_interrupt(u8 vector, void (*fn)(struct regs *));
 
 /* console.c */
+void console_port(u16 other);	/* Xen's and QEMU's 0xe9 */
 void putchar(char c);
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vprint(const char *format, va_list ap);

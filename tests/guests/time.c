@@ -51,6 +51,9 @@ u64 tsc_khz(void)
 
 	if (khz)
 		return khz;
+	khz = argument_number("khz", 0);
+	if (khz)
+		return khz;
 	if (native())
 		khz = measure_by_pit();
 	else if (cpuid(0x40000000, 0).eax >= KVM_LEAF_TSC_KHZ)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Xen, in dom0: the same payload in a PVH guest. What it prints goes to Xen's own console, to the log of this run.
+. /extra/control/lib.sh
+
+XEN=$(echo /extra/root/usr/lib/xen-*/bin)
+export LD_LIBRARY_PATH=/extra/root/usr/lib/x86_64-linux-gnu:/extra/lib:$(echo /extra/root/usr/lib/xen-*/lib/x86_64-linux-gnu)
+mkdir -p /lib64 /run/lock /run/xen /var/lib/xen /var/log/xen /var/lib/xenstored /proc/xen /run/xenstored
+[ -e /var/run ] || ln -s /run /var/run
+[ -e /var/lock ] || ln -s /run/lock /var/lock
+[ -e /lib64/ld-linux-x86-64.so.2 ] || cp /extra/lib/ld-linux-x86-64.so.2 /lib64/
+for module in $(cat /extra/modules/order); do insmod "/extra/modules/$module"; done
+mount -t xenfs xenfs /proc/xen
+$XEN/xenstored --pid-file /run/xenstored.pid || echo "SKIP xenstored does not start"
+until [ -S /run/xenstored/socket ]; do usleep 100000; done
+$XEN/xen-init-dom0
+$XEN/xenconsoled --pid-file=/run/xenconsoled.pid
+
+guest() { # name, kernel, vcpus, command line, more lines…
+	printf '%s\n' "name = '$1'" "type = 'pvh'" "kernel = '$2'" "memory = $GUEST_MIB" "vcpus = $3" "cmdline = '$4'" \
+		"on_poweroff = 'destroy'" "on_reboot = 'destroy'" "on_crash = 'destroy'" "$5" >/run/"$1".cfg
+}
+wait_end() { # name
+	while $XEN/xl domid "$1" >/dev/null 2>&1; do usleep 100000; done
+}
+say xen
+guest bench /extra/bench-pvh.elf 2 "hv=xen debugport=233 peer=2 khz=1000000 $ARGUMENTS"
+$XEN/xl create -q /run/bench.cfg || $XEN/xl dmesg | tail -n 20
+wait_end bench
