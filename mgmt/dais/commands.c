@@ -17,6 +17,15 @@
 "  --config FILE       guest file, see dais(1); flags go before what it says\n"
 
 const struct command commands[] = {
+	{ "check", "can Dais run on this machine?",
+	  "Usage: dais check [--json]\n"
+	  "Looks, on any Linux, at what Dais needs or would like: each line is ok, missing\n"
+	  "or can't tell, says what that means and what to switch on. As root, after\n"
+	  "modprobe msr, it sees most.\n"
+	  "Exit code: 0 Dais can run; 1 something that it needs is missing; 6 can't tell.\n"
+	  "Examples:\n"
+	  "  dais check\n"
+	  "  dais check --json | jq -r '.lines[] | select(.state != \"ok\") | .name'\n", cmd_check },
 	{ "info", "show the machine, Dais and its memory",
 	  "Usage: dais info [--json]\n"
 	  "Shows Dais's version, the CPU and its features in use, defences against\n"

@@ -12,7 +12,7 @@ _dais()
 	local words
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='info list create start run pause resume stop destroy console log stat top trace version help --help'
+		words='check info list create start run pause resume stop destroy console log stat top trace version help --help'
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		return
 	fi
@@ -33,7 +33,7 @@ _dais()
 	stop) words="--timeout --force --help $(_dais_guests)" ;;
 	console) words="--history --release --help $(_dais_guests)" ;;
 	stat) words="--json --help $(_dais_guests)" ;;
-	info | list | version) words='--json --help' ;;
+	check | info | list | version) words='--json --help' ;;
 	log) words='--follow --help 0 1 2 3' ;;
 	top) words='--batch --count --delay --help' ;;
 	trace) words='on off show --help' ;;

@@ -16,6 +16,7 @@ enum exit_code {
 	EXIT_GUEST_DIED = 3,	/* a fault of the guest, or of the machine under it */
 	EXIT_GUEST_DESTROYED = 4,
 	EXIT_MONITOR_DIED = 5,
+	EXIT_CANT_TELL = 6,	/* dais check: something could not be looked at */
 };
 
 struct command {
@@ -25,6 +26,7 @@ struct command {
 
 extern const struct command commands[];
 
+int cmd_check(const struct command *c, int argc, char **argv);
 int cmd_info(const struct command *c, int argc, char **argv);
 int cmd_list(const struct command *c, int argc, char **argv);
 int cmd_create(const struct command *c, int argc, char **argv);
