@@ -28,8 +28,8 @@ void host_map_2m(hpa_t a);
 
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
-enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE };
-void *window_open(enum window_slot slot, hpa_t page); /* 4 KiB; write-back, of WIN_DEVICE uncached */
+enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_FETCH };
+void *window_open(enum window_slot slot, hpa_t page); /* 4 KiB; write-back, of WIN_DEVICE uncached, of WIN_FETCH read-only */
 void window_close(enum window_slot slot);
 
 /* --- nested tables of a domain: mgmt_lock guards a guest's, view_lock (kernel/mem.h) the control domain's --- */

@@ -39,16 +39,23 @@ void host_map_2m(hpa_t a)
 
 static void *window_set(enum window_slot slot, u64 bits)
 {
-	u64 virt = WINDOW_BASE + cpu_id() * WINDOW_STRIDE + slot * PAGE_SIZE;
+	struct cpu *c = this_cpu();
+	u64 first = WINDOW_BASE + c->id * WINDOW_STRIDE, virt = first + slot * PAGE_SIZE;
 
-	*entry_of(virt, 0) = bits;
+	if (unlikely(!c->windows))
+		c->windows = entry_of(first, 0); /* they lie in one table */
+	c->windows[slot] = bits;
 	invlpg((void *)virt);
 	return (void *)virt;
 }
 
 void *window_open(enum window_slot slot, hpa_t page)
 {
-	return window_set(slot, (page.v & PTE_ADDRESS) | PTE_DATA | (slot == WIN_DEVICE ? PTE_UC : 0));
+	static const u64 bits[] = {
+		[WIN_MEM] = PTE_DATA, [WIN_SCRUB] = PTE_DATA, [WIN_DEVICE] = PTE_DATA | PTE_UC, [WIN_FETCH] = PTE_DATA & ~(PTE_W | PTE_D),
+	};
+
+	return window_set(slot, (page.v & PTE_ADDRESS) | bits[slot]);
 }
 
 void window_close(enum window_slot slot)

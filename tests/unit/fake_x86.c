@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <asm/prctl.h>
+#include <sys/syscall.h>
 #include <cmocka.h>
 #include "tests/unit/fake_x86.h"
 #include "drivers/devices.h"
@@ -20,6 +23,7 @@ const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
 u64 facts[DAIS_STAT_FRAMES_TOTAL];
+static struct cpu cpu;
 static u8 *ram;
 static struct vcpu *vcpus[FAKE_VCPUS];
 static struct dais_vcpu_page pages[FAKE_VCPUS];
@@ -64,7 +68,7 @@ struct frame frame_get(hpa_t a)
 	return f;
 }
 
-void nested_flush(struct domain *d) { (void)d; fake.flushes++; }
+void nested_flush(struct domain *d) { d->flush_gen++; fake.flushes++; }
 u8 *fake_ram(u64 gpa) { return ram + gpa; }
 
 /* --- time --- */
@@ -304,6 +308,8 @@ static void start_vcpu(u32 n)
 void fake_start(u32 count)
 {
 	memset(&fake, 0, sizeof(fake));
+	cpu = (struct cpu){ .self = &cpu };
+	syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu);
 	fake.heap_left = 4096;
 	fake.now = 1000000;
 	fake.cpuid_all = ~0u;

@@ -19,6 +19,7 @@ static void code(const void *bytes, u32 n)
 	memcpy(fake_ram(CODE), bytes, n);
 	memset(fake_ram(CODE) + n, 0, INSN_BYTES);
 	x->rip = CODE;
+	x->exit.linear = CODE + x->sregs.cs.base;
 	fake.raised = false;
 	fake.exit = 0;
 	fake.ios = 0;
@@ -335,6 +336,34 @@ static void lengths(void **state)
 }
 
 /* Over a page's end, and where that is missing */
+/* The bytes in view are no longer the guest's, who mapped another page there: the walk decides. */
+static void lengths_of_stale_view(void **state)
+{
+	u64 *pte = (u64 *)fake_ram(0x4000) + 5;
+
+	(void)state;
+	fake_long_mode(x, 0x1000);
+	*(u64 *)fake_ram(0x1000) = 0x2003;
+	*(u64 *)fake_ram(0x2000) = 0x3003;
+	*(u64 *)fake_ram(0x3000) = 0x4003;
+	memcpy(fake_ram(0x9000), "\x0f\xa2", 2);
+	memcpy(fake_ram(0xa000), "\x66\x66\x0f\xa2", 4);
+	x->rip = x->exit.linear = 0x5000;
+	x->exit.cr3 = 0x1000;
+	x->exit.kind = EXIT_CPUID;
+	*pte = 0x9001;
+	assert_int_equal(guest_insn_length(x), 2);
+	memcpy(fake_ram(0x9000), "\x0f\x32", 2);
+	assert_int_equal(guest_insn_length(x), 0);
+	*pte = 0xa001;
+	assert_int_equal(guest_insn_length(x), 4);
+	assert_int_equal(guest_insn_length(x), 4);
+	*pte = 0x9001;
+	x->exit.kind = EXIT_MSR_READ;
+	assert_int_equal(guest_insn_length(x), 2);
+	assert_int_equal(guest_insn_length(x), 2);
+}
+
 static void lengths_over_pages(void **state)
 {
 	(void)state;
@@ -456,7 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(like_this_processor), T(addresses), T(changed_meanwhile), T(refused), T(local_apic_page), T(lengths),
-		T(lengths_over_pages), T(ports), T(control_registers), T(random_bytes),
+		T(lengths_of_stale_view), T(lengths_over_pages), T(ports), T(control_registers), T(random_bytes),
 	};
 
 	return fake_run_both(tests);

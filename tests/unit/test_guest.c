@@ -150,6 +150,50 @@ static void fetch(void **state)
 	assert_false(fake.raised);
 }
 
+/* The exit of an instruction at this address, as the back end decodes it */
+static bool peek(u64 rip, u32 *first)
+{
+	x->rip = rip;
+	x->exit.linear = rip + x->sregs.cs.base;
+	x->exit.cr3 = x->sregs.cr3;
+	return guest_peek(x, first);
+}
+
+/* What was fetched stays in view until something could have changed where it comes from. */
+static void stays_in_view(void **state)
+{
+	u8 b[INSN_BYTES];
+	u32 first;
+
+	(void)state;
+	four_levels(P | U);
+	memcpy(fake_ram(0x9100), "0123", 4);
+	memcpy(fake_ram(0xb100), "abcd", 4);
+	assert_false(peek(0x40005100, &first));
+	assert_int_equal(guest_fetch(x, b), INSN_BYTES);
+	assert_true(peek(0x40005100, &first));
+	assert_memory_equal(&first, "0123", 4);
+	assert_true(peek(0x40005ffc, &first));
+	assert_false(peek(0x40005ffd, &first));
+	assert_false(peek(0x40006100, &first));
+	x->sregs.cr3 ^= 0x10;
+	assert_false(peek(0x40005100, &first));
+	x->sregs.cr3 ^= 0x10;
+	fake_domain->d.id++;
+	assert_false(peek(0x40005100, &first));
+	fake_domain->d.id--;
+	assert_true(peek(0x40005100, &first));
+	nested_flush(&fake_domain->d);
+	assert_false(peek(0x40005100, &first));
+	assert_int_equal(guest_fetch(x, b), INSN_BYTES);
+	assert_true(peek(0x40005102, &first));
+	*e64(0x4000, 5) = 0xb000 | P;
+	assert_int_equal(guest_fetch(x, b), INSN_BYTES); /* by the guest's own tables, as they are now */
+	assert_true(peek(0x40005100, &first));
+	assert_memory_equal(&first, "abcd", 4);
+	assert_int_equal(x->accessing, 0);
+}
+
 static void modes(void **state)
 {
 	(void)state;
@@ -176,7 +220,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(long_mode), T(five_levels), T(pae), T(two_levels), T(tables_nowhere), T(one_page), T(fetch), T(modes),
+		T(long_mode), T(five_levels), T(pae), T(two_levels), T(tables_nowhere), T(one_page), T(fetch), T(stays_in_view), T(modes),
 	};
 
 	return fake_run_both(tests);

@@ -40,20 +40,18 @@ static struct guest_event decode_vectoring(u64 info, bool irq_left)
 		e.type = EVENT_SOFT;
 	else if (e.type == EVENT_EXCEPTION && e.vector >= 32)
 		e.type = EVENT_INTR;
-	if (!(info & EVENTINJ_VALID) || (e.type == EVENT_INTR && irq_left))
+	if (e.type == EVENT_INTR && irq_left)
 		e.type = EVENT_NONE;
 	return e;
 }
 
 static u32 kind_of(u64 code, u64 info1)
 {
-	if ((u32)code == VMEXIT_INVALID)
-		return EXIT_INVALID;
-	if (code == VMEXIT_NPF)
-		return EXIT_NESTED_FAULT;
-	if (code == VMEXIT_MSR && (info1 & 1))
-		return EXIT_MSR_WRITE;
-	return code < ARRAY_SIZE(kinds) ? kinds[code] : EXIT_UNKNOWN;
+	if (code == VMEXIT_MSR)
+		return info1 & 1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
+	if (code < ARRAY_SIZE(kinds))
+		return kinds[code];
+	return code == VMEXIT_NPF ? EXIT_NESTED_FAULT : (u32)code == VMEXIT_INVALID ? EXIT_INVALID : EXIT_UNKNOWN;
 }
 
 void svm_decode_exit(struct xvcpu *x)
@@ -64,15 +62,27 @@ void svm_decode_exit(struct xvcpu *x)
 
 	e->kind = kind_of(code, info1);
 	e->detail = code;
-	e->refused = "state refused at entry";
 	e->insn_len = svm_features & SVM_NRIP && length <= 15 ? length : 0;
-	e->vectoring = decode_vectoring(b->exitintinfo, b->vintr & VINTR_IRQ);
-	if (e->kind == EXIT_IO) { /* APM vol. 2 §15.10.2 */
+	e->linear = b->rip + b->cs.base;
+	e->cr3 = b->cr3;
+	e->vectoring.type = EVENT_NONE;
+	if (unlikely(b->exitintinfo & EVENTINJ_VALID))
+		e->vectoring = decode_vectoring(b->exitintinfo, b->vintr & VINTR_IRQ);
+	switch (e->kind) {
+	case EXIT_IO: /* APM vol. 2 §15.10.2 */
 		e->io = (typeof(e->io)){ .port = info1 >> 16, .size = info1 >> 4 & 7, .in = info1 & 1, .string = info1 >> 2 & 1 };
 		e->insn_len = info2 - b->rip;
+		break;
+	case EXIT_NESTED_FAULT: /* APM vol. 2 §15.25.6 */
+		e->fault = (typeof(e->fault)){
+			.gpa = info2, .present = info1 & 1, .write = info1 >> 1 & 1, .exec = info1 >> 4 & 1,
+			.table_walk = info1 >> 33 & 1,
+		};
+		break;
+	case EXIT_EXCEPTION:
+		e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
+		break;
+	case EXIT_INVALID:
+		e->refused = "state refused at entry";
 	}
-	e->fault = (typeof(e->fault)){ /* APM vol. 2 §15.25.6 */
-		.gpa = info2, .present = info1 & 1, .write = info1 >> 1 & 1, .exec = info1 >> 4 & 1, .table_walk = info1 >> 33 & 1,
-	};
-	e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
 }

@@ -15,7 +15,7 @@
 struct insn {
 	struct xvcpu *x;
 	enum insn_mode mode;
-	u8 b[INSN_BYTES];
+	u8 b[INSN_BYTES + 4];
 	u32 n, pos;            /* bytes there are; next one: beyond n when some were missing */
 	u8 rex, opsize, addrsize;
 	bool lock;
@@ -115,25 +115,24 @@ static void modrm(struct insn *i, u32 imm)
 
 /* --- the length of an instruction that is known --- */
 
-static const struct { u8 kind, n, bytes[3]; } known[] = {
-	{ EXIT_CPUID, 2, { 0x0f, 0xa2 } }, { EXIT_MSR_READ, 2, { 0x0f, 0x32 } },
-	{ EXIT_MSR_WRITE, 2, { 0x0f, 0x30 } }, { EXIT_HLT, 1, { 0xf4 } },
-	{ EXIT_HYPERCALL, 3, { 0x0f, 0x01, 0xd9 } }, { EXIT_HYPERCALL, 3, { 0x0f, 0x01, 0xc1 } },
-	{ EXIT_XSETBV, 3, { 0x0f, 0x01, 0xd1 } }, { EXIT_PAUSE, 1, { 0x90 } },
-	{ EXIT_WBINVD, 2, { 0x0f, 0x09 } }, { EXIT_WBINVD, 2, { 0x0f, 0x08 } },
+/* After the prefixes, little-endian; those of both vendors, INVD and WBINVD differ in bits that do not count. */
+static const struct { u32 bytes, mask; u8 n; } known[EXIT_KINDS] = {
+	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 }, [EXIT_MSR_READ] = { 0x320f, 0xffff, 2 }, [EXIT_MSR_WRITE] = { 0x300f, 0xffff, 2 },
+	[EXIT_HLT] = { 0xf4, 0xff, 1 }, [EXIT_HYPERCALL] = { 0xc1010f, 0xe7ffff, 3 }, [EXIT_XSETBV] = { 0xd1010f, 0xffffff, 3 },
+	[EXIT_PAUSE] = { 0x90, 0xff, 1 }, [EXIT_WBINVD] = { 0x080f, 0xfeff, 2 },
 };
 
 u32 guest_insn_length(struct xvcpu *x)
 {
+	u32 kind = x->exit.kind, n = known[kind].n, first;
 	struct insn i;
 
+	if (guest_peek(x, &first) && !((first ^ known[kind].bytes) & known[kind].mask))
+		return n;
 	begin(&i, x);
-	for (u32 k = 0; k < ARRAY_SIZE(known); k++) {
-		u32 end = i.pos + known[k].n;
-
-		if (known[k].kind == x->exit.kind && end <= i.n && !memcmp(i.b + i.pos, known[k].bytes, known[k].n))
-			return end;
-	}
+	memcpy(&first, i.b + i.pos, sizeof(first));
+	if (i.pos + n <= i.n && !((first ^ known[kind].bytes) & known[kind].mask))
+		return i.pos + n;
 	i.pos++;
 	complete(&i);
 	return 0;

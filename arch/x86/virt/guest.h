@@ -16,6 +16,8 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 #define INSN_BYTES 15
 /* The bytes at CS:RIP, at most INSN_BYTES; returns how many there are. */
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
+/* The first 4 at x->exit.linear, quickly, as they were when the page was last looked at; false: not there. */
+bool guest_peek(struct xvcpu *x, u32 *first);
 enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 }; /* the default address size */
 enum insn_mode guest_mode(struct xvcpu *x);
 /* of operands, in bytes */

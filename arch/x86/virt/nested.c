@@ -60,15 +60,19 @@ status_t nested_init(struct domain *d, const struct nested_format *fmt)
 /* The slot for a at level `want`, or above it where no table is below; its entry, read once, in *e. */
 static u64 *walk(struct domain *d, gpa_t a, u32 want, u32 *level, u64 *e)
 {
-	u64 *table = hpa_to_hva(xdomain(d)->nt.root), *slot;
+	u64 *table = hpa_to_hva(xdomain(d)->nt.root), *slot, entry;
+	u32 shift = PAGE_SHIFT + LEVEL_BITS * TOP_LEVEL, l = TOP_LEVEL;
 
-	for (*level = TOP_LEVEL; ; --*level) {
-		slot = &table[a.v / span_of(*level) % ENTRIES];
-		*e = atomic_load(slot);
-		if (*level == want || !is_table(*e, *level))
-			return slot;
-		table = table_of(*e);
+	for (;; l--, shift -= LEVEL_BITS) {
+		slot = &table[a.v >> shift & (ENTRIES - 1)];
+		entry = atomic_load(slot);
+		if (l == want || !is_table(entry, l))
+			break;
+		table = table_of(entry);
 	}
+	*level = l;
+	*e = entry;
+	return slot;
 }
 
 /* Where no table is, makes one: empty, or the same mapping in smaller pages. */

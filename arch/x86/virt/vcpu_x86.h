@@ -41,6 +41,7 @@ struct guest_event { u8 type, vector; bool has_error; u32 error; };
 struct exit {
 	u32 kind;                  /* enum exit_kind */
 	u32 insn_len;              /* bytes, 0 = not known: decode; always known of an IO */
+	u64 linear, cr3;           /* RIP + CS base, CR3: where insn_len may be 0 */
 	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
 	const char *refused;       /* EXIT_INVALID: what is wrong, as far as the vendor knows */
 	struct { u16 port; u8 size; bool in, string; } io;
