@@ -16,8 +16,7 @@ uint8_t acpi_sum(const void *data, uint64_t length)
 	return sum;
 }
 
-/* The whole table, or NULL if it cannot be read or its header is not sound. */
-static const struct acpi_header *map_table(const struct acpi_tables *t, uint64_t address)
+const struct acpi_header *acpi_table(const struct acpi_tables *t, uint64_t address)
 {
 	const struct acpi_header *head = t->map(address, sizeof(*head));
 
@@ -51,7 +50,7 @@ static bool find_root(struct acpi_tables *t, struct error *err)
 		rsdp = t->map(t->rsdp, sizeof(*rsdp));
 	t->root_is_xsdt = rsdp && rsdp->revision >= 2 && rsdp->xsdt != 0;
 	t->root = !rsdp ? 0 : t->root_is_xsdt ? rsdp->xsdt : rsdp->rsdt;
-	root = map_table(t, t->root);
+	root = acpi_table(t, t->root);
 	if (!root || memcmp(root->signature, t->root_is_xsdt ? "XSDT" : "RSDT", 4) != 0 ||
 	    acpi_sum(root, root->length) != 0)
 		return refuse(err, "ACPI: the firmware's %s at 0x%llx is not sound",
@@ -62,12 +61,12 @@ static bool find_root(struct acpi_tables *t, struct error *err)
 
 static uint64_t find_table(const struct acpi_tables *t, const char *signature)
 {
-	const struct acpi_header *root = map_table(t, t->root), *table;
+	const struct acpi_header *root = acpi_table(t, t->root), *table;
 	uint64_t address;
 
 	for (uint32_t i = 0; i < t->count; i++) {
 		address = root_entry(t, root, i);
-		table = map_table(t, address);
+		table = acpi_table(t, address);
 		if (table && memcmp(table->signature, signature, 4) == 0)
 			return address;
 	}
@@ -86,7 +85,7 @@ bool acpi_find(struct acpi_tables *t, acpi_map_fn map, uint64_t rsdp, struct err
 	t->hpet = find_table(t, "HPET");
 	t->dmar = find_table(t, "DMAR");
 	t->ivrs = find_table(t, "IVRS");
-	if (!t->madt || map_table(t, t->madt)->length < sizeof(struct acpi_madt))
+	if (!t->madt || acpi_table(t, t->madt)->length < sizeof(struct acpi_madt))
 		return refuse(err, "ACPI: the firmware has no usable MADT (table APIC), which "
 			      "names CPUs and interrupt controllers");
 	return true;
@@ -135,7 +134,7 @@ static void read_entry(struct acpi_machine *m, const uint8_t *entry)
 		   m->ioapic_count < m->ioapic_capacity) {
 		memcpy(&io, entry, sizeof(io));
 		m->ioapics[m->ioapic_count++] =
-			(struct boot_ioapic){ io.address, io.id, io.gsi_base, 0, 0 };
+			(struct boot_ioapic){ io.address, io.id, io.gsi_base, 0, BOOT_NO_FN };
 	}
 }
 
@@ -159,7 +158,7 @@ static bool put_boot_cpu_first(struct acpi_machine *m, uint32_t boot_apic_id, st
 static bool read_madt(const struct acpi_tables *t, uint32_t boot_apic_id, struct acpi_machine *m,
 		      struct error *err)
 {
-	const struct acpi_madt *madt = (const void *)map_table(t, t->madt);
+	const struct acpi_madt *madt = (const void *)acpi_table(t, t->madt);
 	uint32_t offset = sizeof(*madt);
 	const uint8_t *entry;
 
@@ -175,7 +174,7 @@ static bool read_madt(const struct acpi_tables *t, uint32_t boot_apic_id, struct
 
 static void read_mcfg(const struct acpi_tables *t, struct acpi_machine *m)
 {
-	const struct acpi_header *mcfg = t->mcfg ? map_table(t, t->mcfg) : NULL;
+	const struct acpi_header *mcfg = t->mcfg ? acpi_table(t, t->mcfg) : NULL;
 	struct acpi_mcfg_entry e;
 	uint32_t at;
 
@@ -215,7 +214,7 @@ static uint32_t fadt_port(const struct acpi_header *fadt, uint32_t extended, uin
 
 static void read_fadt(const struct acpi_tables *t, struct acpi_machine *m)
 {
-	const struct acpi_header *fadt = t->fadt ? map_table(t, t->fadt) : NULL;
+	const struct acpi_header *fadt = t->fadt ? acpi_table(t, t->fadt) : NULL;
 	uint32_t flags;
 
 	if (!fadt)
@@ -233,7 +232,7 @@ static void read_fadt(const struct acpi_tables *t, struct acpi_machine *m)
 
 static void read_hpet(const struct acpi_tables *t, struct acpi_machine *m)
 {
-	const struct acpi_header *hpet = t->hpet ? map_table(t, t->hpet) : NULL;
+	const struct acpi_header *hpet = t->hpet ? acpi_table(t, t->hpet) : NULL;
 	struct acpi_gas gas;
 
 	if (!hpet || hpet->length < HPET_ADDRESS + sizeof(gas))
@@ -245,8 +244,8 @@ static void read_hpet(const struct acpi_tables *t, struct acpi_machine *m)
 
 void acpi_capacities(const struct acpi_tables *t, struct acpi_machine *m)
 {
-	const struct acpi_header *madt = map_table(t, t->madt);
-	const struct acpi_header *mcfg = t->mcfg ? map_table(t, t->mcfg) : NULL;
+	const struct acpi_header *madt = acpi_table(t, t->madt);
+	const struct acpi_header *mcfg = t->mcfg ? acpi_table(t, t->mcfg) : NULL;
 
 	m->cpu_capacity = madt->length / sizeof(struct madt_lapic);
 	m->ioapic_capacity = madt->length / sizeof(struct madt_ioapic);
@@ -286,7 +285,7 @@ static uint64_t round16(uint64_t n)
 
 static uint64_t madt_bound(const struct acpi_tables *t, uint32_t vcpus)
 {
-	return round16(map_table(t, t->madt)->length + vcpus * sizeof(struct madt_x2apic));
+	return round16(acpi_table(t, t->madt)->length + vcpus * sizeof(struct madt_x2apic));
 }
 
 static uint64_t xsdt_bound(const struct acpi_tables *t)
@@ -333,7 +332,7 @@ static bool is_kept(uint8_t type)
 static void build_madt(const struct acpi_tables *t, const struct boot_cpu *cpus, uint32_t vcpus,
 		       uint8_t *out)
 {
-	const struct acpi_madt *madt = (const void *)map_table(t, t->madt);
+	const struct acpi_madt *madt = (const void *)acpi_table(t, t->madt);
 	uint32_t offset = sizeof(*madt), used = sizeof(*madt);
 	const uint8_t *entry;
 
@@ -352,7 +351,7 @@ static void build_madt(const struct acpi_tables *t, const struct boot_cpu *cpus,
 
 static void build_xsdt(const struct acpi_tables *t, uint64_t madt, uint8_t *out)
 {
-	const struct acpi_header *root = map_table(t, t->root), *table;
+	const struct acpi_header *root = acpi_table(t, t->root), *table;
 	uint32_t used = sizeof(*root);
 	uint64_t address;
 
@@ -363,7 +362,7 @@ static void build_xsdt(const struct acpi_tables *t, uint64_t madt, uint8_t *out)
 	used += 8;
 	for (uint32_t i = 0; i < t->count; i++) {
 		address = root_entry(t, root, i);
-		table = map_table(t, address);
+		table = acpi_table(t, address);
 		if (!table || is_withheld(table->signature))
 			continue;
 		memcpy(out + used, &address, 8);

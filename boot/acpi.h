@@ -9,6 +9,8 @@
 #include "boot/boot_info.h"
 #include "boot/text.h"
 
+struct acpi_header;
+
 /* Reaches physical memory: NULL when it may not be read. */
 typedef const void *(*acpi_map_fn)(uint64_t address, uint64_t length);
 
@@ -47,6 +49,9 @@ uint64_t acpi_build_size(const struct acpi_tables *tables, uint32_t vcpus);
  * vCPU i has APIC ID i and the ACPI UID of cpus[i], by which the DSDT names it. */
 uint64_t acpi_build(const struct acpi_tables *tables, const struct boot_cpu *cpus, uint32_t vcpus,
 		    void *out, uint64_t address);
+
+/* The whole table, or NULL if it cannot be read or its header is not sound. */
+const struct acpi_header *acpi_table(const struct acpi_tables *tables, uint64_t address);
 
 /* The sum of a table's bytes must be zero. */
 uint8_t acpi_sum(const void *data, uint64_t length);

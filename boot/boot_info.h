@@ -22,7 +22,7 @@
 #include "boot/host_layout.h"
 
 #define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
-#define BOOT_INFO_VERSION 2
+#define BOOT_INFO_VERSION 3
 
 /* The hypervisor's link address; p_paddr is the offset from the image's base,
  * which the loader aligns to 2 MiB. */
@@ -57,7 +57,7 @@ struct boot_ioapic {
 	uint32_t id;
 	uint32_t gsi_base;
 	uint32_t pins;     /* > 0, as its version register says */
-	uint32_t reserved;
+	uint32_t source;   /* its interrupts' requester ID, as the IOMMUs know it; BOOT_NO_FN: none */
 };
 
 #define BOOT_ECAMS_MAX 16
@@ -67,6 +67,45 @@ struct boot_ecam {
 	uint16_t segment;
 	uint8_t  bus_first, bus_last;
 	uint32_t reserved;
+};
+
+/* IOMMUs, as DMAR or IVRS describe them. A function is segment << 16 | bus << 8 | device << 3 | function. */
+#define BOOT_NO_FN             UINT32_MAX
+#define BOOT_IOMMUS_MAX        64
+#define BOOT_IOMMU_SCOPES_MAX  1024
+#define BOOT_IOMMU_REGIONS_MAX 64
+
+struct boot_iommu {
+	uint64_t base, size;   /* registers: physical, bytes */
+	uint64_t table;        /* physical, zero: VT-d: root table, a page; AMD: device table of its segment, 2 MiB */
+	uint64_t control;      /* AMD: bits of its control register that firmware asks for */
+	uint32_t segment;
+	uint32_t fn;           /* AMD: what it is on the bus; else BOOT_NO_FN */
+};
+
+/* Functions first..last belong to unit, under their own ID or all under `alias`. Of several, the last in the list holds. */
+struct boot_iommu_scope {
+	uint32_t first, last;
+	uint32_t alias;        /* BOOT_NO_FN: none */
+	uint16_t unit;
+	uint16_t settings;     /* AMD: of the IVHD entry, as it stands there */
+};
+
+/* Memory that firmware wants to be reached by functions first..last (RMRR, IVMD). */
+struct boot_iommu_region { uint64_t base, pages; uint32_t first, last; };
+
+struct boot_iommus {
+	uint64_t control;      /* physical: root of the control domain's tables, always of four levels */
+	uint32_t levels;       /* that the units take: 3 or 4 */
+	bool amd;
+	bool remap;            /* interrupts can be remapped */
+	bool x2apic;           /* to 32-bit destinations */
+	bool guests;           /* the tables that nested paging uses can serve devices */
+	bool incoherent;       /* units read tables past the caches */
+	uint32_t unit_count, scope_count, region_count;
+	struct boot_iommu unit[BOOT_IOMMUS_MAX];
+	struct boot_iommu_scope scope[BOOT_IOMMU_SCOPES_MAX];
+	struct boot_iommu_region region[BOOT_IOMMU_REGIONS_MAX];
 };
 
 /* The frame database, which the core keeps (kernel/frame.h): for each GiB with RAM,
@@ -133,10 +172,10 @@ struct boot_info {
 	uint64_t cpus;    uint32_t cpu_count;     uint32_t ioapic_count;
 	uint64_t ioapics; uint64_t ecams;         uint32_t ecam_count;
 	uint32_t reserved0;
+	uint64_t iommus;         /* struct boot_iommus, 0 = none is used: facts[DAIS_STAT_IOMMU] says why */
 
 	/* ACPI */
 	uint64_t rsdp;           /* the firmware's own */
-	uint64_t dmar, ivrs;     /* physical addresses of those tables, 0 = none */
 	uint32_t pm1a_cnt_port, pm1b_cnt_port; /* 0 = none */
 	uint32_t reset_port;     /* FADT reset register when it is an I/O port, else 0 */
 	uint32_t reset_value;

@@ -204,6 +204,11 @@ static bool set_apicv(const struct value *v)
 	return set_switch(v, &v->config->apicv);
 }
 
+static bool set_iommu(const struct value *v)
+{
+	return set_switch(v, &v->config->iommu);
+}
+
 /* com1, com2 or an I/O port; then perhaps ", baud". */
 static bool set_console(const struct value *v)
 {
@@ -249,6 +254,7 @@ static const struct {
 	{ "cpus", set_cpus }, { "log_level", set_log_level }, { "console", set_console },
 	{ "panic", set_panic }, { "mitigations", set_mitigations }, { "x2apic", set_x2apic },
 	{ "apicv", set_apicv },
+	{ "iommu", set_iommu },
 };
 
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -266,6 +272,7 @@ void config_defaults(struct config *config)
 		.mitigations = true,
 		.x2apic = true,
 		.apicv = true,
+		.iommu = true,
 	};
 
 	*config = defaults;

@@ -25,7 +25,7 @@ struct config {
 	uint32_t console;        /* enum config_console */
 	uint32_t console_port, console_baud;
 	uint32_t panic;          /* enum boot_panic */
-	bool mitigations, x2apic, apicv;
+	bool mitigations, x2apic, apicv, iommu;
 };
 
 void config_defaults(struct config *config);

@@ -354,10 +354,21 @@ uint32_t cpu_ioapic_pins(uint64_t base)
 	return version == UINT32_MAX ? 0 : (version >> 16 & 0xff) + 1;
 }
 
+uint32_t cpu_pci_read(uint32_t fn, uint32_t reg)
+{
+	port_out(CF8, CF8_ENABLE | fn << 8 | reg);
+	return port_in(CFC);
+}
+
+void cpu_pci_write(uint32_t fn, uint32_t reg, uint32_t value)
+{
+	port_out(CF8, CF8_ENABLE | fn << 8 | reg);
+	port_out(CFC, value);
+}
+
 uint32_t cpu_pci_ids(uint32_t fn)
 {
-	port_out(CF8, CF8_ENABLE | fn << 8);
-	return port_in(CFC);
+	return cpu_pci_read(fn, 0);
 }
 
 /* Any of its functions takes the device number. Firmware fills them from below. */

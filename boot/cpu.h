@@ -42,6 +42,9 @@ uint64_t cpu_apic_base(void);
 bool cpu_start(uint32_t apic_id, uint64_t page, volatile uint64_t *waiting, uint64_t tsc_hz);
 
 uint32_t cpu_ioapic_pins(uint64_t base);  /* 0: nothing is there */
+/* A dword of configuration space of segment 0, by ports. */
+uint32_t cpu_pci_read(uint32_t fn, uint32_t reg);
+void cpu_pci_write(uint32_t fn, uint32_t reg, uint32_t value);
 uint32_t cpu_pci_ids(uint32_t fn);        /* of function fn of bus 0 */
 uint32_t cpu_free_pci_device(uint32_t (*ids)(uint32_t fn)); /* of bus 0, 0: none */
 

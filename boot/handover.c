@@ -5,6 +5,7 @@
 #include "boot/frames.h"
 #include "boot/handover.h"
 #include "boot/host.h"
+#include "boot/iommu.h"
 #include "boot/paging.h"
 
 #define STACK_SIZE   (16 * 1024) /* the control domain's */
@@ -18,7 +19,8 @@ struct work {
 	struct load *load;
 	struct boot_info *info;
 	struct acpi_machine machine;
-	struct span dais[4];               /* image, boot_info's block, trampoline, store and tables */
+	struct span dais[5];               /* image, boot_info's block, trampoline, store and tables, the IOMMUs' tables */
+	struct boot_iommus *iommus;
 	struct plan plan;
 	uint64_t dais_size, control_size;
 	/* The control domain's block, physical = mapped */
@@ -46,6 +48,7 @@ static void carve_dais(struct work *w, uint64_t base)
 	m->cpus = (void *)carve(base, &used, m->cpu_capacity * sizeof(*m->cpus));
 	m->ioapics = (void *)carve(base, &used, m->ioapic_capacity * sizeof(*m->ioapics));
 	m->ecams = (void *)carve(base, &used, m->ecam_capacity * sizeof(*m->ecams));
+	w->iommus = (void *)carve(base, &used, sizeof(*w->iommus));
 	w->dais_size = (used + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 }
 
@@ -69,7 +72,7 @@ static bool allocate(struct work *w, struct error *err)
 	uint64_t dais, control, trampoline;
 
 	acpi_capacities(&w->load->tables, &w->machine);
-	w->plan.capacity = PLAN_CAPACITY(w->fw->map_capacity, 4);
+	w->plan.capacity = PLAN_CAPACITY(w->fw->map_capacity, 5);
 	carve_dais(w, 0);
 	carve_control(w, 0);
 	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, w->dais_size, PAGE_SIZE, MIB, BELOW_4G,
@@ -136,13 +139,76 @@ static void describe_machine(struct work *w)
 	info->mem = (uintptr_t)w->plan.mem;
 	info->own = (uintptr_t)w->plan.own;
 	info->rsdp = tables->rsdp;
-	info->dmar = tables->dmar;
-	info->ivrs = tables->ivrs;
 	info->pm1a_cnt_port = m->pm1a_cnt_port;
 	info->pm1b_cnt_port = m->pm1b_cnt_port;
 	info->reset_port = m->reset_port;
 	info->reset_value = m->reset_value;
 	info->hpet_base = m->hpet_base;
+}
+
+/* --- IOMMUs: without a usable one, devices are not confined, and that is said --- */
+
+static struct acpi_machine *machine; /* whose ECAMs pci_dword() uses */
+
+static volatile uint32_t *ecam(uint32_t fn, uint32_t reg)
+{
+	for (const struct boot_ecam *e = machine->ecams; e < machine->ecams + machine->ecam_count; e++)
+		if (e->segment == fn >> 16 && (fn >> 8 & 0xff) >= e->bus_first && (fn >> 8 & 0xff) <= e->bus_last)
+			return (void *)(e->base + ((uint64_t)(fn & 0xffff) << 12) + reg);
+	return NULL;
+}
+
+static uint32_t pci_dword(uint32_t fn, uint32_t reg)
+{
+	if (!(fn >> 16))
+		return cpu_pci_read(fn, reg);
+	return ecam(fn, reg) ? *ecam(fn, reg) : UINT32_MAX;
+}
+
+static void pci_put(uint32_t fn, uint32_t reg, uint32_t value)
+{
+	if (!(fn >> 16))
+		cpu_pci_write(fn, reg, value);
+	else
+		*ecam(fn, reg) = value;
+}
+
+static uint64_t register_read(uint64_t address)
+{
+	return *(volatile uint64_t *)address;
+}
+
+static struct iommu_machine iommu_machine(struct work *w)
+{
+	machine = &w->machine;
+	return (struct iommu_machine){ pci_dword, register_read, (void *)w->info->ioapics, w->info->ioapic_count };
+}
+
+static void no_iommu(struct work *w, uint64_t why, const struct error *err)
+{
+	w->info->iommus = 0;
+	w->info->facts[DAIS_STAT_IOMMU] = why;
+	if (why & (DAIS_IOMMU_BAD_TABLE | DAIS_IOMMU_TOO_OLD))
+		say("dais boot: warning: no IOMMU is used: %s\n", err->text);
+}
+
+static void describe_iommus(struct work *w)
+{
+	const struct acpi_tables *t = &w->load->tables;
+	const struct acpi_header *dmar = t->dmar ? acpi_table(t, t->dmar) : NULL;
+	const struct acpi_header *ivrs = t->ivrs ? acpi_table(t, t->ivrs) : NULL;
+	struct iommu_machine m = iommu_machine(w);
+	struct error err;
+	uint64_t why;
+
+	w->info->iommus = (uintptr_t)w->iommus;
+	why = iommu_find(dmar, ivrs, &m, w->info->host.x2apic, w->iommus, &err);
+	if (!w->load->config.iommu)
+		why = DAIS_IOMMU_OFF;
+	if (why)
+		no_iommu(w, why, &err);
+	else if (!w->iommus->guests)
+		w->info->facts[DAIS_STAT_IOMMU] = DAIS_IOMMU_TOO_OLD;
 }
 
 static void describe_control(struct work *w)
@@ -280,13 +346,32 @@ static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
 	return true;
 }
 
+/* By the plan as it is now. */
+static bool allocate_iommu_tables(struct work *w, uint64_t more, struct error *err)
+{
+	uint64_t size;
+	struct error why;
+
+	if (w->info->iommus && !iommu_check_memory(w->iommus, w->plan.mem, w->plan.mem_count, &why))
+		no_iommu(w, DAIS_IOMMU_BAD_TABLE, &why);
+	if (!w->info->iommus)
+		return true;
+	size = iommu_tables_size(w->iommus, w->plan.mem, w->plan.mem_count) + more;
+	w->dais[4].pages = size / PAGE_SIZE;
+	if (!pages_alloc(w->fw, PAGES_HIGH, EfiLoaderData, size, PAGE_SIZE, MIB, BELOW_4G, "IOMMU tables",
+			 &w->dais[4].base, err))
+		return false;
+	memset((void *)w->dais[4].base, 0, size);
+	return true;
+}
+
 /* Dais's store and tables, by the memory map as it is now; the last one may have some ranges more. */
 static bool allocate_store(struct work *w, struct error *err)
 {
 	struct boot_info *info = w->info;
-	uint64_t more = MORE_RANGES * 3 * PAGE_SIZE; /* frame database or tables */
+	uint64_t more = MORE_RANGES * 6 * PAGE_SIZE; /* frame database or tables */
 
-	if (!pages_read_map(w->fw, err) || !make_plan(w, 3, err))
+	if (!pages_read_map(w->fw, err) || !make_plan(w, 3, err) || !allocate_iommu_tables(w, more, err))
 		return false;
 	info->store_size = BOOT_HEAP + frames_size(w->plan.mem, w->plan.mem_count) + more;
 	w->dais[3].pages = (info->store_size + host_tables_size(info) + more) / PAGE_SIZE;
@@ -303,7 +388,8 @@ static bool store_suffices(struct work *w, struct error *err)
 	struct boot_info *info = w->info;
 
 	if (BOOT_HEAP + frames_size(w->plan.mem, w->plan.mem_count) <= info->store_size &&
-	    info->store_size + host_tables_size(info) <= w->dais[3].pages * PAGE_SIZE)
+	    info->store_size + host_tables_size(info) <= w->dais[3].pages * PAGE_SIZE &&
+	    (!info->iommus || iommu_tables_size(w->iommus, w->plan.mem, w->plan.mem_count) <= w->dais[4].pages * PAGE_SIZE))
 		return true;
 	return refuse(err, "the firmware's memory map grew while it was read (%u ranges)",
 		      w->plan.mem_count);
@@ -320,6 +406,12 @@ static void build_host(struct work *w)
 	host_build(info, &w->load->hypervisor, info->store + info->store_size,
 		   (uintptr_t)cpu_enter & ~(PAGE_SIZE - 1), cpu_apic_base());
 	info->free_device = cpu_free_pci_device(cpu_pci_ids);
+	if (info->iommus) {
+		struct iommu_machine m = iommu_machine(w);
+
+		iommu_quiet_devices(w->iommus, &m, pci_put);
+		iommu_build(w->iommus, w->plan.mem, w->plan.mem_count, w->dais[4].base);
+	}
 	info->apic_hz = cpu_apic_hz(info->tsc_hz);
 }
 
@@ -333,7 +425,7 @@ static bool leave(struct work *w, const struct bzimage_screen *screen, struct er
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		if (!pages_read_map(w->fw, err))
 			return false;
-		if (!make_plan(w, 4, err) || !store_suffices(w, err))
+		if (!make_plan(w, w->info->iommus ? 5 : 4, err) || !store_suffices(w, err))
 			return false;
 		write_params(w, screen, known);
 		if (w->fw->bs->ExitBootServices(w->fw->image, w->fw->map_key) == EFI_SUCCESS)
@@ -361,6 +453,7 @@ bool handover_leave(struct firmware *fw, struct load *load, uint64_t load_tsc,
 	describe_machine(&w);
 	describe_control(&w);
 	describe_facts(&w);
+	describe_iommus(&w);
 	describe_screen(&w, &screen);
 	describe_time(&w);
 	if (!allocate_store(&w, err) || !leave(&w, &screen, err))

@@ -72,7 +72,8 @@ struct ioapic_pin;
 struct irq_route {
 	u64 message;               /* atomic: address | data << 32 of the guest's; 0 = unused */
 	struct domain *dom;        /* whom it is delivered to, NULL = the control domain */
-	u64 host;                  /* the same that the hardware sends (APM vol. 2 §16.11.1) */
+	u64 host;                  /* the same that the hardware sends (APM vol. 2 §16.11.1), or what the IOMMU makes that of */
+	u32 fn;                    /* who sends it */
 	struct ioapic_pin *pin;    /* whose it is, NULL = a message of PCI */
 };
 
@@ -87,7 +88,7 @@ struct irq_route {
  * the guest's message changes later. 0, nothing changed: the message is refused,
  * or no vector is left.
  */
-u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u64 address, u32 data) __must_check;
+u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u32 fn, u64 address, u32 data) __must_check;
 void irq_free(struct irq_route **r); /* Its source is off. */
 void irq_drain(void); /* On return no CPU delivers by a route that was freed before. */
 

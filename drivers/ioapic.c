@@ -11,6 +11,7 @@
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
@@ -30,7 +31,8 @@
 #define RTE_LEVEL     (1u << 15)
 #define RTE_MASKED    (1u << 16)
 #define RTE_WRITABLE  0x0001afffu
-#define RTE_DEST_SHIFT 24         /* high half */
+#define RTE_UPPER_SHIFT 16        /* high half: bits 19:4 of a message's address (VT-d spec. §5.1.5.1) */
+#define MSI_UPPER_SHIFT 4
 #define MSI_LOGICAL   (1u << 2)
 
 struct ioapic_pin {
@@ -46,6 +48,7 @@ struct ioapic {
 	struct list link;
 	u32 index;               /* the control domain's */
 	u32 pins;
+	u32 source;              /* its requester ID */
 	struct ioapic_pin pin[];
 };
 
@@ -104,6 +107,9 @@ void irq_eoi(u32 guest_vector)
 void ioapic_level(struct ioapic_pin *p, u64 message)
 {
 	set_serving(p, message >> 32 & RTE_VECTOR);
+	/* Remapped, it arrived as edge-triggered: the local APIC's EOI does not reach the pin. */
+	if (iommu_state() & DAIS_IOMMU_IRQ)
+		mmio_write32(p->io->trap.base + REG_EOI, p->route->host >> 32 & RTE_VECTOR);
 	/* If nobody takes it, the pin stays masked until its entry is written again. */
 	if (control_deliver((u32)message, message >> 32) != DAIS_OK)
 		atomic_store(&p->serving, 0);
@@ -115,7 +121,7 @@ static u64 route(struct ioapic_pin *p)
 	u32 low = p->guest[0], high = p->guest[1];
 	u32 address = MSI_ADDRESS | (high >> 24) << MSI_DEST_SHIFT | (high >> 17 & 0x7f) << 5 |
 		      (low & RTE_LOGICAL ? MSI_LOGICAL : 0);
-	u64 host = irq_point(&p->route, NULL, p, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL));
+	u64 host = irq_point(&p->route, NULL, p, p->io->source, address, low & (RTE_VECTOR | RTE_MODE | MSI_LEVEL));
 
 	if (!host)
 		log_warn("ioapic at 0x%lx: pin %lu stays masked: entry %08x %08x refused, or no vector",
@@ -132,7 +138,7 @@ static void entry_changed(struct ioapic_pin *p)
 	if (!(p->guest[0] & RTE_LEVEL)) /* how Linux clears the remote IRR of old IO-APICs */
 		atomic_store(&p->serving, 0);
 	if (host)
-		hw_write(p->io->trap.base, entry_reg(p) + 1, (host >> MSI_DEST_SHIFT & 0xff) << RTE_DEST_SHIFT);
+		hw_write(p->io->trap.base, entry_reg(p) + 1, (host >> MSI_UPPER_SHIFT & 0xffff) << RTE_UPPER_SHIFT);
 	hw_update(p);
 }
 
@@ -187,6 +193,7 @@ void ioapics_init(const struct boot_info *b)
 		if (!io)
 			panic("no memory for an IO-APIC");
 		io->pins = from->pins;
+		io->source = from->source;
 		io->trap = (struct trap){ .size = REG_EOI + 4, .access = ioapic_access };
 		if (!trap_place(&io->trap, from->base))
 			panic("the IO-APIC lies over other memory, or there is none to trap it");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Host vectors: which interrupt of the machine becomes which message to the control domain. */
 #include "drivers/internal.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
 #include "kernel/heap.h"
@@ -40,14 +41,26 @@ static struct irq_route *find_free(u32 home)
 	return NULL;
 }
 
-u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u64 address, u32 data)
+/* A free route for what fn sends, NULL: there is none. */
+static struct irq_route *take(u32 home, u32 fn)
+{
+	struct irq_route *r = find_free(home);
+
+	if (!r)
+		return NULL;
+	r->fn = fn;
+	r->host = iommu_irq_alloc(fn, r->host);
+	return r->host ? r : NULL;
+}
+
+u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u32 fn, u64 address, u32 data)
 {
 	/* Only fixed and lowest-priority messages to local APICs are routed (decision 10). */
 	if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS || DATA_MODE(data) > MODE_LOWEST ||
 	    (data & 0xff) < VECTOR_MIN)
 		return 0;
 	if (!*r)
-		*r = find_free(irq_home_cpu(d, address));
+		*r = take(irq_home_cpu(d, address), fn);
 	if (!*r)
 		return 0;
 	(*r)->pin = pin;
@@ -58,8 +71,10 @@ u64 irq_point(struct irq_route **r, struct domain *d, struct ioapic_pin *pin, u6
 
 void irq_free(struct irq_route **r)
 {
-	if (*r)
+	if (*r) {
+		iommu_irq_free((*r)->fn, (*r)->host);
 		atomic_store(&(*r)->message, 0);
+	}
 	*r = NULL;
 }
 

@@ -30,7 +30,7 @@
 /* What the hardware shall send for it; 0: refused, what was stays. */
 static u64 point(const struct pci_fn *f, struct msi_entry *e)
 {
-	return irq_point(&e->route, f->owner, NULL, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
+	return irq_point(&e->route, f->owner, NULL, f->fn, e->word[MSI_LOW] | (u64)e->word[MSI_HIGH] << 32, e->word[MSI_DATA]);
 }
 
 /* Waits for the write, too. */

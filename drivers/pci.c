@@ -9,6 +9,7 @@
  */
 #include "boot/boot_info.h"
 #include "drivers/internal.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/arch.h"
 
 #define PCI_ID          0x00u
@@ -37,6 +38,8 @@ void pci_access(u32 fn, struct access *a)
 		e++;
 	if (fn == vpci_fn) {
 		vpci_config(a);
+	} else if (iommu_hides(fn)) {
+		a->value = PCI_NOTHING;
 	} else if (e < ecams + ecam_count) {
 		a->at += e->base + ((u64)(fn - e->fn) << PAGE_SHIFT);
 		mmio_access(a);
@@ -94,14 +97,18 @@ struct pci_fn *pci_function(u32 fn)
 		if (list_entry(p, struct pci_fn, link)->fn == fn)
 			f = list_entry(p, struct pci_fn, link);
 	if (f && f->ids != ids && !f->owner && !f->blocked) { /* it is gone, or another is in its place */
+		iommu_block(fn);
 		list_del(&f->link);
 		msi_free(f);
 		f = NULL;
 	}
 	if (!f && ids != PCI_NOTHING) {
 		f = msi_new(fn, ids, capability(fn, PCI_CAP_MSI), capability(fn, PCI_CAP_MSIX));
-		if (f)
+		if (f) {
 			list_add(&pci_functions, &f->link);
+			if (fn != vpci_fn)
+				iommu_claim(fn);
+		}
 	}
 	return f;
 }

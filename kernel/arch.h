@@ -26,6 +26,8 @@ hpa_t hva_to_hpa(const void *p);
 /* Adds 2 MiB to the mapped memory, read-write, never executable. */
 void host_map_2m(hpa_t a);
 
+void cache_write_back(const void *p); /* the line that holds it, to memory */
+
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
 enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_FETCH };
@@ -40,8 +42,11 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order) __must_check;
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot);
 /* prot of the leaf that covers a: 0 when none. *to: of the frame of `a` itself (4 KiB). */
 u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order);
-#define NESTED_UC (1ULL << 52)    /* in prot: device memory; in a table's entry ignored by the hardware */
-/* On return no CPU holds a translation of d that was removed or narrowed before the call. */
+#define NESTED_UC (1ULL << 52)    /* in prot: device memory */
+/* The top table, of four levels: an IOMMU may walk it. */
+hpa_t nested_root(const struct domain *d);
+extern bool nested_write_back;    /* IOMMUs read tables past the caches */
+/* On return no CPU or IOMMU holds a translation of d that was removed or narrowed before the call. */
 void nested_flush(struct domain *d);
 /* Frees table pages; the domain's vCPUs will never run again. */
 void nested_free(struct domain *d);

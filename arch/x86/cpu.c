@@ -127,3 +127,8 @@ void port_write(u16 port, u32 size, u32 v)
 	case 4: __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory"); break;
 	}
 }
+
+void cache_write_back(const void *p)
+{
+	__asm__ volatile("clflush (%0); mfence" : : "r"(p) : "memory");
+}

@@ -7,6 +7,7 @@
 #include "arch/x86/virt/vcpu_x86.h"
 #include "arch/x86/x86.h"
 #include "drivers/devices.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/atomic.h"
 #include "kernel/event.h"
 #include "kernel/frame.h"
@@ -40,6 +41,7 @@ static void control_init(void)
 	check(trace_init(), "trace ring");
 	check(control_map_memory(hpa_to_hva(hpa(boot->own)), boot->own_count), "control domain's memory");
 	devices_init(boot);
+	iommu_attach_regions();
 	check(events_init(control_msix_count()), "events");
 	check(control_start(), "control domain");
 }
@@ -108,6 +110,7 @@ void boot_main(const struct boot_info *info)
 	log_info("Dais %s; TSC: %lu kHz", DAIS_VERSION, boot->tsc_hz / 1000);
 	apic_init();
 	virt_choose();
+	iommu_init(boot);
 	check(virt->cpu_start(0), virt->name);
 	this_cpu()->online = rdtsc();
 	sched_init_cpu(0);

@@ -22,16 +22,22 @@
 struct boot_info;
 struct domain;
 
-/* Blocks all functions but those that firmware's regions are for. Once, before other CPUs run. */
+/* Blocks all functions. Once, before other CPUs run and before the control domain is there. */
 void iommu_init(const struct boot_info *b);
+/* Attaches the functions that firmware has regions for to the control domain, as soon as that is there. */
+void iommu_attach_regions(void);
+/* Is it an IOMMU itself? It is Dais's alone. */
+bool iommu_hides(u32 fn);
 /* DAIS_IOMMU_* bits, the value of DAIS_STAT_IOMMU: what there is, or why there is none. */
 u64 iommu_state(void);
 /* May fn be given to a guest? DENIED: no IOMMU covers it, or firmware has a region for it;
  * BAD_STATE: the IOMMU of this machine cannot serve guests (iommu_state() says why). */
 status_t iommu_assignable(u32 fn) __must_check;
-/* From now on fn reaches exactly d's memory, what it was attached to before is flushed. OK, too, if it already is.
+/* mgmt_lock is held when d is a guest. From now on fn reaches exactly d's memory, what it was attached to before is flushed. OK, too, if it already is.
  * As iommu_assignable, but for the control domain only if no IOMMU covers fn; NO_MEMORY, NO_SPACE: nothing has changed. */
 status_t iommu_attach(u32 fn, struct domain *d) __must_check;
+/* The control domain found fn, which was not there before. */
+void iommu_claim(u32 fn);
 /* It reaches nothing, whatever it was attached to; flushed on return. */
 void iommu_block(u32 fn);
 /* On return no IOTLB holds a translation of guest d that was removed or narrowed before. */

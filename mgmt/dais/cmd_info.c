@@ -31,6 +31,30 @@ static void print_size(const char *title, uint64_t bytes, const char *note)
 	printf("%-17s%s%s\n", title, format_size(bytes, buf), note);
 }
 
+/* Why DMA is unprotected, or devices cannot be given to guests. */
+static const char *why_no_iommu(uint64_t state)
+{
+	return state & DAIS_IOMMU_OFF ? "it is switched off in dais.conf" :
+	       state & DAIS_IOMMU_BAD_TABLE ? "the firmware's description of it (DMAR, IVRS) is malformed" :
+	       state & DAIS_IOMMU_TOO_OLD ? "it lacks what Dais needs" :
+					    "the firmware describes none (switch VT-d or AMD-Vi on in its set-up)";
+}
+
+static void print_dma(uint64_t state)
+{
+	if (!(state & DAIS_IOMMU_DMA)) {
+		printf("DMA              unprotected: no IOMMU is in use: %s.\n"
+		       "                 Devices of the control domain can reach all memory, Dais's and the\n"
+		       "                 guests' too; none can be given to a guest\n", why_no_iommu(state));
+		return;
+	}
+	printf("DMA              protected by %s, %s\n", state & DAIS_IOMMU_AMD ? "AMD-Vi" : "VT-d",
+	       state & DAIS_IOMMU_IRQ ? "interrupts remapped" : "interrupts not remapped");
+	if (!(state & DAIS_IOMMU_GUESTS))
+		puts("                 devices cannot be given to guests: no interrupt remapping, or no large\n"
+		     "                 pages in the IOMMU");
+}
+
 static void print_text(const struct dais_info *i)
 {
 	char size[32];
@@ -54,11 +78,7 @@ static void print_text(const struct dais_info *i)
 	printf("  Dais's own     %s", format_size(i->mem_dais, size));
 	printf(" (heap in use: %s)", format_size(i->stat[DAIS_STAT_HEAP_USED], size));
 	printf(", image %s\n", format_size(i->stat[DAIS_STAT_MEM_IMAGE], size));
-	if (i->stat[DAIS_STAT_IOMMU])
-		puts("DMA              protected by the IOMMU");
-	else
-		puts("DMA              unprotected: no IOMMU is in use; devices of the control domain can\n"
-		     "                 reach all memory, Dais's and the guests' too");
+	print_dma(i->stat[DAIS_STAT_IOMMU]);
 	printf("Boot             %s, Secure Boot %s\n",
 	       i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_TPM ? "measured into the TPM" : "not measured (no TPM)",
 	       i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_SECURE ? "on" : "off");
@@ -107,7 +127,13 @@ static void print_as_json(const struct dais_info *i)
 	json_add_number(o, "memory_dais", i->mem_dais);
 	json_add_number(o, "memory_dais_image", i->stat[DAIS_STAT_MEM_IMAGE]);
 	json_add_number(o, "heap_used", i->stat[DAIS_STAT_HEAP_USED]);
-	json_add(o, "dma", i->stat[DAIS_STAT_IOMMU] ? "protected" : "unprotected");
+	json_add(o, "dma", i->stat[DAIS_STAT_IOMMU] & DAIS_IOMMU_DMA ? "protected" : "unprotected");
+	json_add_bool(o, "interrupt_remapping", i->stat[DAIS_STAT_IOMMU] & DAIS_IOMMU_IRQ);
+	json_add_bool(o, "passthrough", i->stat[DAIS_STAT_IOMMU] & DAIS_IOMMU_GUESTS);
+	if (i->stat[DAIS_STAT_IOMMU] & DAIS_IOMMU_DMA)
+		json_add(o, "iommu", i->stat[DAIS_STAT_IOMMU] & DAIS_IOMMU_AMD ? "AMD-Vi" : "VT-d");
+	else
+		json_add(o, "iommu_missing", why_no_iommu(i->stat[DAIS_STAT_IOMMU]));
 	json_add_bool(o, "tpm", i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_TPM);
 	json_add_bool(o, "secure_boot", i->stat[DAIS_STAT_BOOT] & DAIS_BOOT_SECURE);
 	json_add_number(o, "domains", i->stat[DAIS_STAT_DOMAINS]);

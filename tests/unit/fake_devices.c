@@ -7,6 +7,7 @@
 #include <string.h>
 #include "tests/unit/fake_devices.h"
 #include "drivers/internal.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/arch.h"
 #include "kernel/frame.h"
 #include "kernel/heap.h"
@@ -371,3 +372,12 @@ void guest_config_write(u16 bdf, u32 reg, u32 size, u32 value)
 	guest_out(0xcf8, 4, 0x80000000u | (u32)bdf << 8 | (reg & 0xfc));
 	guest_out(0xcfc + (reg & 3), size, value);
 }
+
+/* --- a machine without an IOMMU, unless a test has its own --- */
+#define WEAK __attribute__((weak))
+WEAK u64 iommu_state(void) { return 0; }
+WEAK bool iommu_hides(u32 fn) { (void)fn; return false; }
+WEAK void iommu_claim(u32 fn) { (void)fn; }
+WEAK void iommu_block(u32 fn) { (void)fn; }
+WEAK u64 iommu_irq_alloc(u32 fn, u64 host) { (void)fn; return host; }
+WEAK void iommu_irq_free(u32 fn, u64 message) { (void)fn; (void)message; }

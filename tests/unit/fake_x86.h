@@ -16,6 +16,7 @@ struct fake_io { bool port, write; u64 addr, value; u32 size; };
 
 extern struct fake {
 	u64 now;
+	u32 written_back;              /* lines */
 	u32 heap_left;                 /* pages until heap_pages fails */
 	u32 heap_used;
 	u32 flushes;

@@ -260,14 +260,14 @@ static void vectors_run_out(void **state)
 	u32 n = 0, home = 0;
 
 	(void)state;
-	while (n < ARRAY_SIZE(r) && (host[n] = irq_point(&r[n], NULL, NULL, address, data)))
+	while (n < ARRAY_SIZE(r) && (host[n] = irq_point(&r[n], NULL, NULL, 0, address, data)))
 		home += (host[n++] >> 12 & 0xff) == 2 * 2; /* CPU 2's APIC ID */
 	assert_in_range(n, FAKE_CPUS * 170, FAKE_CPUS * 176);
 	assert_in_range(home, 170, 176);
 	for (u32 i = 0; i < n; i++) {
 		u32 cpu = (host[i] >> 12 & 0xff) / 2, vector = host[i] >> 32;
 
-		assert_int_equal(irq_point(&r[i], NULL, NULL, address + i % 4, data), host[i]); /* stays */
+		assert_int_equal(irq_point(&r[i], NULL, NULL, 0, address + i % 4, data), host[i]); /* stays */
 		assert_true(irq_handle(cpu, vector));
 		irq_free(&r[i]);
 		assert_null(r[i]);
@@ -275,7 +275,7 @@ static void vectors_run_out(void **state)
 	}
 	/* What was just freed rests. */
 	for (u32 i = 0; i < 100; i++) {
-		assert_true(irq_point(&again, NULL, NULL, address, data));
+		assert_true(irq_point(&again, NULL, NULL, 0, address, data));
 		assert_ptr_not_equal(again, last);
 		last = again;
 		irq_free(&again);

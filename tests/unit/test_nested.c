@@ -113,7 +113,12 @@ static void huge_pages_split(void **state)
 	nested_free(d);
 }
 
-/* What hardware reads: APM vol. 2 §15.25.5, SDM vol. 3 table 28-6 */
+#define ADDRESS 0x000ffffffffff000ULL
+#define AMD_R (1ULL << 61)
+#define AMD_W (1ULL << 62)
+#define AMD_FC (1ULL << 60)
+
+/* What hardware reads: APM vol. 2 §15.25.5, SDM vol. 3 table 28-6; AMD's IOMMU: 48882 §2.2.3 */
 static void entry_bits(void **state)
 {
 	u64 *t;
@@ -122,11 +127,17 @@ static void entry_bits(void **state)
 	assert_int_equal(nested_init(d, &nested_npt), DAIS_OK);
 	assert_int_equal(nested_prepare(d, gpa(0), ORDER_4K), DAIS_OK);
 	nested_set(d, gpa(0), hpa(0x5000), ORDER_4K, DAIS_MAP_READ);
+	assert_int_equal(nested_root(d).v, other.nt.root.v);
 	t = hpa_to_hva(other.nt.root);
-	assert_int_equal(t[0] & 0xfff, 7);
-	for (u32 k = 0; k < 3; k++)
-		t = hpa_to_hva(hpa(t[0] & ~0xfffULL));
-	assert_int_equal(t[0], 0x5000 | 1 | 4 | 0x60 | 1ULL << 63);
+	for (u32 k = 0; k < 3; k++) {
+		assert_int_equal(t[0] & ~ADDRESS, 7 | AMD_R | AMD_W | (3 - k) << 9); /* the next table's level */
+		t = hpa_to_hva(hpa(t[0] & ADDRESS));
+	}
+	assert_int_equal(t[0], 0x5000 | 1 | 4 | 0x60 | 1ULL << 63 | AMD_R | AMD_FC);
+	nested_set(d, gpa(0), hpa(0x5000), ORDER_4K, DAIS_MAP_RWX);
+	assert_int_equal(t[0], 0x5000 | 7 | 0x60 | AMD_R | AMD_W | AMD_FC);
+	nested_set(d, gpa(0), hpa(0x5000), ORDER_4K, DAIS_MAP_RWX | NESTED_UC); /* device memory: no forced coherence */
+	assert_int_equal(t[0], 0x5000 | 7 | 0x60 | AMD_R | AMD_W);
 	nested_free(d);
 	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
 	assert_int_equal(nested_prepare(d, gpa(0), ORDER_2M), DAIS_OK);
@@ -135,6 +146,27 @@ static void entry_bits(void **state)
 	for (u32 k = 0; k < 2; k++)
 		t = hpa_to_hva(hpa(t[0] & ~0xfffULL));
 	assert_int_equal(t[0], SIZE_2M | 7 | 6 << 3 | 0x80);
+	nested_free(d);
+}
+
+/* Where IOMMUs read past the caches, each entry that is written, and each new table, reaches memory. */
+static void written_back(void **state)
+{
+	u32 was;
+
+	(void)state;
+	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
+	was = fake.written_back;
+	assert_int_equal(nested_prepare(d, gpa(0), ORDER_4K), DAIS_OK);
+	assert_int_equal(fake.written_back, was);
+	nested_write_back = true;
+	assert_int_equal(nested_prepare(d, gpa(SIZE_2M), ORDER_4K), DAIS_OK);
+	assert_int_equal(fake.written_back, was + 512 + 1);
+	nested_set(d, gpa(SIZE_2M), hpa(0x5000), ORDER_4K, DAIS_MAP_RWX);
+	assert_int_equal(fake.written_back, was + 512 + 2);
+	nested_set(d, gpa(SIZE_2M), hpa(0), ORDER_2M, 0); /* all of the table below */
+	assert_int_equal(fake.written_back, was + 512 + 2 + 512);
+	nested_write_back = false;
 	nested_free(d);
 }
 
@@ -181,7 +213,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(no_memory), T(bad_arguments) };
+	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(written_back), T(no_memory), T(bad_arguments) };
 
 	return fake_run_both(tests);
 }

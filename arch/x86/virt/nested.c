@@ -12,7 +12,6 @@
 #define GPA_BITS   48u
 #define ADDR_MASK  0x000ffffffffff000ULL
 #define PRESENT    0x1ULL
-#define PROT       (DAIS_MAP_RWX | NESTED_UC)
 #define LINK       0x7ULL
 #define LARGE      0x80ULL
 
@@ -20,8 +19,18 @@ _Static_assert(DAIS_MAP_READ == 1 && DAIS_MAP_WRITE == 2 && DAIS_MAP_EXEC == 4, 
 
 /* The nested walk is a user access of a writable table (APM vol. 2 §15.25.5); A and D are set
  * beforehand, since Dais never asks for them. */
-const struct nested_format nested_npt = { .leaf = 0x64, .no_exec = 1ULL << 63 };
+const struct nested_format nested_npt = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .write = 1ULL << 62,
+					  .next = 9, .ram = 1ULL << 60 };
 const struct nested_format nested_ept = { .ram = 6 << 3 };
+
+bool nested_write_back;
+
+static void put(u64 *slot, u64 e)
+{
+	atomic_store(slot, e);
+	if (unlikely(nested_write_back))
+		cache_write_back(slot);
+}
 
 static u64 span_of(u32 level)
 {
@@ -78,6 +87,7 @@ static u64 *walk(struct domain *d, gpa_t a, u32 want, u32 *level, u64 *e)
 /* Where no table is, makes one: empty, or the same mapping in smaller pages. */
 status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 {
+	const struct nested_format *f = xdomain(d)->nt.fmt;
 	u64 *slot, *t, old;
 	u32 level, want = order / LEVEL_BITS;
 
@@ -89,9 +99,9 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 			return DAIS_NO_MEMORY;
 		if (level == 1)
 			old &= ~LARGE;
-		for (u32 i = 0; old && i < ENTRIES; i++)
-			t[i] = old + i * span_of(level - 1);
-		atomic_store(slot, hva_to_hpa(t).v | LINK);
+		for (u32 i = 0; (old || nested_write_back) && i < ENTRIES; i++)
+			put(&t[i], old ? old + i * span_of(level - 1) : 0);
+		put(slot, hva_to_hpa(t).v | LINK | (f->next ? f->read | f->write | (u64)level << f->next : 0));
 	}
 	return DAIS_OK;
 }
@@ -100,7 +110,7 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 static void slot_set(u64 *slot, u64 e, u32 level)
 {
 	if (!is_table(*slot, level)) {
-		atomic_store(slot, e && level ? e | LARGE : e);
+		put(slot, e && level ? e | LARGE : e);
 		return;
 	}
 	for (u32 i = 0; i < ENTRIES; i++)
@@ -110,7 +120,8 @@ static void slot_set(u64 *slot, u64 e, u32 level)
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
 {
 	const struct nested_format *f = xdomain(d)->nt.fmt;
-	u64 old, e = to.v | f->leaf | prot | (prot & NESTED_UC ? 0 : f->ram);
+	u64 old, e = to.v | f->leaf | (prot & DAIS_MAP_RWX) | (prot & NESTED_UC ? 0 : f->ram) |
+		     (prot & DAIS_MAP_READ ? f->read : 0) | (prot & DAIS_MAP_WRITE ? f->write : 0);
 	u32 level, want = order / LEVEL_BITS;
 	u64 *slot = walk(d, a, want, &level, &old);
 
@@ -122,6 +133,7 @@ void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
  * the table). Lock-free readers see an old entry or the new one, never half of it. */
 u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 {
+	const struct nested_format *f = xdomain(d)->nt.fmt;
 	u64 e, in_span;
 	u32 level;
 
@@ -132,7 +144,12 @@ u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 	*order = LEVEL_BITS * level;
 	in_span = span_of(level) - 1;
 	*to = hpa((e & ADDR_MASK & ~in_span) | (a.v & in_span & PAGE_MASK));
-	return e & (e & xdomain(d)->nt.fmt->no_exec ? PROT & ~DAIS_MAP_EXEC : PROT);
+	return (e & DAIS_MAP_RWX & ~(e & f->no_exec ? DAIS_MAP_EXEC : 0)) | (e & PRESENT && !(e & f->ram) ? NESTED_UC : 0);
+}
+
+hpa_t nested_root(const struct domain *d)
+{
+	return ((const struct xdomain *)d)->nt.root;
 }
 
 static void table_free(struct domain *d, u64 *t, u32 level)

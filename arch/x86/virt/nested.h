@@ -10,11 +10,16 @@
 
 #include "kernel/types.h"
 
-/* In both formats bits 0 and 1 of an entry let read and write, and all of 0-2 make a link. */
+/*
+ * In both formats bits 0 and 1 of an entry let read and write, and all of 0-2 make a link. IOMMUs walk the same tables: what
+ * AMD's want (48882 §2.2.3) stands where NPT ignores it, and VT-d's second-level format is EPT's.
+ */
 struct nested_format {
 	u64 leaf;            /* bits of every leaf */
 	u64 no_exec;         /* of a leaf, where bit 2 does not let execute */
-	u64 ram;             /* memory type of RAM (EPT; NPT: 0, the host's MTRRs say it) */
+	u64 read, write;     /* of what may be read, written, by devices */
+	u32 next;            /* shift: a link tells the level of what it leads to; 0: it does not */
+	u64 ram;             /* bits of RAM: its memory type (EPT), or that devices cannot pass the caches by (AMD's IOMMU) */
 };
 
 struct nested {

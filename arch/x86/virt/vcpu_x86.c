@@ -8,6 +8,7 @@
 #include "arch/x86/virt/control.h"
 #include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
+#include "drivers/iommu/iommu.h"
 #include "kernel/heap.h"
 #include "kernel/log.h"
 #include "kernel/string.h"
@@ -306,4 +307,5 @@ void nested_flush(struct domain *d)
 		while (atomic_load(&v->in_guest) == 1 && atomic_load(&xvcpu(v)->flush_seen) < gen)
 			cpu_relax();
 	}
+	iommu_flush(d);
 }
