@@ -17,7 +17,7 @@ MAKEOVERRIDES :=
 KERNEL  := $(abspath build)/kernel
 HEADERS := $(KERNEL)/headers
 
-.PHONY: all help setup core loader mgmt run image test test-long unit units system clean \
+.PHONY: all help setup core loader mgmt run image test test-long unit units system bench bench-quick clean \
 	update-kernel run-files
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -41,6 +41,8 @@ help:
 #:                      PLATFORM=bochs-svm|bochs-vmx MODEL=…: the system tests there
 #: make test-long       the same with the long system tests
 #: make unit            unit tests only
+#: make bench           what Dais costs beside Xen, KVM and no hypervisor: table, build/bench/results.json, picture
+#: make bench-quick     Dais's operations alone, against tests/bench/figures.json; a part of make test
 #: make setup           install missing Debian packages, fetch the kernel into build/
 #: make update-kernel   forget the fetched kernel; the next build takes the newest
 #: make clean           remove what was built (the fetched kernel and Bochs stay)
@@ -221,6 +223,12 @@ unit: $(OUT)/setup.stamp
 
 system: all
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test system
+
+bench: all
+	@tests/bench/run
+
+bench-quick: all
+	@tests/bench/run --quick
 
 clean:
 	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel ! -name 'bochs*' -exec rm -rf {} +

@@ -23,22 +23,47 @@ def call(*argv, **more):
     return subprocess.run(argv, check=True, **more)
 
 
-def fresh(name):
+def linux_initrd():
+    """The small guest's, with the program that measures."""
+    root = os.path.join(WORK, "initrd")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(os.path.join(root, "bench"))
+    shutil.copy(os.path.join(WORK, "work"), os.path.join(root, "bench"))
+    path = os.path.join(WORK, "linux.img")
+    with open(path, "wb") as out:
+        with open(os.path.join(BUILD, "guest.img"), "rb") as f:
+            shutil.copyfileobj(f, out)
+        out.flush()
+        call("cpio", "-o", "-H", "newc", "-R", "0:0", "--quiet", cwd=root, input=b"bench\nbench/work\n", stdout=out)
+    return path
+
+
+def fresh(name, quick=False):
     """An empty directory with what all have."""
     path = os.path.join(WORK, "extra-" + name)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(os.path.join(path, "lib"))
     shutil.copytree(os.path.join(HERE, "control"), os.path.join(path, "control"), ignore=shutil.ignore_patterns("*.c"))
-    for elf in ("bench.elf", "bench-pvh.elf"):
+    for elf in ("bench.elf", "bench-pvh.elf", "alive.elf"):
         call("objcopy", "--strip-debug", os.path.join(WORK, "guests", elf), os.path.join(path, elf))
+    for program in ("stopwatch", "event"):
+        shutil.copy(os.path.join(WORK, program), path)
+    if not quick:
+        shutil.copy(linux_initrd(), path)
+        shutil.copy(os.path.join(KERNEL, "vmlinuz"), path)
     return path
 
 
 def build():
-    """The payload."""
+    """The payload and the programs that go with it."""
     os.makedirs(WORK, exist_ok=True)
+    for program, source, more in (("stopwatch", "control/stopwatch.c", []), ("work", "linux/work.c", []),
+                                  ("event", "control/event.c", [os.path.join(BUILD, "mgmt", "libdais.a")])):
+        call("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-I" + os.path.join(TOP, "mgmt", "libdais"),
+             "-I" + os.path.join(TOP, "kernel", "abi"), "-I" + TOP, "-o", os.path.join(WORK, program),
+             os.path.join(HERE, source), *more)
     call("make", "-s", "-C", os.path.join(TOP, "tests", "guests"), "OUT=" + os.path.join(WORK, "guests"),
-         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf")), stdout=sys.stderr)
+         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf", "alive.elf")), stdout=sys.stderr)
 
 
 def copy_libraries(path, programs, own=""):
@@ -69,8 +94,8 @@ def copy_modules(path, names):
         f.write("\n".join(order) + "\n")
 
 
-def dais():
-    return fresh("dais")
+def dais(quick=False):
+    return fresh("dais", quick)
 
 
 def kvm():

@@ -13,3 +13,12 @@ qemu() { # QEMU's options…
 }
 say kvm
 qemu -smp 2 -kernel /extra/bench-pvh.elf -append "hv=kvm hostport=33 khz=1000000 $ARGUMENTS"
+# A first touch is of 2 MiB with transparent huge pages, of 4 KiB without.
+echo never >/sys/kernel/mm/transparent_hugepage/enabled
+say kvm
+qemu -smp 2 -kernel /extra/bench-pvh.elf -append "hv=kvm khz=1000000 only=touch-4k"
+echo always >/sys/kernel/mm/transparent_hugepage/enabled
+[ -f /extra/linux.img ] || exit 0
+say kvm_linux
+GUEST_MIB=256
+qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append 'console=ttyS0 quiet run="/bench/work"'

@@ -4,7 +4,7 @@
  * instruction (QEMU's -icount), host mode's instructions are in it. Each figure is a line
  * "BENCH name minimum median samples", less the cost of measuring.
  * Arguments: hv=dais|kvm|xen|none, only=prefix, slow=n (samples of what takes milliseconds),
- * hostport=, monport=: ports that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
+ * echo=1: nothing but answers for control/event.c; hostport=, monport=: ports that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
  */
 #include "../../guests/rt.h"
 
@@ -24,6 +24,8 @@
 #define TICK		0xe1	/* vectors */
 #define PING		0xe2
 #define PONG		0xe3
+#define ECHO		0xe4
+#define ECHO_PORT	0x5000
 #define AWAY		1000	/* ticks between two looks at the TSC that only another vCPU explains */
 #define SLEEP		300000	/* ticks */
 #define TOUCHED_4K	(32UL << 20)
@@ -249,6 +251,13 @@ static void __attribute__((interrupt)) on_pong(struct frame *f)
 	eoi();
 }
 
+static void __attribute__((interrupt)) on_echo(struct frame *f)
+{
+	(void)f;
+	eoi();
+	outb(ECHO_PORT, 0);
+}
+
 struct gate { u16 low, selector; u8 ist, type; u16 middle; u32 high, reserved; };
 
 static void handle(u8 vector, void (*fn)(struct frame *))
@@ -455,6 +464,9 @@ void test(void)
 
 	if (!argument("hv", hv, sizeof(hv)))
 		memcpy(hv, "none", 5);
+	handle(ECHO, on_echo);
+	while (argument_number("echo", 0))
+		sti_hlt();
 	host_port = argument_number("hostport", 0xed);
 	monitor_port = argument_number("monport", 0x3ff);
 	peer = argument_number("peer", 1);

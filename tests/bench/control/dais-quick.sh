@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-only
+. /extra/control/dais.sh
+payload dais
+payload dais_autonomous --autonomous
+event dais
+event dais_autonomous --autonomous

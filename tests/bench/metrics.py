@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured: (metric, what it is, unit, reach of Dais, which of Dais's columns the reach is for)."""
+
+INSTRUCTIONS = "instructions"
+HOSTED, AUTONOMOUS = "dais", "dais_autonomous"
+
+# As the payload calls them.
+OPERATIONS = (
+    ("cpuid", "CPUID", 300, HOSTED),
+    ("cpuid-leaf-1", "CPUID, leaf 1", None, None),
+    ("cpuid-leaf-d", "CPUID, leaf 0xd", None, None),
+    ("cpuid-cold", "CPUID, on another page each time", None, None),
+    ("hypercall", "null hypercall", 250, HOSTED),
+    ("hypercall-kvm", "null hypercall of KVM's interface", None, None),
+    ("msr-read", "RDMSR that exits (APIC base)", 350, HOSTED),
+    ("msr-write", "WRMSR that exits (PAT)", 350, HOSTED),
+    ("port-host", "port read served in host mode", None, None),
+    ("port-monitor", "port read served by the monitor", {HOSTED: 2000, AUTONOMOUS: 8000}, None),
+    ("touch-4k", "first touch of a page, 4 KiB", None, None),
+    ("touch-2m", "first touch of a page, 2 MiB", None, None),
+    ("xapic-self-ipi", "self-IPI to EOI, xAPIC", None, None),
+    ("xapic-tpr-read", "xAPIC TPR read", None, None),
+    ("xapic-tpr-write", "xAPIC TPR write", None, None),
+    ("xapic-ping-pong", "IPI ping-pong, halted, xAPIC", None, None),
+    ("x2apic-self-ipi", "self-IPI to EOI, x2APIC", 900, HOSTED),
+    ("x2apic-ping-pong", "IPI ping-pong, halted, x2APIC", 4000, AUTONOMOUS),
+    ("timer", "timer: set (due) to EOI", None, None),
+    ("hlt-wake", "timer's due time to halted vCPU", None, None),
+    ("switch", "switch between two spinning vCPUs", None, None),
+    ("event", "event from control domain to guest and back", None, None),
+)
+# Of a Linux guest with one vCPU: what is compared is the ratio to native.
+LINUX = (
+    ("user-space", "kernel's start to user space", None),
+    ("sha256", "sha256sum of 64 MiB", 0.1),
+    ("fork-exec", "500 × fork + exec of busybox", 1.5),
+    ("find", "20 × find /", None),
+    ("page-fault", "16,384 page faults", None),
+    ("pipe", "5,000 × pipe ping-pong", None),
+)
+# Sizes and times of a kind of its own: (metric, what it is, unit, reach)
+SIZES = (
+    ("lines", "trusted lines of code", "lines", 10000),
+    ("text", "text", "bytes", 96 << 10),
+    ("ram", "RAM taken on this machine", "bytes", 6 << 20),
+    ("ram-guest", "RAM taken for a guest, beside its own", "bytes", 512 << 10),
+    ("load", "loader's end to the control domain's start", INSTRUCTIONS, None),
+    ("create", "create to user space, 128 MiB guest", INSTRUCTIONS, None),
+)
+
+
+def reach(operation, column):
+    """The reach of a column of Dais's, or None."""
+    _, _, value, only = operation
+    if isinstance(value, dict):
+        return value.get(column)
+    return value if column == only or (only == HOSTED and column == AUTONOMOUS) else None
