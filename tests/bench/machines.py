@@ -12,7 +12,7 @@ MEMORY_MIB = 2048
 SECONDS = 1500
 ACCELERATOR = ["-cpu", "EPYC,+svm,+npt,-monitor", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
                "-rtc", "clock=vm"]
-LINE = re.compile(r"^(?:\(XEN\) .*?)?(MODE|BENCH|LINUX|STOPWATCH|VALUE|SKIP|FAIL|PASS) ?(.*)$")
+LINE = re.compile(r"^(?:\((?:XEN|d\d+)\) )?(MODE|BENCH|LINUX|STOPWATCH|VALUE|SKIP|FAIL|PASS) ?(.*)$")
 
 
 class Failed(Exception):

@@ -13,7 +13,7 @@ OPERATIONS = (
     ("hypercall", "null hypercall", 250, HOSTED),
     ("hypercall-kvm", "null hypercall of KVM's interface", None, None),
     ("msr-read", "RDMSR that exits (APIC base)", 350, HOSTED),
-    ("msr-write", "WRMSR that exits (PAT)", 350, HOSTED),
+    ("msr-write", "WRMSR that exits (APIC base)", 350, HOSTED),
     ("port-host", "port read served in host mode", None, None),
     ("port-monitor", "port read served by the monitor", {HOSTED: 2000, AUTONOMOUS: 8000}, None),
     ("touch-4k", "first touch of a page, 4 KiB", None, None),

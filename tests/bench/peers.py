@@ -63,7 +63,7 @@ def build():
              "-I" + os.path.join(TOP, "kernel", "abi"), "-I" + TOP, "-o", os.path.join(WORK, program),
              os.path.join(HERE, source), *more)
     call("make", "-s", "-C", os.path.join(TOP, "tests", "guests"), "OUT=" + os.path.join(WORK, "guests"),
-         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf", "alive.elf")), stdout=sys.stderr)
+         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf", "vmrun-pvh.elf", "alive.elf")), stdout=sys.stderr)
 
 
 def copy_libraries(path, programs, own=""):
@@ -124,5 +124,7 @@ def xen():
     tools = os.path.join(root, "root", "usr", "lib", "xen-4.17", "bin")
     copy_libraries(path, [os.path.join(tools, p) for p in ("xl", "xenstored", "xenconsoled", "xen-init-dom0")],
                    os.path.join(root, "root", "usr", "lib", "x86_64-linux-gnu"))
+    libgcc = subprocess.run(["gcc", "-print-file-name=libgcc_s.so.1"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    shutil.copy(os.path.realpath(libgcc.strip()), os.path.join(path, "lib", "libgcc_s.so.1"))  # xl's threads load it late
     copy_modules(path, ["xenfs", "xen-privcmd", "xen-evtchn", "xen-gntdev"])
     return path

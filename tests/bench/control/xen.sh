@@ -9,6 +9,8 @@ mkdir -p /lib64 /run/lock /run/xen /var/lib/xen /var/log/xen /var/lib/xenstored 
 [ -e /var/lock ] || ln -s /run/lock /var/lock
 [ -e /lib64/ld-linux-x86-64.so.2 ] || cp /extra/lib/ld-linux-x86-64.so.2 /lib64/
 for module in $(cat /extra/modules/order); do insmod "/extra/modules/$module"; done
+mkdir -p /etc/xen
+touch /etc/xen/xl.conf
 mount -t xenfs xenfs /proc/xen
 $XEN/xenstored --pid-file /run/xenstored.pid || { echo "SKIP xenstored does not start"; exit 1; }
 until [ -S /run/xenstored/socket ]; do usleep 100000; done
@@ -23,7 +25,7 @@ wait_end() { # name
 	while $XEN/xl domid "$1" >/dev/null 2>&1; do usleep 100000; done
 }
 say xen
-guest bench /extra/bench-pvh.elf 2 "hv=xen debugport=233 peer=2 khz=1000000 $ARGUMENTS"
+guest bench /extra/bench-pvh.elf 2 "hv=xen debugport=233 peer=2 khz=1000000 hostport=1000 apicns=10 $ARGUMENTS"
 $XEN/xl create -q /run/bench.cfg || $XEN/xl dmesg | tail -n 20
 wait_end bench
 say xen_size
