@@ -14,6 +14,8 @@
 "  --memory SIZE       256M, 2G, ... (default: 256M; without unit: MiB)\n" \
 "  --weight N          share of the CPU of an autonomous guest, 1 to 10000\n" \
 "                      (default: 100)\n" \
+"  --pci FUNCTION,...  PCI functions that it is to own, as 0000:00:04.0; with\n" \
+"                      =noreset behind one that cannot be reset; none: an empty bus\n" \
 "  --config FILE       guest file, see dais(1); flags go before what it says\n"
 
 const struct command commands[] = {
@@ -132,6 +134,19 @@ const struct command commands[] = {
 	  "Examples:\n"
 	  "  dais trace on\n"
 	  "  dais trace show | tail -50\n", cmd_trace },
+	{ "pci", "show PCI functions; set them apart for guests",
+	  "Usage: dais pci [list] [--json]\n"
+	  "       dais pci assign FUNCTION...\n"
+	  "       dais pci return FUNCTION...\n"
+	  "Lists the machine's PCI functions: group (what cannot be kept apart goes to one\n"
+	  "guest), driver, owner, accesses that the IOMMU refused, and what keeps one from\n"
+	  "a guest. assign takes functions from their drivers in the control domain, ready\n"
+	  "for a guest's --pci; return gives them back. A guest's --pci does both itself.\n"
+	  "Examples:\n"
+	  "  dais pci\n"
+	  "  dais pci assign 0000:00:04.0\n"
+	  "  dais create --name db --kernel /boot/vmlinuz --initrd /boot/guest.img \\\n"
+	  "              --pci 0000:00:04.0\n", cmd_pci },
 	{ "version", "show versions",
 	  "Usage: dais version [--json]\n"
 	  "Shows the versions of this command and of the Dais it runs on.\n"

@@ -8,11 +8,11 @@ _dais_guests()
 _dais()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local guest_options='--name --kernel --initrd --cmdline --module --vcpus --memory --weight --config --no-reboot --help'
+	local guest_options='--name --kernel --initrd --cmdline --module --vcpus --memory --weight --pci --config --no-reboot --help'
 	local words
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='check info list create start run pause resume stop destroy console log stat top trace version help --help'
+		words='check info list create start run pause resume stop destroy console log stat top trace pci version help --help'
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		return
 	fi
@@ -22,7 +22,7 @@ _dais()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--name | --cmdline | --vcpus | --memory | --weight | --timeout | --count | --delay | -n | -d)
+	--name | --cmdline | --vcpus | --memory | --weight | --pci | --timeout | --count | --delay | -n | -d)
 		return
 		;;
 	esac
@@ -37,6 +37,7 @@ _dais()
 	log) words='--follow --help 0 1 2 3' ;;
 	top) words='--batch --count --delay --help' ;;
 	trace) words='on off show --help' ;;
+	pci) words='list assign return --json --help' ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }

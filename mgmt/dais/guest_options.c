@@ -8,7 +8,7 @@
 
 enum {
 	OPT_NAME = 256, OPT_KERNEL, OPT_INITRD, OPT_CMDLINE, OPT_MODULE, OPT_VCPUS, OPT_MEMORY,
-	OPT_WEIGHT, OPT_CONFIG, OPT_AUTONOMOUS, OPT_NO_REBOOT, OPT_PAUSED, OPT_JSON, OPT_HELP
+	OPT_WEIGHT, OPT_CONFIG, OPT_PCI, OPT_AUTONOMOUS, OPT_NO_REBOOT, OPT_PAUSED, OPT_JSON, OPT_HELP
 };
 
 static const struct option options[] = {
@@ -21,6 +21,7 @@ static const struct option options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "weight", required_argument, NULL, OPT_WEIGHT },
 	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "pci", required_argument, NULL, OPT_PCI },
 	{ "autonomous", no_argument, NULL, OPT_AUTONOMOUS },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "paused", no_argument, NULL, OPT_PAUSED },
@@ -54,6 +55,8 @@ static int take(struct guest_options *o, int opt, const char *value, struct faul
 		return gconf_parse_size(value, &c->memory, err);
 	case OPT_WEIGHT:
 		return gconf_parse_number("weight", value, 1, 10000, &c->weight, err);
+	case OPT_PCI:
+		return gconf_add_pci(c, value, err);
 	case OPT_AUTONOMOUS:
 		c->autonomous = true;
 		return 0;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../monitor/pci_claim.h"
 #include "guests.h"
 
 int run_dir_make(struct fault *err)
@@ -25,11 +26,26 @@ char *run_path(const char *name, const char *suffix)
 	return path;
 }
 
+/* What it had of PCI goes back to the control domain's drivers. */
+static void return_functions(const char *name)
+{
+	char *path = run_path(name, "conf");
+	struct guest_config config;
+	struct fault err;
+
+	gconf_init(&config);
+	if (!access(path, F_OK) && !gconf_read(&config, path, &err))
+		pci_unclaim(&config);
+	gconf_free(&config);
+	free(path);
+}
+
 void run_files_remove(const char *name)
 {
 	static const char *const suffixes[] = { "sock", "conf", "console", "console.old" };
 	unsigned int i;
 
+	return_functions(name);
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char *path = run_path(name, suffixes[i]);
 

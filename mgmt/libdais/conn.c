@@ -146,6 +146,15 @@ int dais_stat(struct dais_conn *conn, enum dais_stat what, uint64_t *value)
 	return ret;
 }
 
+int dais_function_stat(struct dais_conn *conn, uint32_t fn, enum dais_stat what, uint64_t *value)
+{
+	struct dais_ioc_stat arg = { .what = what | (uint64_t)fn << 32 };
+	int ret = dais_do(conn->fd, DAIS_IOC_STAT, &arg);
+
+	*value = arg.value;
+	return ret;
+}
+
 int dais_raw(struct dais_conn *conn, struct dais_ioc_raw *r)
 {
 	return dais_do(conn->fd, DAIS_IOC_RAW, r);

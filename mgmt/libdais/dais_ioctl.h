@@ -75,6 +75,11 @@ struct dais_ioc_irq { __u64 address, data; };
 struct dais_ioc_event { __s32 fd; __u32 cap; };                        /* out */
 struct dais_ioc_bind { __s32 event_fd; __u32 kind, vcpu, reserved; __u64 bits; };
 struct dais_ioc_state { __u32 op, offset, length, reserved; __u64 addr; };
+/* fn: segment << 16 | bus << 8 | device << 3 | function, bound to the driver DAIS_PCI_DRIVER */
+#define DAIS_PCI_DRIVER "dais-guest"
+#define DAIS_DEV_NO_RESET 1u       /* assign: though it cannot be reset */
+struct dais_ioc_dev { __u32 fn, flags; };
+struct dais_ioc_dev_map { __u32 fn, bar; __u64 offset, size, gpa; };  /* whole pages; UNMAP: bar and offset do not matter */
 struct dais_ioc_sched { __u32 param, reserved; __u64 value; };
 
 #define DAIS_IOC(nr, type)     _IOWR(0xda, nr, type)
@@ -101,6 +106,11 @@ struct dais_ioc_sched { __u32 param, reserved; __u64 value; };
 #define DAIS_IOC_IRQ_SET       DAIS_IOC(0x2b, struct dais_ioc_irq)
 #define DAIS_IOC_EVENT_CREATE  DAIS_IOC(0x2c, struct dais_ioc_event)
 #define DAIS_IOC_EVENT_BIND    DAIS_IOC(0x2d, struct dais_ioc_bind)
+#define DAIS_IOC_DEV_ASSIGN    DAIS_IOC(0x2e, struct dais_ioc_dev)
+#define DAIS_IOC_DEV_RETURN    DAIS_IOC(0x2f, struct dais_ioc_dev)
+#define DAIS_IOC_DEV_RESET     DAIS_IOC(0x30, struct dais_ioc_dev)
+#define DAIS_IOC_DEV_MAP       DAIS_IOC(0x31, struct dais_ioc_dev_map)
+#define DAIS_IOC_DEV_UNMAP     DAIS_IOC(0x32, struct dais_ioc_dev_map)
 /* a vCPU */
 #define DAIS_IOC_RUN           _IO(0xda, 0x40)
 #define DAIS_IOC_RESUME        _IO(0xda, 0x41)

@@ -265,6 +265,43 @@ int dais_trap_set(struct dais_dom *dom, enum dais_trap_kind kind, uint64_t base,
 	return dais_do(dom->fd, DAIS_IOC_TRAP_SET, &arg);
 }
 
+static int dev_call(struct dais_dom *dom, unsigned long request, uint32_t fn, uint32_t flags)
+{
+	struct dais_ioc_dev arg = { .fn = fn, .flags = flags };
+
+	return dais_do(dom->fd, request, &arg);
+}
+
+int dais_dev_assign(struct dais_dom *dom, uint32_t fn, uint32_t flags)
+{
+	return dev_call(dom, DAIS_IOC_DEV_ASSIGN, fn, flags);
+}
+
+int dais_dev_return(struct dais_dom *dom, uint32_t fn)
+{
+	return dev_call(dom, DAIS_IOC_DEV_RETURN, fn, 0);
+}
+
+int dais_dev_reset(struct dais_dom *dom, uint32_t fn)
+{
+	return dev_call(dom, DAIS_IOC_DEV_RESET, fn, 0);
+}
+
+int dais_dev_map(struct dais_dom *dom, uint32_t fn, unsigned int bar, uint64_t offset, uint64_t size,
+		 uint64_t gpa)
+{
+	struct dais_ioc_dev_map arg = { .fn = fn, .bar = bar, .offset = offset, .size = size, .gpa = gpa };
+
+	return dais_do(dom->fd, DAIS_IOC_DEV_MAP, &arg);
+}
+
+int dais_dev_unmap(struct dais_dom *dom, uint32_t fn, uint64_t gpa, uint64_t size)
+{
+	struct dais_ioc_dev_map arg = { .fn = fn, .size = size, .gpa = gpa };
+
+	return dais_do(dom->fd, DAIS_IOC_DEV_UNMAP, &arg);
+}
+
 int dais_irq_set(struct dais_dom *dom, uint64_t address, uint64_t data)
 {
 	struct dais_ioc_irq arg = { .address = address, .data = data };

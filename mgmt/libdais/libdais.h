@@ -150,6 +150,22 @@ int dais_trap_set(struct dais_dom *dom, enum dais_trap_kind kind, uint64_t base,
 /* A message-signalled interrupt; delivered with one ioctl, from any thread. */
 int dais_irq_set(struct dais_dom *dom, uint64_t address, uint64_t data);
 
+/* ---- PCI functions: segment << 16 | bus << 8 | device << 3 | function ---- */
+
+/* DAIS_STAT_FN_STATE or _FAULTS */
+int dais_function_stat(struct dais_conn *conn, uint32_t fn, enum dais_stat what, uint64_t *value);
+
+/* Given to the domain, after a reset; it must be bound to the driver DAIS_PCI_DRIVER. flags: DAIS_DEV_NO_RESET.
+ * -ENODEV: it is not bound; -EBUSY: another domain has it; -ENOTTY: it cannot be reset; -EPERM: Dais refuses. */
+int dais_dev_assign(struct dais_dom *dom, uint32_t fn, uint32_t flags);
+/* Taken away, reset, the control domain's again. Unmap its BARs before. The end of the domain does all this, too. */
+int dais_dev_return(struct dais_dom *dom, uint32_t fn);
+int dais_dev_reset(struct dais_dom *dom, uint32_t fn);
+/* Whole pages of one of its BARs appear in the domain at gpa. */
+int dais_dev_map(struct dais_dom *dom, uint32_t fn, unsigned int bar, uint64_t offset, uint64_t size,
+		 uint64_t gpa);
+int dais_dev_unmap(struct dais_dom *dom, uint32_t fn, uint64_t gpa, uint64_t size);
+
 /* ---- vCPUs ---- */
 
 /* flags: 0 (hosted) or DAIS_VCPU_AUTONOMOUS; must agree with the domain's kind. */

@@ -4,7 +4,7 @@
  * positive enum dais_status when Dais refused, or a negative errno.
  *
  * Locks, outermost first: vcpu->lock, (user memory: mmap_lock), domain->life,
- * domain->lock, domains_lock, an event's slot. User memory is touched with
+ * domain->lock, domains_lock, functions_lock, an event's slot. User memory is touched with
  * none of them held but vcpu->lock, because mmap takes the next two below
  * mmap_lock.
  */
@@ -151,6 +151,18 @@ int memory_unmap(struct domain *dom, const struct dais_ioc_mem *arg);
 int memory_seal(struct domain *dom, const struct dais_ioc_mem *arg);
 struct region *memory_region(struct domain *dom, u64 gpa, u64 size);
 void memory_free(struct domain *dom);
+
+int memory_unmap_range(struct domain *dom, u64 gpa, u64 size);
+bool memory_overlaps(struct domain *dom, u64 gpa, u64 size);
+
+/* device.c */
+int devices_init(void);
+void devices_exit(void);
+int device_assign(struct domain *dom, const struct dais_ioc_dev *arg);
+int device_return(struct domain *dom, const struct dais_ioc_dev *arg);
+int device_reset(struct domain *dom, const struct dais_ioc_dev *arg);
+int device_map(struct domain *dom, const struct dais_ioc_dev_map *arg, bool on);
+void devices_release(struct domain *dom);
 
 /* mmap.c */
 int mmap_machine(struct file *file, struct vm_area_struct *vma);

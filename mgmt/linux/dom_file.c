@@ -71,6 +71,8 @@ union dom_arg {
 	struct dais_ioc_trap trap;
 	struct dais_ioc_irq irq;
 	struct dais_ioc_bind bind;
+	struct dais_ioc_dev dev;
+	struct dais_ioc_dev_map dev_map;
 };
 
 static int dom_call(struct domain *dom, unsigned int cmd, union dom_arg *arg)
@@ -95,6 +97,15 @@ static int dom_call(struct domain *dom, unsigned int cmd, union dom_arg *arg)
 		return call_irq(dom, &arg->irq);
 	case DAIS_IOC_EVENT_BIND:
 		return event_bind_user(dom, &arg->bind);
+	case DAIS_IOC_DEV_ASSIGN:
+		return device_assign(dom, &arg->dev);
+	case DAIS_IOC_DEV_RETURN:
+		return device_return(dom, &arg->dev);
+	case DAIS_IOC_DEV_RESET:
+		return device_reset(dom, &arg->dev);
+	case DAIS_IOC_DEV_MAP:
+	case DAIS_IOC_DEV_UNMAP:
+		return device_map(dom, &arg->dev_map, cmd == DAIS_IOC_DEV_MAP);
 	default:
 		return -ENOTTY;
 	}

@@ -72,6 +72,7 @@ static void domain_take_apart(struct domain *dom, enum dais_death why)
 	if (status)
 		pr_err("domain %u (%s): Dais refuses to reclaim it (status %d)\n", dom->id,
 		       dom->name, status);
+	devices_release(dom);
 
 	mutex_lock(&domains_lock);
 	list_del_init(&dom->node);

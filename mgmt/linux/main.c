@@ -258,9 +258,12 @@ static int __init dais_init(void)
 	ret = domains_init();
 	if (ret)
 		return ret;
-	ret = dais_pci_register();
+	ret = devices_init();
 	if (ret)
 		goto domains;
+	ret = dais_pci_register();
+	if (ret)
+		goto devices;
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto pci;
@@ -269,6 +272,8 @@ static int __init dais_init(void)
 
 pci:
 	dais_pci_unregister();
+devices:
+	devices_exit();
 domains:
 	domains_exit();
 	return ret;
@@ -279,6 +284,7 @@ static void __exit dais_exit(void)
 	allow_power_off(true); /* no domain is left, and nobody would say it later */
 	unregister_reboot_notifier(&reboot_notifier);
 	dais_pci_unregister();
+	devices_exit();
 	domains_exit();
 }
 

@@ -49,6 +49,17 @@ struct region *memory_region(struct domain *dom, u64 gpa, u64 size)
 	return NULL;
 }
 
+bool memory_overlaps(struct domain *dom, u64 gpa, u64 size)
+{
+	struct region *region;
+
+	list_for_each_entry(region, &dom->regions, node) {
+		if (gpa < region->gpa + region->size && region->gpa < gpa + size)
+			return true;
+	}
+	return false;
+}
+
 /* Keeps the extents of one call, which must add up to the frames it did. */
 static int region_add(struct region *region, const u64 *list, u64 frames)
 {
@@ -88,7 +99,7 @@ static int map_step(struct domain *dom, struct region *region, u64 flags, u64 *l
 	return flags & DAIS_MAP_SHARE ? region_add(region, list, r.value) : 0;
 }
 
-static int unmap_range(struct domain *dom, u64 gpa, u64 size)
+int memory_unmap_range(struct domain *dom, u64 gpa, u64 size)
 {
 	struct hc_ret r;
 	int status;
@@ -124,7 +135,7 @@ static int map_all(struct domain *dom, struct region *region, u64 flags)
 	}
 	free_page((unsigned long)list);
 	if (ret)
-		unmap_range(dom, region->gpa, done);
+		memory_unmap_range(dom, region->gpa, done);
 	return ret;
 }
 
@@ -177,7 +188,7 @@ int memory_unmap(struct domain *dom, const struct dais_ioc_mem *arg)
 	if (atomic_read(&region->maps))
 		goto out;
 	region->shared = false; /* also when Dais stops half-way: never mmapped again */
-	ret = unmap_range(dom, arg->gpa, arg->size);
+	ret = memory_unmap_range(dom, arg->gpa, arg->size);
 	if (ret)
 		goto out;
 	list_del(&region->node);

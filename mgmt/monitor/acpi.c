@@ -9,6 +9,7 @@
 #define RSDP_SIZE	36
 #define HEADER_SIZE	36
 #define FADT_SIZE	276
+#define MCFG_SIZE	60
 #define OEM_ID		"DAIS  "
 #define OEM_TABLE	"DAISGST "
 
@@ -167,16 +168,35 @@ static uint8_t *build_madt(struct area *a, unsigned int vcpus)
 	return t;
 }
 
-static uint8_t *build_xsdt(struct area *a, const uint8_t *fadt, const uint8_t *madt)
+/* PCI firmware specification 3.2, table 4-2: bus 0 alone */
+static uint8_t *build_mcfg(struct area *a)
 {
-	size_t size = HEADER_SIZE + 2 * 8;
-	uint8_t *t = take(a, size);
+	uint8_t *t = take(a, MCFG_SIZE);
 
 	if (!t)
 		return NULL;
+	put_header(t, "MCFG", MCFG_SIZE, 1);
+	put(t + 44, ECAM_GPA, 8);
+	set_checksum(t, MCFG_SIZE, 9);
+	return t;
+}
+
+/* tables: up to the first NULL */
+static uint8_t *build_xsdt(struct area *a, uint8_t *const *tables)
+{
+	unsigned int n = 0, i;
+	uint8_t *t;
+	size_t size;
+
+	while (tables[n])
+		n++;
+	size = HEADER_SIZE + 8 * n;
+	t = take(a, size);
+	if (!t)
+		return NULL;
 	put_header(t, "XSDT", size, 1);
-	put(t + 36, address_of(a, fadt), 8);
-	put(t + 44, address_of(a, madt), 8);
+	for (i = 0; i < n; i++)
+		put(t + HEADER_SIZE + 8 * i, address_of(a, tables[i]), 8);
 	set_checksum(t, size, 9);
 	return t;
 }
@@ -193,18 +213,22 @@ static void build_rsdp(struct area *a, uint8_t *t, const uint8_t *xsdt)
 }
 
 size_t acpi_build(uint8_t *base, size_t room, uint64_t gpa, unsigned int vcpus,
-		  const uint8_t *dsdt, size_t dsdt_size)
+		  const uint8_t *dsdt, size_t dsdt_size, const uint8_t *ssdt, size_t ssdt_size)
 {
 	struct area a = { .base = base, .room = room, .gpa = gpa };
 	uint8_t *rsdp = take(&a, RSDP_SIZE);
 	uint8_t *code = take(&a, dsdt_size);
 	uint8_t *fadt = code ? build_fadt(&a, address_of(&a, code)) : NULL;
 	uint8_t *madt = build_madt(&a, vcpus);
-	uint8_t *xsdt = fadt && madt ? build_xsdt(&a, fadt, madt) : NULL;
+	uint8_t *mcfg = ssdt ? build_mcfg(&a) : NULL;
+	uint8_t *more = ssdt ? take(&a, ssdt_size) : NULL;
+	uint8_t *xsdt = build_xsdt(&a, (uint8_t *[]){ fadt, madt, mcfg, more, NULL });
 
-	if (!xsdt)
+	if (a.full)
 		return 0;
 	memcpy(code, dsdt, dsdt_size);
+	if (more)
+		memcpy(more, ssdt, ssdt_size);
 	build_rsdp(&a, rsdp, xsdt);
 	return a.used;
 }

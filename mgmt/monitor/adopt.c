@@ -69,6 +69,13 @@ static int open_vcpus(struct guest *g, struct fault *err)
 	return 0;
 }
 
+static int adopt_pci(struct guest *g, struct fault *err)
+{
+	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
+	pci_host_init(&g->pci, &g->devices.pci);
+	return g->config.pci ? pci_host_adopt(&g->pci, g->dom, err) : 0;
+}
+
 int guest_adopt(struct guest *g, struct fault *err)
 {
 	int ret = dais_dom_open_name(g->conn, g->config.name, &g->dom);
@@ -82,7 +89,7 @@ int guest_adopt(struct guest *g, struct fault *err)
 		goto fail;
 	}
 	if (open_vcpus(g, err) || (g->devices.state->released && take_back(g, err)) ||
-	    guest_bind_events(g, err))
+	    guest_bind_events(g, err) || adopt_pci(g, err))
 		goto fail;
 	/* Whoever parked while nobody listened raises no further event. */
 	guest_serve(g, ~DEATH_BIT);

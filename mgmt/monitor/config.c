@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "layout.h"
+#include "pci_sysfs.h"
 
 void gconf_init(struct guest_config *c)
 {
@@ -48,6 +49,42 @@ int gconf_add_module(struct guest_config *c, const char *value, struct fault *er
 	gconf_set_string(&c->module[c->modules], value);
 	c->modules++;
 	return 0;
+}
+
+static int add_function(struct guest_config *c, const char *text, const char **end, struct fault *err)
+{
+	static const char no_reset[] = "=noreset";
+	unsigned int i;
+	uint32_t fn;
+
+	if (!pci_parse(text, &fn, end))
+		return fault_set(err, "pci: \"%.32s\" names no function; write it as lspci does: 0000:00:04.0", text);
+	for (i = 0; i < c->functions; i++)
+		if (c->function[i] == fn)
+			return fault_set(err, "pci: %.12s is named twice", text);
+	if (c->functions == CONFIG_FUNCTIONS)
+		return fault_set(err, "pci: more than %d functions", CONFIG_FUNCTIONS);
+	if (!strncmp(*end, no_reset, strlen(no_reset))) {
+		c->no_reset[c->functions] = true;
+		*end += strlen(no_reset);
+	}
+	c->function[c->functions++] = fn;
+	return 0;
+}
+
+int gconf_add_pci(struct guest_config *c, const char *text, struct fault *err)
+{
+	c->pci = true;
+	if (!strcmp(text, "none"))
+		return 0;
+	for (;;) {
+		if (add_function(c, text, &text, err))
+			return -1;
+		if (!*text)
+			return 0;
+		if (*text++ != ',')
+			return fault_set(err, "pci: \"%.32s\" follows a function; separate functions by commas", text - 1);
+	}
 }
 
 int gconf_parse_size(const char *text, uint64_t *bytes, struct fault *err)
@@ -111,6 +148,9 @@ static int check_memory(const struct guest_config *c, struct fault *err)
 		return fault_set(err, "memory: %llu KiB are not enough for any guest; give at least %llu MiB",
 				 (unsigned long long)(c->memory / KIB),
 				 (unsigned long long)(MIN_GUEST_MEMORY / MIB));
+	if (c->pci && c->memory > PCI_HIGH_START - (HOLE_END - HOLE_START))
+		return fault_set(err, "memory: a guest with PCI functions can have %llu GiB at most",
+				 (PCI_HIGH_START - (HOLE_END - HOLE_START)) / GIB);
 	if (c->memory % MIB)
 		return fault_set(err, "memory: give whole MiB");
 	return 0;

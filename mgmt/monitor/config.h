@@ -10,6 +10,7 @@
 
 #define CONFIG_MODULES 31
 #define CONFIG_NAME_MAX 63
+#define CONFIG_FUNCTIONS 8
 #define CONFIG_DEFAULT_MEMORY (256ULL << 20)
 
 struct guest_config {
@@ -21,6 +22,10 @@ struct guest_config {
 	uint64_t memory;			/* bytes */
 	bool autonomous;
 	bool no_reboot;				/* a reboot ends the guest */
+	bool pci;				/* it has a PCI bus, perhaps an empty one */
+	unsigned int functions;
+	uint32_t function[CONFIG_FUNCTIONS];	/* segment << 16 | bus << 8 | device << 3 | function */
+	bool no_reset[CONFIG_FUNCTIONS];	/* given though it cannot be reset */
 };
 
 /* Units of the functions below: 0 or -1 with the message in err. */
@@ -37,6 +42,8 @@ int gconf_make_absolute(struct guest_config *c, struct fault *err);
 
 void gconf_set_string(char **field, const char *value);
 int gconf_add_module(struct guest_config *c, const char *value, struct fault *err);
+/* "none", or a list of functions: "0000:00:04.0,0000:00:05.0=noreset" */
+int gconf_add_pci(struct guest_config *c, const char *text, struct fault *err);
 /* "256M", "2G", "524288K"; without a suffix MiB. */
 int gconf_parse_size(const char *text, uint64_t *bytes, struct fault *err);
 /* A decimal number in [min, max]; what: for the message. */

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "layout.h"
+#include "pci_sysfs.h"
 
 static int wrong(const config_setting_t *s, const char *path, const char *what, struct fault *err)
 {
@@ -73,6 +74,17 @@ static int take_modules(const config_setting_t *s, const char *path, struct gues
 	return 0;
 }
 
+static int take_pci(const config_setting_t *s, const char *path, struct guest_config *c, struct fault *err)
+{
+	struct fault why;
+
+	if (config_setting_type(s) != CONFIG_TYPE_STRING)
+		return wrong(s, path, "must be a string: \"0000:00:04.0,...\", or \"none\" for an empty PCI bus", err);
+	if (gconf_add_pci(c, config_setting_get_string(s), &why))
+		return fault_set(err, "%s, line %u: %s", path, config_setting_source_line(s), why.text);
+	return 0;
+}
+
 static int take(const config_setting_t *s, const char *path, struct guest_config *c,
 		struct fault *err)
 {
@@ -96,6 +108,8 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 		return take_number(s, path, &c->weight, err);
 	if (!strcmp(key, "memory"))
 		return take_memory(s, path, &c->memory, err);
+	if (!strcmp(key, "pci"))
+		return take_pci(s, path, c, err);
 	if (!strcmp(key, "autonomous"))
 		return take_bool(s, path, &c->autonomous, err);
 	if (!strcmp(key, "reboot")) {
@@ -104,7 +118,7 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 			c->no_reboot = !reboot;
 		return ret;
 	}
-	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, weight, autonomous, reboot",
+	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, weight, autonomous, reboot, pci",
 		     err);
 }
 
@@ -141,6 +155,18 @@ static void put_number(config_setting_t *root, const char *key, unsigned int val
 	config_setting_set_int(config_setting_add(root, key, CONFIG_TYPE_INT), value);
 }
 
+static void put_pci(config_setting_t *root, const struct guest_config *c)
+{
+	char text[CONFIG_FUNCTIONS * 24] = "", name[16];
+	unsigned int i;
+
+	for (i = 0; i < c->functions; i++)
+		sprintf(text + strlen(text), "%s%s%s", i ? "," : "", pci_name(c->function[i], name),
+			c->no_reset[i] ? "=noreset" : "");
+	if (c->pci)
+		put_string(root, "pci", c->functions ? text : "none");
+}
+
 static void put_bool(config_setting_t *root, const char *key, bool value)
 {
 	config_setting_set_bool(config_setting_add(root, key, CONFIG_TYPE_BOOL), value);
@@ -168,6 +194,7 @@ int gconf_write(const struct guest_config *c, const char *path, struct fault *er
 		put_number(root, "weight", c->weight);
 	put_bool(root, "autonomous", c->autonomous);
 	put_bool(root, "reboot", !c->no_reboot);
+	put_pci(root, c);
 	if (!config_write_file(&file, path))
 		ret = fault_set(err, "%s: cannot be written: %s", path, strerror(errno));
 	config_destroy(&file);

@@ -47,6 +47,11 @@ static bool is_uart(uint16_t port)
 	return port >= UART_PORT && port < UART_PORT + UART_PORTS;
 }
 
+static bool is_pci(const struct devices *d, uint16_t port)
+{
+	return d->pci.slots && port >= PCI_PORT && port < PCI_PORT + PCI_PORTS;
+}
+
 static uint8_t read_byte(struct devices *d, uint16_t port)
 {
 	struct device_state *s = d->state;
@@ -95,6 +100,8 @@ uint64_t devices_port_read(struct devices *d, uint16_t port, unsigned int size)
 	uint64_t value = 0;
 	unsigned int i;
 
+	if (is_pci(d, port))
+		return pci_bus_port_read(&d->pci, port, size);
 	for (i = 0; i < size; i++)
 		value |= (uint64_t)read_byte(d, port + i) << (8 * i);
 	return value;
@@ -106,6 +113,10 @@ enum device_request devices_port_write(struct devices *d, uint16_t port, unsigne
 	enum device_request request = REQUEST_NONE;
 	unsigned int i;
 
+	if (is_pci(d, port)) {
+		pci_bus_port_write(&d->pci, port, size, value);
+		return REQUEST_NONE;
+	}
 	for (i = 0; i < size && request == REQUEST_NONE; i++)
 		request = write_byte(d, port + i, value >> (8 * i));
 	return request;
@@ -116,6 +127,8 @@ uint64_t devices_memory_read(struct devices *d, uint64_t gpa, unsigned int size)
 {
 	uint64_t offset = gpa - IOAPIC_GPA, value;
 
+	if (pci_bus_memory_read(&d->pci, gpa, size, &value))
+		return size < 8 ? value & ((1ULL << (8 * size)) - 1) : value;
 	if (gpa < IOAPIC_GPA || offset >= IOAPIC_SIZE)
 		return ~0ULL;
 	value = ioapic_read(&d->state->ioapic, offset & ~3ULL) >> (8 * (offset & 3));
@@ -126,6 +139,8 @@ void devices_memory_write(struct devices *d, uint64_t gpa, unsigned int size, ui
 {
 	uint64_t offset = gpa - IOAPIC_GPA;
 
+	if (pci_bus_memory_write(&d->pci, gpa, size, value))
+		return;
 	if (gpa < IOAPIC_GPA || offset >= IOAPIC_SIZE)
 		return;
 	if (size < 4)

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 #include "ioapic.h"
+#include "pci_bus.h"
 #include "uart.h"
 
-#define DEVICES_MAGIC 0x31737665644d4944ULL	/* names the layout below */
+#define DEVICES_MAGIC 0x32737665644d4944ULL	/* names the layout below */
 
 /* Lies in the domain's monitor page: another monitor can go on with it. */
 struct device_state {
@@ -18,6 +19,7 @@ struct device_state {
 	struct ioapic ioapic;
 	uint32_t power_events;
 	uint32_t released;	/* the serial port's ports are Dais's at present */
+	struct pci_slots pci;
 };
 
 enum device_request { REQUEST_NONE, REQUEST_POWEROFF, REQUEST_REBOOT };
@@ -33,6 +35,7 @@ struct devices {
 	struct device_state *state;
 	struct ioapic_out out;
 	struct device_console console;
+	struct pci_bus pci;
 };
 
 void devices_reset(struct devices *d);

@@ -11,7 +11,9 @@
 #include "guest.h"
 #include "initrd.h"
 #include "layout.h"
+#include "pci_claim.h"
 #include "dsdt.hex"
+#include "pci.hex"
 
 #define HUGE		(2 * MIB)
 #define MAP_CHUNK	GIB	/* per call, so that progress can be shown */
@@ -175,7 +177,7 @@ static int load(struct guest *g, const struct boot_plan *plan, struct guest_memo
 	*start = boot_load(plan, mem, ACPI_BASE);
 	tables = memory_at(mem, ACPI_BASE, ACPI_ROOM);
 	if (!acpi_build(tables, ACPI_ROOM, ACPI_BASE, g->config.vcpus, dsdt_aml_code,
-			sizeof(dsdt_aml_code)))
+			sizeof(dsdt_aml_code), g->config.pci ? pci_aml_code : NULL, sizeof(pci_aml_code)))
 		return fault_set(err, "vcpus: the ACPI tables for %u do not fit", g->config.vcpus);
 	dais_mem_detach(mem->region[0].host, window);
 	ret = dais_mem_seal(g->dom, 0, window, DAIS_MAP_RWX);
@@ -191,10 +193,12 @@ static int set_traps(struct guest *g, struct fault *err)
 		{ DAIS_TRAP_PORT, UART_PORT, UART_PORTS },
 		{ DAIS_TRAP_PORT, POWER_PORT, POWER_PORTS },
 		{ DAIS_TRAP_MMIO, IOAPIC_GPA, IOAPIC_SIZE },
+		{ DAIS_TRAP_PORT, PCI_PORT, PCI_PORTS }, /* the last two: of a PCI bus */
+		{ DAIS_TRAP_MMIO, ECAM_GPA, ECAM_SIZE },
 	};
-	unsigned int i;
+	unsigned int i, count = sizeof(ranges) / sizeof(ranges[0]) - (g->config.pci ? 0 : 2);
 
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+	for (i = 0; i < count; i++) {
 		int ret = dais_trap_set(g->dom, ranges[i].kind, ranges[i].base, ranges[i].length,
 					DAIS_TRAP_EXIT, 0);
 
@@ -253,6 +257,16 @@ static int set_start(struct guest *g, const struct boot_cpu *start, struct fault
 	return ret ? fail(err, "setting the first vCPU's registers", ret) : 0;
 }
 
+/* Its functions are assigned last: they reach its memory from then on. */
+static int make_devices(struct guest *g, struct fault *err)
+{
+	g->devices.state = dais_dom_monitor_page(g->dom);
+	devices_reset(&g->devices);
+	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
+	pci_host_init(&g->pci, &g->devices.pci);
+	return g->config.functions ? pci_host_attach(&g->pci, g->dom, &g->config, err) : 0;
+}
+
 static int build(struct guest *g, const struct boot_plan *plan, struct guest_memory *mem,
 		 struct fault *err)
 {
@@ -261,12 +275,10 @@ static int build(struct guest *g, const struct boot_plan *plan, struct guest_mem
 	if (make_domain(g, err))
 		return -1;
 	if (load(g, plan, mem, &start, err) || set_traps(g, err) || make_vcpus(g, err) ||
-	    guest_bind_events(g, err) || set_start(g, &start, err)) {
+	    guest_bind_events(g, err) || set_start(g, &start, err) || make_devices(g, err)) {
 		guest_destroy(g);
 		return -1;
 	}
-	g->devices.state = dais_dom_monitor_page(g->dom);
-	devices_reset(&g->devices);
 	return 0;
 }
 
@@ -293,6 +305,7 @@ int guest_create(struct guest *g, struct fault *err)
 	if (!files)
 		return -1;
 	memory_layout(&mem, c->memory);
+	mem.pci = c->pci;
 	cmdline = make_cmdline(c, &files->kernel);
 	if (cmdline)
 		ret = boot_make_plan(&plan, &files->kernel, cmdline, files->module, files->count,
@@ -300,7 +313,12 @@ int guest_create(struct guest *g, struct fault *err)
 	else
 		ret = fault_set(err, "out of memory in the control domain");
 	if (!ret)
+		ret = pci_claim(c, err);
+	if (!ret) {
 		ret = build(g, &plan, &mem, err);
+		if (ret)
+			pci_unclaim(c);
+	}
 	free(cmdline);
 	close_files(files);
 	return ret;
@@ -310,6 +328,8 @@ void guest_close(struct guest *g)
 {
 	unsigned int i;
 
+	if (g->pci.bus)
+		pci_host_close(&g->pci);
 	if (g->event)
 		dais_event_close(g->event);
 	for (i = 0; i < g->vcpus; i++)

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "console.h"
 #include "devices.h"
+#include "pci_host.h"
 
 #define DEATH_BIT	(1ULL << 63)	/* of the guest's event; the vCPUs share the others */
 #define VCPU_BITS	63
@@ -32,6 +33,7 @@ struct guest {
 	unsigned int vcpus;
 	pthread_mutex_t lock;	/* devices and console */
 	struct devices devices;
+	struct pci_host pci;	/* the hardware behind devices.pci */
 	struct console console;
 	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
 	uint32_t last_death;	/* enum dais_death of the domain destroyed last */

@@ -37,6 +37,16 @@
 #define IOAPIC_ID		0
 #define LAPIC_GPA		0xfee00000ULL
 
+/* The PCI bus of a guest that has functions; windows for their BARs */
+#define PCI_PORT		0xcf8
+#define PCI_PORTS		8
+#define ECAM_GPA		0xe0000000ULL
+#define ECAM_SIZE		0x100000ULL	/* bus 0 */
+#define PCI_LOW_START		0xc0000000ULL
+#define PCI_LOW_END		0xe0000000ULL
+#define PCI_HIGH_START		0x4000000000ULL	/* 256 GiB: above RAM, and below what any CPU's addresses end at */
+#define PCI_HIGH_END		0x8000000000ULL
+
 /* ACPI's fixed registers of a hardware-reduced machine (ACPI 6.4, 4.8.3.7) */
 #define POWER_PORT		0x600
 #define POWER_PORTS		8

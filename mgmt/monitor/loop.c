@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "monitor.h"
+#include "pci_claim.h"
 
 #define DRAIN_MS 5000	/* for a client to take the last output */
 
@@ -304,6 +305,7 @@ static void forget_files(struct monitor *m)
 {
 	char *path;
 
+	pci_unclaim(&m->guest.config);
 	console_forget(&m->guest.console);
 	if (asprintf(&path, RUN_DIR "/%s.conf", m->guest.config.name) < 0)
 		return;

@@ -41,6 +41,8 @@ unsigned int memory_map(const struct guest_memory *mem, struct memory_range *out
 	out[n++] = (struct memory_range){ ACPI_BASE, ACPI_END - ACPI_BASE, RANGE_ACPI };
 	out[n++] = (struct memory_range){ HIGH_RAM_START, mem->region[0].size - HIGH_RAM_START,
 					  RANGE_RAM };
+	if (mem->pci)
+		out[n++] = (struct memory_range){ ECAM_GPA, ECAM_SIZE, RANGE_RESERVED };
 	if (mem->regions > 1)
 		out[n++] = (struct memory_range){ mem->region[1].gpa, mem->region[1].size,
 						  RANGE_RAM };

@@ -3,6 +3,7 @@
 #ifndef MONITOR_MEMORY_H
 #define MONITOR_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,12 +16,13 @@ struct ram_region {
 
 struct guest_memory {
 	uint64_t total;
+	bool pci;		/* the map tells of ECAM */
 	unsigned int regions;
 	struct ram_region region[RAM_REGIONS];
 };
 
 enum range_type { RANGE_RAM = 1, RANGE_RESERVED = 2, RANGE_ACPI = 3 }; /* e820's numbers */
-#define MEMORY_RANGES 4
+#define MEMORY_RANGES 5
 
 struct memory_range {
 	uint64_t start, size;

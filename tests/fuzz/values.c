@@ -267,6 +267,8 @@ void fuzz_fill(struct fuzz *f, struct fuzz_call *c)
 	case DAIS_NR_irq_set:     fill_irq_set(f, c); break;
 	case DAIS_NR_ev_bind:     fill_ev_bind(f, c); break;
 	case DAIS_NR_ev_send:     c->args[1] = 1ULL << fuzz_below(f, 64); break;
+	case DAIS_NR_dev_assign:
+	case DAIS_NR_dev_return:  c->args[1] = fuzz_below(f, 256); break;
 	}
 }
 

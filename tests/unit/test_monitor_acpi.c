@@ -52,7 +52,7 @@ static const uint8_t *table(unsigned int index, const char *signature)
 static void root_is_valid(void **state)
 {
 	(void)state;
-	assert_true(acpi_build(area, sizeof(area), ACPI_BASE, 2, dsdt, sizeof(dsdt)) > 0);
+	assert_true(acpi_build(area, sizeof(area), ACPI_BASE, 2, dsdt, sizeof(dsdt), NULL, 0) > 0);
 	assert_memory_equal(area, "RSD PTR ", 8);
 	assert_int_equal(area[15], 2);
 	assert_int_equal(sum(area, 20), 0);
@@ -64,7 +64,7 @@ static void fadt_names_power_registers(void **state)
 	const uint8_t *t;
 
 	(void)state;
-	acpi_build(area, sizeof(area), ACPI_BASE, 2, dsdt, sizeof(dsdt));
+	acpi_build(area, sizeof(area), ACPI_BASE, 2, dsdt, sizeof(dsdt), NULL, 0);
 	t = table(0, "FACP");
 	assert_int_equal(get(t + 4, 4), 276);
 	assert_true(get(t + 112, 4) & 1U << 20);
@@ -104,7 +104,7 @@ static void madt_lists_every_cpu(void **state)
 		const uint8_t *t;
 
 		assert_true(acpi_build(area, sizeof(area), ACPI_BASE, cases[i].vcpus, dsdt,
-				       sizeof(dsdt)) > 0);
+				       sizeof(dsdt), NULL, 0) > 0);
 		t = table(1, "APIC");
 		assert_int_equal(get(t + 36, 4), LAPIC_GPA);
 		assert_int_equal(count_entries(t, 0), cases[i].small);
@@ -118,10 +118,10 @@ static void too_small_an_area_is_refused(void **state)
 	size_t room, used;
 
 	(void)state;
-	used = acpi_build(area, sizeof(area), ACPI_BASE, 3, dsdt, sizeof(dsdt));
+	used = acpi_build(area, sizeof(area), ACPI_BASE, 3, dsdt, sizeof(dsdt), NULL, 0);
 	for (room = 0; room < used; room++)
-		assert_int_equal(acpi_build(area, room, ACPI_BASE, 3, dsdt, sizeof(dsdt)), 0);
-	assert_int_equal(acpi_build(area, used, ACPI_BASE, 3, dsdt, sizeof(dsdt)), used);
+		assert_int_equal(acpi_build(area, room, ACPI_BASE, 3, dsdt, sizeof(dsdt), NULL, 0), 0);
+	assert_int_equal(acpi_build(area, used, ACPI_BASE, 3, dsdt, sizeof(dsdt), NULL, 0), used);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What users write about guests: sizes, numbers, names. */
-/* links: mgmt/monitor/config.c mgmt/monitor/fault.c */
+/* links: mgmt/monitor/config.c mgmt/monitor/fault.c mgmt/monitor/pci_sysfs.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Guest files: what is read, what is refused and with which line, what is written. */
-/* links: mgmt/monitor/config.c mgmt/monitor/config_file.c mgmt/monitor/fault.c */
+/* links: mgmt/monitor/config.c mgmt/monitor/config_file.c mgmt/monitor/fault.c mgmt/monitor/pci_sysfs.c */
 /* libs: -lconfig */
 #include <setjmp.h>
 #include <stdarg.h>

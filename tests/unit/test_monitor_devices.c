@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The monitor's I/O APIC, power registers and how the serial port's interrupt gets out. */
-/* links: mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/uart.c */
+/* links: mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/uart.c mgmt/monitor/pci_bus.c mgmt/monitor/pci_device.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PCI functions for guests. One is bound to the driver below (by its
+ * driver_override) instead of the one that serves it in the control domain; then
+ * a domain's descriptor can be given it. Between two owners it is reset while it
+ * can reach no memory: what the last one told it to do does not happen to the next.
+ *
+ * functions_lock comes last. A device's lock is only tried under it, for the
+ * driver core calls remove() with that held.
+ */
+#include <linux/delay.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include "dais.h"
+
+#define RESET_TRIES 200 /* of 10 ms, while somebody else has the device's lock for a moment */
+
+struct function {
+	struct list_head node;
+	struct pci_dev *pdev;
+	struct domain *dom;         /* who has it; NULL: the control domain, or nobody while it is blocked */
+	bool blocked;               /* Dais lets it reach nothing */
+	bool no_reset;              /* it is given from hand to hand as it is */
+};
+
+static LIST_HEAD(functions);
+static DEFINE_MUTEX(functions_lock);
+
+static u32 number(struct pci_dev *pdev)
+{
+	return pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+}
+
+static struct function *find(u32 fn)
+{
+	struct function *f;
+
+	list_for_each_entry(f, &functions, node) {
+		if (number(f->pdev) == fn)
+			return f;
+	}
+	return NULL;
+}
+
+/* ---- from one owner to the next ---- */
+
+static int reset(struct function *f)
+{
+	int tries = RESET_TRIES, ret;
+
+	while ((ret = pci_try_reset_function(f->pdev)) == -EAGAIN && --tries)
+		msleep(10);
+	return ret == -ENOTTY && f->no_reset ? 0 : ret;
+}
+
+/* Where a virtual function's MSI-X table is: its own BARs do not tell. */
+static u64 msix_table(struct pci_dev *pdev)
+{
+	u32 table;
+
+	if (!pdev->is_virtfn || !pdev->msix_cap)
+		return 0;
+	pci_read_config_dword(pdev, pdev->msix_cap + PCI_MSIX_TABLE, &table);
+	return pci_resource_start(pdev, table & PCI_MSIX_TABLE_BIR) + (table & PCI_MSIX_TABLE_OFFSET);
+}
+
+/* From a guest, or after its death, to the control domain. */
+static int take_back(struct function *f, bool in_remove)
+{
+	struct hc_ret r;
+	int ret = 0;
+
+	if (f->dom && !f->blocked)
+		ret = hc(dev_return, &r, .dom = f->dom->cap, .fn = number(f->pdev));
+	if (ret)
+		return ret;
+	f->dom = NULL;
+	f->blocked = true;
+	if (in_remove)
+		ret = pci_reset_function_locked(f->pdev);
+	else
+		ret = reset(f);
+	if (ret == -ENOTTY && f->no_reset)
+		ret = 0;
+	if (!ret)
+		ret = hc(dev_return, &r, .dom = DAIS_CAP_SELF, .fn = number(f->pdev));
+	if (ret) {
+		pci_err(f->pdev, "stays blocked: it could not be reset (%d)\n", ret);
+		return ret;
+	}
+	f->blocked = false;
+	pci_disable_device(f->pdev);
+	return 0;
+}
+
+static int give(struct function *f, struct domain *dom)
+{
+	struct pci_dev *pdev = f->pdev;
+	struct hc_ret r;
+	int ret = pci_enable_device(pdev);
+
+	if (ret)
+		return ret;
+	pci_clear_master(pdev);
+	ret = reset(f);
+	if (ret)
+		goto disable;
+	pci_intx(pdev, 0);
+	ret = hc(dev_assign, &r, .dom = dom->cap, .fn = number(pdev), .table = msix_table(pdev));
+	if (ret)
+		goto disable;
+	f->dom = dom;
+	return 0;
+
+disable:
+	pci_disable_device(pdev);
+	return ret;
+}
+
+/* ---- what a domain's descriptor can do; all within domain_enter ---- */
+
+int device_assign(struct domain *dom, const struct dais_ioc_dev *arg)
+{
+	struct function *f;
+	int ret;
+
+	if (arg->flags & ~DAIS_DEV_NO_RESET)
+		return -EINVAL;
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = !f ? -ENODEV : f->dom ? -EBUSY : 0;
+	if (!ret && f->blocked)
+		ret = take_back(f, false);
+	if (!ret) {
+		f->no_reset = arg->flags & DAIS_DEV_NO_RESET;
+		ret = give(f, dom);
+	}
+	mutex_unlock(&functions_lock);
+	return ret;
+}
+
+/* The guest's view of its BARs is taken away first: a device's memory is not Dais's to follow. */
+int device_return(struct domain *dom, const struct dais_ioc_dev *arg)
+{
+	struct function *f;
+	int ret;
+
+	if (arg->flags)
+		return -EINVAL;
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = f && f->dom == dom ? take_back(f, false) : -ENODEV;
+	mutex_unlock(&functions_lock);
+	return ret;
+}
+
+/* The guest asked for a reset: it keeps the function. */
+int device_reset(struct domain *dom, const struct dais_ioc_dev *arg)
+{
+	struct function *f;
+	int ret;
+
+	if (arg->flags)
+		return -EINVAL;
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = f && f->dom == dom ? reset(f) : -ENODEV;
+	mutex_unlock(&functions_lock);
+	return ret;
+}
+
+static int map_bar(struct domain *dom, struct function *f, const struct dais_ioc_dev_map *arg)
+{
+	u64 start = pci_resource_start(f->pdev, arg->bar) + arg->offset, done = 0;
+	struct hc_ret r;
+	int status;
+
+	do {
+		r.value = 0;
+		status = hc(mem_map, &r, .dom = dom->cap, .source = DAIS_MEM_DEVICE, .gpa = arg->gpa + done,
+			    .frames = (arg->size - done) / DAIS_PAGE_SIZE,
+			    .flags = DAIS_MAP_READ | DAIS_MAP_WRITE, .list = start + done);
+		done += r.value * DAIS_PAGE_SIZE;
+	} while (status == DAIS_AGAIN && done < arg->size);
+	if (status && done)
+		memory_unmap_range(dom, arg->gpa, done);
+	return status;
+}
+
+int device_map(struct domain *dom, const struct dais_ioc_dev_map *arg, bool on)
+{
+	struct function *f;
+	int ret;
+
+	if (arg->bar >= PCI_STD_NUM_BARS || !arg->size || arg->gpa + arg->size < arg->gpa ||
+	    (arg->offset | arg->size | arg->gpa) % DAIS_PAGE_SIZE)
+		return -EINVAL;
+	mutex_lock(&dom->lock);
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = f && f->dom == dom ? 0 : -ENODEV;
+	if (!ret && memory_overlaps(dom, arg->gpa, arg->size))
+		ret = -EEXIST;
+	if (!ret && !on)
+		ret = memory_unmap_range(dom, arg->gpa, arg->size);
+	else if (!ret && (!(pci_resource_flags(f->pdev, arg->bar) & IORESOURCE_MEM) ||
+			  arg->size > pci_resource_len(f->pdev, arg->bar) ||
+			  arg->offset > pci_resource_len(f->pdev, arg->bar) - arg->size))
+		ret = -EINVAL;
+	else if (!ret)
+		ret = map_bar(dom, f, arg);
+	mutex_unlock(&functions_lock);
+	mutex_unlock(&dom->lock);
+	return ret;
+}
+
+/* The domain is gone; Dais has blocked what it had. */
+void devices_release(struct domain *dom)
+{
+	struct function *f;
+
+	mutex_lock(&functions_lock);
+	list_for_each_entry(f, &functions, node) {
+		if (f->dom != dom)
+			continue;
+		f->blocked = true;
+		take_back(f, false);
+	}
+	mutex_unlock(&functions_lock);
+}
+
+/* ---- the driver ---- */
+
+static int guest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct function *f;
+
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return -EINVAL;
+	f = kzalloc(sizeof(*f), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	f->pdev = pdev;
+	pci_set_drvdata(pdev, f);
+	mutex_lock(&functions_lock);
+	list_add_tail(&f->node, &functions);
+	mutex_unlock(&functions_lock);
+	return 0;
+}
+
+/* Somebody unbinds it, or it was unplugged: a guest that has it loses it. */
+static void guest_remove(struct pci_dev *pdev)
+{
+	struct function *f = pci_get_drvdata(pdev);
+
+	mutex_lock(&functions_lock);
+	if (f->dom || f->blocked)
+		take_back(f, true);
+	list_del(&f->node);
+	mutex_unlock(&functions_lock);
+	kfree(f);
+}
+
+/* Only by driver_override. */
+static struct pci_driver guest_driver = {
+	.name = DAIS_PCI_DRIVER,
+	.probe = guest_probe,
+	.remove = guest_remove,
+};
+
+int devices_init(void)
+{
+	return pci_register_driver(&guest_driver);
+}
+
+void devices_exit(void)
+{
+	pci_unregister_driver(&guest_driver);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The guest's PCI root bus: a host bridge and the functions assigned to it, by ports 0xCF8/0xCFC and by ECAM. */
+#ifndef MONITOR_PCI_BUS_H
+#define MONITOR_PCI_BUS_H
+
+#include "pci_device.h"
+
+#define PCI_SLOTS 8	/* function i is device i + 1 */
+
+/* Lies in the domain's monitor page. */
+struct pci_slots {
+	uint32_t address;	/* port 0xCF8 */
+	uint32_t reserved;
+	struct pci_state slot[PCI_SLOTS];
+};
+
+struct pci_bus {
+	struct pci_slots *slots;	/* NULL: the guest has no PCI bus */
+	struct pci_device device[PCI_SLOTS];
+	uint64_t low, high;		/* where the next BAR may go */
+};
+
+void pci_bus_init(struct pci_bus *b, struct pci_slots *slots);
+/* The first free slot, or -1. */
+int pci_bus_free_slot(const struct pci_bus *b);
+
+uint32_t pci_bus_port_read(struct pci_bus *b, uint16_t port, unsigned int size);
+void pci_bus_port_write(struct pci_bus *b, uint16_t port, unsigned int size, uint32_t value);
+/* False: gpa is none of the bus's. */
+bool pci_bus_memory_read(struct pci_bus *b, uint64_t gpa, unsigned int size, uint64_t *value);
+bool pci_bus_memory_write(struct pci_bus *b, uint64_t gpa, unsigned int size, uint64_t value);
+
+#endif

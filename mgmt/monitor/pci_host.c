@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "layout.h"
+#include "pci_host.h"
+#include "pci_sysfs.h"
+
+/* ---- registers ---- */
+
+static struct pci_host_fn *find(struct pci_host *h, uint32_t fn)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_SLOTS; i++)
+		if (h->fn[i].config >= 0 && h->fn[i].fn == fn)
+			return &h->fn[i];
+	return NULL;
+}
+
+static uint32_t config_read(void *ctx, uint32_t fn, unsigned int reg, unsigned int size)
+{
+	struct pci_host_fn *f = find(ctx, fn);
+	uint32_t v = ~0U;
+
+	if (!f || pread(f->config, &v, size, reg) != (ssize_t)size)
+		v = ~0U;
+	return size < 4 ? v & ((1U << 8 * size) - 1) : v;
+}
+
+static void config_write(void *ctx, uint32_t fn, unsigned int reg, unsigned int size, uint32_t value)
+{
+	struct pci_host_fn *f = find(ctx, fn);
+
+	if (f && pwrite(f->config, &value, size, reg) != (ssize_t)size)
+		fprintf(stderr, "dais-monitor: pci: writing register %#x failed: %s\n", reg, strerror(errno));
+}
+
+static uint8_t *bar_at(struct pci_host *h, uint32_t fn, unsigned int bar, uint64_t offset, unsigned int size)
+{
+	struct pci_host_fn *f = find(h, fn);
+	char path[PATH_MAX], name[16];
+	int fd;
+
+	if (!f || offset + size > f->bar_size[bar])
+		return NULL;
+	if (!f->bar[bar]) {
+		snprintf(path, sizeof(path), PCI_SYSFS "/devices/%s/resource%u", pci_name(fn, name), bar);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		f->bar[bar] = fd < 0 ? MAP_FAILED :
+			      mmap(NULL, f->bar_skew[bar] + f->bar_size[bar], PROT_READ | PROT_WRITE,
+				   MAP_SHARED, fd, 0);
+		if (fd >= 0)
+			close(fd);
+		if (f->bar[bar] == MAP_FAILED)
+			f->bar[bar] = NULL;
+	}
+	return f->bar[bar] ? (uint8_t *)f->bar[bar] + f->bar_skew[bar] + offset : NULL;
+}
+
+static uint64_t bar_read(void *ctx, uint32_t fn, unsigned int bar, uint64_t offset, unsigned int size)
+{
+	volatile uint8_t *p = bar_at(ctx, fn, bar, offset, size);
+
+	if (!p)
+		return ~0ULL;
+	switch (size) {
+	case 1: return *p;
+	case 2: return *(volatile uint16_t *)p;
+	case 4: return *(volatile uint32_t *)p;
+	default: return *(volatile uint64_t *)p;
+	}
+}
+
+static void bar_write(void *ctx, uint32_t fn, unsigned int bar, uint64_t offset, unsigned int size,
+		      uint64_t value)
+{
+	volatile uint8_t *p = bar_at(ctx, fn, bar, offset, size);
+
+	if (!p)
+		return;
+	switch (size) {
+	case 1: *p = value; break;
+	case 2: *(volatile uint16_t *)p = value; break;
+	case 4: *(volatile uint32_t *)p = value; break;
+	default: *(volatile uint64_t *)p = value; break;
+	}
+}
+
+/* ---- the guest's memory ---- */
+
+static bool map(void *ctx, uint32_t fn, unsigned int bar, uint64_t offset, uint64_t size, uint64_t gpa)
+{
+	struct pci_host *h = ctx;
+
+	return !dais_dev_map(h->dom, fn, bar, offset, size, gpa);
+}
+
+static void unmap(void *ctx, uint32_t fn, uint64_t gpa, uint64_t size)
+{
+	struct pci_host *h = ctx;
+
+	dais_dev_unmap(h->dom, fn, gpa, size);
+}
+
+static bool trap(void *ctx, uint64_t gpa, uint64_t size, bool on)
+{
+	struct pci_host *h = ctx;
+
+	return !dais_trap_set(h->dom, DAIS_TRAP_MMIO, gpa, size, on ? DAIS_TRAP_EXIT : DAIS_TRAP_DENY, 0);
+}
+
+static void reset(void *ctx, uint32_t fn)
+{
+	struct pci_host *h = ctx;
+
+	dais_dev_reset(h->dom, fn);
+}
+
+void pci_host_init(struct pci_host *h, struct pci_bus *bus)
+{
+	unsigned int i;
+
+	memset(h, 0, sizeof(*h));
+	h->bus = bus;
+	h->hw = (struct pci_hw){
+		.config_read = config_read, .config_write = config_write, .bar_read = bar_read,
+		.bar_write = bar_write, .map = map, .unmap = unmap, .trap = trap, .reset = reset, .ctx = h,
+	};
+	for (i = 0; i < PCI_SLOTS; i++)
+		h->fn[i].config = -1;
+}
+
+/* ---- the domain's ---- */
+
+static int open_function(struct pci_host *h, unsigned int slot, uint32_t fn, struct pci_bar *bars,
+			 struct fault *err)
+{
+	struct pci_host_fn *f = &h->fn[slot];
+	char path[PATH_MAX], name[16];
+	unsigned int i;
+
+	snprintf(path, sizeof(path), PCI_SYSFS "/devices/%s/config", pci_name(fn, name));
+	if (pci_read_bars(PCI_SYSFS, fn, bars, err))
+		return -1;
+	f->config = open(path, O_RDWR | O_CLOEXEC);
+	if (f->config < 0)
+		return fault_set(err, "pci: %s: %s", path, strerror(errno));
+	f->fn = fn;
+	for (i = 0; i < PCI_BARS; i++) {
+		f->bar_size[i] = bars[i].size;
+		f->bar_skew[i] = bars[i].address % DAIS_PAGE_SIZE;
+	}
+	return 0;
+}
+
+static int refused(const char *name, int ret, struct fault *err)
+{
+	switch (ret) {
+	case -ENOTTY:
+		return fault_set(err, "pci: %s cannot be reset, so what one owner set up might hit the next; --pci %s=noreset gives it away nevertheless",
+				 name, name);
+	case -EBUSY:
+		return fault_set(err, "pci: %s is in use: another guest has it, or a driver; dais pci list shows who",
+				 name);
+	case -EPERM:
+		return fault_set(err, "pci: Dais refuses to give %s away: no IOMMU is in front of it, firmware uses its memory, or it is Dais's own",
+				 name);
+	case -EPROTO:
+		return fault_set(err, "pci: %s: this machine has no IOMMU with interrupt remapping in use; dais info says why",
+				 name);
+	default:
+		return fault_set(err, "pci: assigning %s: %s", name, dais_strerror(ret));
+	}
+}
+
+static int attach(struct pci_host *h, uint32_t fn, bool no_reset, uint32_t ids, struct fault *err)
+{
+	int slot = pci_bus_free_slot(h->bus), ret;
+	struct pci_bar bars[PCI_BARS];
+	char name[16];
+
+	pci_name(fn, name);
+	if (slot < 0)
+		return fault_set(err, "pci: a guest can have %d functions at most", PCI_SLOTS);
+	ret = dais_dev_assign(h->dom, fn, no_reset ? DAIS_DEV_NO_RESET : 0);
+	if (ret)
+		return refused(name, ret, err);
+	if (open_function(h, slot, fn, bars, err))
+		return -1;
+	pci_device_init(&h->bus->device[slot], &h->bus->slots->slot[slot], &h->hw, fn, ids, bars);
+	if (!pci_device_place(&h->bus->device[slot], &h->bus->low, PCI_LOW_END, &h->bus->high, PCI_HIGH_END))
+		return fault_set(err, "pci: %s: there is no room for its memory in the guest", name);
+	return 0;
+}
+
+int pci_host_attach(struct pci_host *h, struct dais_dom *dom, const struct guest_config *c, struct fault *err)
+{
+	struct pci_machine m;
+	unsigned int i;
+	int ret = 0;
+
+	h->dom = dom;
+	if (pci_scan(&m, PCI_SYSFS, err))
+		return -1;
+	for (i = 0; !ret && i < c->functions; i++) {
+		const struct pci_info *f = pci_lookup(&m, c->function[i]);
+
+		ret = attach(h, c->function[i], c->no_reset[i], f ? f->ids : ~0U, err);
+	}
+	pci_scan_free(&m);
+	return ret;
+}
+
+int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct fault *err)
+{
+	struct pci_bar bars[PCI_BARS];
+	unsigned int i;
+
+	h->dom = dom;
+	for (i = 0; i < PCI_SLOTS; i++) {
+		struct pci_state *s = &h->bus->slots->slot[i];
+
+		if (!s->used)
+			continue;
+		if (open_function(h, i, s->fn, bars, err))
+			return -1;
+		pci_device_adopt(&h->bus->device[i], s, &h->hw, bars);
+	}
+	return 0;
+}
+
+void pci_host_close(struct pci_host *h)
+{
+	unsigned int i, bar;
+
+	for (i = 0; i < PCI_SLOTS; i++) {
+		struct pci_host_fn *f = &h->fn[i];
+
+		for (bar = 0; bar < PCI_BARS; bar++)
+			if (f->bar[bar])
+				munmap(f->bar[bar], f->bar_skew[bar] + f->bar_size[bar]);
+		if (f->config >= 0)
+			close(f->config);
+		memset(f, 0, sizeof(*f));
+		f->config = -1;
+	}
+}

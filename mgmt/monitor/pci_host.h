@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hardware behind a guest's assigned functions: their registers by sysfs, their memory by Dais. */
+#ifndef MONITOR_PCI_HOST_H
+#define MONITOR_PCI_HOST_H
+
+#include <libdais.h>
+
+#include "config.h"
+#include "pci_bus.h"
+
+struct pci_host_fn {
+	uint32_t fn;
+	int config;			/* its configuration space; -1: the slot is free */
+	void *bar[PCI_BARS];		/* mapped when first needed */
+	uint64_t bar_size[PCI_BARS];
+	unsigned int bar_skew[PCI_BARS];	/* where it begins in its first page */
+};
+
+struct pci_host {
+	struct dais_dom *dom;
+	struct pci_bus *bus;
+	struct pci_hw hw;
+	struct pci_host_fn fn[PCI_SLOTS];	/* by slot */
+};
+
+void pci_host_init(struct pci_host *h, struct pci_bus *bus);
+/* Assigns them to dom and puts them on the bus. On failure the domain has to be destroyed. */
+int pci_host_attach(struct pci_host *h, struct dais_dom *dom, const struct guest_config *c, struct fault *err);
+/* Goes on with functions that another monitor attached. */
+int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct fault *err);
+/* Lets go of all descriptors and mappings. */
+void pci_host_close(struct pci_host *h);
+
+#endif
