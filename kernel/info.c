@@ -59,7 +59,10 @@ static status_t stat_object(struct object *o, u64 what, u64 *value)
 	case DAIS_T_DOMAIN:
 		return PICK(value, what - DAIS_STAT_DOM_FRAMES, d->frames, d->state, d->heap_bytes);
 	case DAIS_T_VCPU:
-		return PICK(value, what - DAIS_STAT_VCPU_TSC, v->guest_tsc, v->exits, v->activity, v->last_cpu);
+		if (what >= DAIS_STAT_VCPU_SCHED)
+			return v->autonomous ? sched_get(&v->sc, what - DAIS_STAT_VCPU_SCHED, value) : DAIS_BAD_ARG;
+		return PICK(value, what - DAIS_STAT_VCPU_TSC, v->guest_tsc, v->exits, v->activity, v->last_cpu, v->sc.ran,
+			    v->sc.waited, v->sc.moved, v->sc.missed);
 	case DAIS_T_POOL:
 		return PICK(value, what - DAIS_STAT_POOL_FREE, container_of(o, struct pool, obj)->free);
 	}

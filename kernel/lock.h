@@ -10,7 +10,7 @@
  *   3. memory_lock       frames and heap (kernel/heap.h)
  *   4. capability lock   one for the contents of all slots (kernel/cap.c)
  *   5. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)
- *   6. run queue of one CPU, never two (kernel/sched/)
+ *   6. run queue of one CPU, or of two in the order of their numbers (kernel/sched/)
  *   7. timer lock        of one CPU (kernel/timer.c)
  *   8. log lock          (kernel/log.c)
  * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap.

@@ -1,43 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scheduler's interface (kernel/sched/): per-CPU queues of scheduling contexts.
- * Round robin in virtual time for now: a context's runs slower the greater its weight,
- * and who is due first by it gets a slice. `urgent` ones (the control domain's) are due a
- * slice early, so that they pre-empt others when they wake, unless they had more than
- * their share: nobody starves.
+ * The scheduler's interface (kernel/sched/): per-CPU queues of scheduling contexts, in two classes.
+ * Reserved ones have a budget in each period (a constant-bandwidth server, hard: when it is used up they wait for the
+ * next period) and run first, earliest deadline first, on the CPU that admitted them. Fair ones share what is left by
+ * weight: who is owed time runs, earliest virtual deadline first; a cap is a server, too. Times are TSC ticks.
+ *
+ * BLOCKED contexts have a CPU but are in no queue: who moves one between CPUs makes it BLOCKED and wakes it there, so
+ * that whoever comes in between (a waker, a freezer) finds a state that he knows.
  */
 #pragma once
 
-#include "kernel/list.h"
+#include "kernel/types.h"
 
 /* Requests to a CPU (cpu_request): looked at once before every entry. */
 #define CPU_RESCHED (1u << 0)
 #define CPU_TIMER   (1u << 1)
 void cpu_request(u32 cpu, u32 bits); /* arch: sets the bits, pokes when it is another CPU */
 
-enum sched_state { SCHED_FROZEN = 0 /* no wake-up counts */, SCHED_BLOCKED, SCHED_QUEUED, SCHED_RUNNING };
+struct cpu_mask { u64 word[MAX_CPUS / 64]; };
 
-struct sched_ctx {
-	struct list link;        /* run queue */
-	u32 cpu;                 /* home, for good */
-	u32 state;               /* enum sched_state; run-queue lock */
-	u32 weight;              /* 1..10000 */
-	u64 vtime;               /* TSC ticks it ran, by weight */
-	u64 slice_end;           /* in the same time */
-	u64 lead;                /* how much earlier it is due: urgent ones a slice */
-	u64 started;             /* TSC: when it began to run */
+/* Of a balanced tree (kernel/sched/tree.c) */
+struct node {
+	struct node *child[2];
+	u64 key;                 /* its place */
+	u64 start, first;        /* may be taken from here on; the least of its subtree */
+	u64 where, any;          /* CPUs it may run on, as bits of number % 64; of its subtree together */
+	u32 height;
 };
 
-void sched_init_cpu(u32 cpu);
-void sched_attach(struct sched_ctx *c, bool urgent); /* gives it the CPU with the fewest as home, state FROZEN */
+enum sched_state { SCHED_FROZEN = 0 /* no wake-up counts */, SCHED_BLOCKED, SCHED_QUEUED, SCHED_RUNNING };
+
+struct sched_params {
+	u32 weight;              /* 1..10000 */
+	u32 home;                /* reserved: where it was admitted */
+	u64 slice;               /* what it asks for at once: the shorter, the sooner it runs after a wake-up */
+	u64 budget, period;      /* reserved or capped; 0: neither */
+	bool reserved;
+	u32 core;                /* shares a core's threads with its own domain only */
+	struct cpu_mask cpus;    /* not empty */
+};
+
+struct sched_ctx {
+	struct node node;
+	struct node **tree;      /* its CPU's tree that it is in, or NULL */
+	u32 cpu;                 /* whose queue's lock guards it; changes under that lock */
+	u32 state;               /* enum sched_state */
+	u32 group;               /* its domain's id */
+	bool counted;            /* in its queue's fair average */
+	struct sched_params p;
+	u64 vtime, request;      /* virtual: what it ran, by weight; up to where it may run before others have their turn */
+	s64 left;                /* of the budget, until */
+	u64 deadline;
+	u64 started, since;      /* when it began to run, to wait */
+	u64 ran, waited, moved, missed; /* statistics */
+};
+
+void sched_init_cpu(u32 cpu, u32 core, u32 cache); /* on it; CPUs with equal numbers share a core, the last-level cache */
+void sched_attach(struct sched_ctx *c, u32 group, bool control); /* FROZEN, on the CPU with the fewest; the control domain's stay there and run soon */
 void sched_detach(struct sched_ctx *c);  /* FROZEN */
 bool sched_freeze(struct sched_ctx *c);  /* false: it is running. True: it does not until it is thawed */
 void sched_thaw(struct sched_ctx *c);    /* some wake-up may have been lost meanwhile */
-void sched_wake(struct sched_ctx *c);    /* BLOCKED -> QUEUED; asks its CPU to reschedule where that matters. Any CPU. */
+void sched_wake(struct sched_ctx *c);    /* BLOCKED -> QUEUED; asks a CPU to reschedule where that matters. Any CPU. */
 /* The running context of this CPU stops running, unless *word & mask (checked under the lock): then false. */
 bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask);
-/* Chooses what this CPU runs next; the running one goes back when its slice is over, else stays. NULL: idle. */
+/* Chooses what this CPU runs next; the running one goes back when its slice is over, else stays. NULL: idle. Nothing of
+ * the one that ran is loaded any more: another CPU may take it at once. */
 struct sched_ctx *sched_pick(u64 now);
-/* DAIS_SCHED_*: BAD_ARG */
-status_t sched_set_param(struct sched_ctx *c, u64 param, u64 value) __must_check;
+/* DAIS_SCHED_*, under mgmt_lock. BAD_ARG: range, or no CPU of the mask is there; NO_SPACE: no CPU that is allowed has that
+ * much left: *left millionths. cpus: of DAIS_SCHED_CPUS. */
+status_t sched_set(struct sched_ctx *c, u64 param, u64 value, const struct cpu_mask *cpus, u64 *left) __must_check;
+status_t sched_get(const struct sched_ctx *c, u64 param, u64 *value); /* from DAIS_STAT_VCPU_SCHED on. BAD_ARG */
 u64 sched_idle_time(void);                /* TSC ticks, summed over CPUs */

@@ -28,7 +28,9 @@ typedef enum dais_status status_t;
 #define ORDER_2M 9u
 #define ORDER_1G 18u
 
+#ifndef MAX_CPUS
 #define MAX_CPUS    512
+#endif
 #define MAX_DOMAINS 1024 /* slots; slot 0 is the control domain */
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -2,6 +2,7 @@
 /* vCPUs' life, wake-ups, and the loan of time to hosted ones. */
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
+#include "kernel/string.h"
 
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 {
@@ -25,7 +26,7 @@ status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 	v->activity = index ? DAIS_ACT_WAIT_SIPI : DAIS_ACT_RUNNABLE;
 	v->autonomous = flags & DAIS_VCPU_AUTONOMOUS;
 	if (v->autonomous)
-		sched_attach(&v->sc, d == control_domain);
+		sched_attach(&v->sc, d->id, d == control_domain);
 	atomic_store(&d->vcpu[index], v);
 	*out = v;
 	return DAIS_OK;
@@ -182,8 +183,12 @@ status_t call_vcpu_kick(struct call *c)
 status_t call_sched_set(struct call *c)
 {
 	struct vcpu *v = vcpu_arg(c, 0);
+	struct cpu_mask cpus;
 
-	return v->autonomous ? sched_set_param(&v->sc, c->arg[1], c->arg[2]) : DAIS_BAD_STATE;
+	if (!v->autonomous)
+		return DAIS_BAD_STATE;
+	memcpy(&cpus, v->page->data, sizeof(cpus));
+	return sched_set(&v->sc, c->arg[1], c->arg[2], &cpus, &c->out[0]);
 }
 
 status_t call_vcpu_state(struct call *c)

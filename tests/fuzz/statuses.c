@@ -186,7 +186,7 @@ static const struct value_case { uint64_t nr; int arg; uint64_t value; uint64_t 
 	{ DAIS_NR_vcpu_state, 3, 4096, DAIS_BAD_ARG, "longer than the page's data" },
 	{ DAIS_NR_vcpu_run, 0, -1, DAIS_BAD_STATE, "before activate" },
 	{ DAIS_NR_vcpu_resume, 0, -1, DAIS_BAD_STATE, "a vCPU that is not parked" },
-	{ DAIS_NR_sched_set, 1, 1, DAIS_BAD_ARG, "unknown parameter" },
+	{ DAIS_NR_sched_set, 1, DAIS_SCHED_PARAMS, DAIS_BAD_ARG, "unknown parameter" },
 	{ DAIS_NR_sched_set, 2, 0, DAIS_BAD_ARG, "weight 0" },
 	{ DAIS_NR_sched_set, 2, 10001, DAIS_BAD_ARG, "weight 10001" },
 	{ DAIS_NR_stat, 1, DAIS_STAT_MACHINE_COUNT, DAIS_BAD_ARG, "unknown counter" },

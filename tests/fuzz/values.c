@@ -172,8 +172,14 @@ static uint64_t vcpu_that(struct fuzz *f, bool autonomous, uint32_t rights)
 static void fill_sched_set(struct fuzz *f, struct fuzz_call *c)
 {
 	c->args[0] = vcpu_that(f, true, DAIS_R_SCHED);
-	c->args[1] = DAIS_SCHED_WEIGHT;
-	c->args[2] = 1 + fuzz_below(f, 10000);
+	c->args[1] = fuzz_below(f, DAIS_SCHED_PARAMS);
+	switch (c->args[1]) {
+	case DAIS_SCHED_WEIGHT: c->args[2] = 1 + fuzz_below(f, 10000); break;
+	case DAIS_SCHED_CAP: c->args[2] = fuzz_below(f, 100); break;
+	case DAIS_SCHED_RESERVE: c->args[2] = (100 + fuzz_below(f, 8000)) << 32 | (500 + fuzz_below(f, 20000)); break;
+	case DAIS_SCHED_SLICE: c->args[2] = 100 + fuzz_below(f, 99900); break;
+	case DAIS_SCHED_CORE: c->args[2] = fuzz_below(f, 2); break;
+	}
 }
 
 static void fill_stat(struct fuzz *f, struct fuzz_call *c)

@@ -310,7 +310,7 @@ void fake_boot(void)
 	frames_build(map, ARRAY_SIZE(map), ram + FAKE_POOL - 0x200000, 0, &groups);
 	frames_init((void *)(ram + FAKE_POOL - 0x200000), groups);
 	for (u32 i = 0; i < fake_cpus; i++)
-		sched_init_cpu(i);
+		sched_init_cpu(i, i, 0);
 }
 
 status_t fake_reclaim(mgmt_t m, struct domain *d)
@@ -364,7 +364,7 @@ void fake_settle(void)
 
 			if (!v || !v->autonomous || v->sc.state != SCHED_QUEUED)
 				continue;
-			list_del(&v->sc.link);
+			sched_freeze(&v->sc);
 			v->sc.state = SCHED_BLOCKED;
 		}
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: kernel/[!s]*.c kernel/sched/rr.c boot/frames.c tests/unit/fake.c */
+/* links: kernel/[!s]*.c kernel/sched/[a-z]*.c boot/frames.c tests/unit/fake.c */
 #include "tests/unit/fake.h"
 #include "kernel/event.h"
 

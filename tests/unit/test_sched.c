@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: kernel/[!s]*.c kernel/sched/rr.c boot/frames.c tests/unit/fake.c */
+/* links: kernel/[!s]*.c kernel/sched/[a-z]*.c boot/frames.c tests/unit/fake.c */
 #include "tests/unit/fake.h"
-#include "kernel/sched.h"
+#include "kernel/sched/queue.h"
 #include "kernel/timer.h"
 
-#define SLICE 5000000ULL /* ns = ticks */
+#define SLICE 4000000ULL /* ns = ticks */
 
 static struct sched_ctx c[8]; /* the last one is urgent */
 static u32 word;
@@ -12,7 +12,7 @@ static u32 word;
 static void attach(struct sched_ctx *x)
 {
 	fake_cpus = 1;
-	sched_attach(x, x == &c[7]);
+	sched_attach(x, 1, x == &c[7]);
 	sched_thaw(x);
 	fake_cpus = FAKE_CPUS;
 }
@@ -26,6 +26,8 @@ static int setup(void **state)
 	memset(c, 0, sizeof(c));
 	for (u32 i = 0; i < ARRAY_SIZE(c); i++)
 		attach(&c[i]);
+	memset(&cpus_idle, 0, sizeof(cpus_idle));
+	memset(&cpus_waiting, 0, sizeof(cpus_waiting));
 	return 0;
 }
 
@@ -82,11 +84,8 @@ static void test_alone(void **state)
 	fake_requests[0] = 0;
 	sched_wake(&c[1]);
 	assert_int_equal(fake_requests[0], CPU_RESCHED);
-	assert_ptr_equal(pick(), &c[0]);
+	assert_ptr_equal(pick(), &c[1]);
 	assert_true(fake_timer[0] <= fake_now + SLICE);
-	fake_requests[0] = 0;
-	sched_wake(&c[2]);
-	assert_int_equal(fake_requests[0], 0); /* no need to disturb it */
 }
 
 static void test_block_refused(void **state)
@@ -145,14 +144,18 @@ static void test_no_starving(void **state)
 	assert_true(ran > (fake_now - start) * 4 / 10);
 }
 
-/* One that sleeps half of the time is never kept waiting. */
+/* One that sleeps half of the time hardly waits: no longer than its own slice. */
 static void test_stays_urgent(void **state)
 {
 	(void)state;
 	sched_wake(&c[1]);
 	for (u32 i = 0; i < 10000; i++) {
+		u64 woken = fake_now;
+
 		sched_wake(&c[7]);
-		assert_ptr_equal(pick(), &c[7]);
+		while (pick() != &c[7])
+			fake_now += 10000;
+		assert_true(fake_now - woken <= SLICE / 4);
 		fake_now += 100000;
 		assert_true(sched_block(&c[7], &word, 1));
 		assert_ptr_equal(pick(), &c[1]);
@@ -160,23 +163,104 @@ static void test_stays_urgent(void **state)
 	}
 }
 
+static status_t set(u32 i, u64 param, u64 value, u64 cpus, u64 *left)
+{
+	struct cpu_mask m = { { cpus } };
+
+	return sched_set(&c[i], param, value, &m, left);
+}
+
+#define RESERVE(budget, period) ((u64)(budget) << 32 | (period))
+
+/* What is out of range is refused, and changes nothing. */
 static void test_params(void **state)
 {
+	static const struct { u64 param, value; status_t s; } tried[] = {
+		{ DAIS_SCHED_WEIGHT, 0, DAIS_BAD_ARG }, { DAIS_SCHED_WEIGHT, 10001, DAIS_BAD_ARG }, { DAIS_SCHED_WEIGHT, 10000, DAIS_OK },
+		{ DAIS_SCHED_WEIGHT, 1ULL << 32 | 1, DAIS_BAD_ARG }, { DAIS_SCHED_CAP, 100, DAIS_BAD_ARG }, { DAIS_SCHED_CAP, 99, DAIS_OK },
+		{ DAIS_SCHED_RESERVE, RESERVE(99, 10000), DAIS_BAD_ARG }, { DAIS_SCHED_RESERVE, RESERVE(100, 499), DAIS_BAD_ARG },
+		{ DAIS_SCHED_RESERVE, RESERVE(100, 1000001), DAIS_BAD_ARG }, { DAIS_SCHED_RESERVE, RESERVE(1001, 1000), DAIS_BAD_ARG },
+		{ DAIS_SCHED_RESERVE, RESERVE(2000, 10000), DAIS_OK }, { DAIS_SCHED_RESERVE, 0, DAIS_OK },
+		{ DAIS_SCHED_SLICE, 99, DAIS_BAD_ARG }, { DAIS_SCHED_SLICE, 100001, DAIS_BAD_ARG }, { DAIS_SCHED_SLICE, 250, DAIS_OK },
+		{ DAIS_SCHED_CORE, 2, DAIS_BAD_ARG }, { DAIS_SCHED_CORE, 1, DAIS_OK }, { DAIS_SCHED_PARAMS, 0, DAIS_BAD_ARG },
+	};
+	u64 left, value;
+
 	(void)state;
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 0), DAIS_BAD_ARG);
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 10001), DAIS_BAD_ARG);
-	assert_int_equal(sched_set_param(&c[0], 1, 1), DAIS_BAD_ARG);
-	assert_int_equal(sched_set_param(&c[0], DAIS_SCHED_WEIGHT, 300), DAIS_OK);
+	for (u32 i = 0; i < ARRAY_SIZE(tried); i++) {
+		struct sched_params before = c[0].p;
+
+		assert_int_equal(set(0, tried[i].param, tried[i].value, 0, &left), tried[i].s);
+		if (tried[i].s != DAIS_OK) {
+			assert_memory_equal(&before, &c[0].p, sizeof(before));
+			continue;
+		}
+		assert_int_equal(sched_get(&c[0], tried[i].param, &value), DAIS_OK);
+		assert_int_equal(value, tried[i].value);
+	}
+	assert_int_equal(sched_get(&c[0], DAIS_STAT_VCPU_CPUS - DAIS_STAT_VCPU_SCHED + MAX_CPUS / 64, &value), DAIS_BAD_ARG);
+}
+
+/* No CPU, or none that is there: refused. Else it goes there at once, wherever it is. */
+static void test_affinity(void **state)
+{
+	u64 left, value;
+
+	(void)state;
+	assert_int_equal(set(0, DAIS_SCHED_CPUS, 0, 0, &left), DAIS_BAD_ARG);
+	assert_int_equal(set(0, DAIS_SCHED_CPUS, 0, 1ULL << FAKE_CPUS, &left), DAIS_BAD_ARG);
 	sched_wake(&c[0]);
 	sched_wake(&c[1]);
 	assert_ptr_equal(pick(), &c[0]);
-	fake_now += 2 * SLICE;
+	assert_int_equal(set(1, DAIS_SCHED_CPUS, 0, 4, &left), DAIS_OK); /* it waits */
+	assert_int_equal(c[1].cpu, 2);
+	assert_int_equal(c[1].state, SCHED_QUEUED);
+	assert_int_equal(set(0, DAIS_SCHED_CPUS, 0, ~1ULL, &left), DAIS_OK); /* it runs */
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_null(pick());
+	assert_int_equal(c[0].cpu, 1);
+	assert_int_equal(c[0].state, SCHED_QUEUED);
+	assert_int_equal(sched_get(&c[0], DAIS_STAT_VCPU_CPUS - DAIS_STAT_VCPU_SCHED, &value), DAIS_OK);
+	assert_int_equal(value, 14);
+	assert_int_equal(c[0].moved, 1);
+	fake_cpu = 1;
 	assert_ptr_equal(pick(), &c[0]);
-	assert_in_range(fake_timer[0], fake_now + SLICE, fake_now + SLICE + 3);
-	fake_now += SLICE + 3;
-	assert_ptr_equal(pick(), &c[1]);
-	fake_now += SLICE;
-	assert_ptr_equal(pick(), &c[0]);
+	fake_cpu = 0;
+}
+
+/* Promises add up on each CPU, are packed, and never exceed what there is; who was refused keeps what it had. */
+static void test_admission(void **state)
+{
+	u64 left;
+
+	(void)state;
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(set(i, DAIS_SCHED_CPUS, 0, ~0ULL, &left), DAIS_OK);
+	assert_int_equal(set(0, DAIS_SCHED_RESERVE, RESERVE(6000, 10000), 0, &left), DAIS_OK);
+	assert_int_equal(c[0].p.home, 0);
+	assert_int_equal(set(1, DAIS_SCHED_RESERVE, RESERVE(2000, 10000), 0, &left), DAIS_OK);
+	assert_int_equal(c[1].p.home, 0); /* the fullest that has room */
+	assert_int_equal(set(2, DAIS_SCHED_RESERVE, RESERVE(2000, 10000), 0, &left), DAIS_OK);
+	assert_int_equal(c[2].p.home, 1);
+	assert_int_equal(set(3, DAIS_SCHED_CPUS, 0, 1, &left), DAIS_OK);
+	assert_int_equal(set(3, DAIS_SCHED_RESERVE, RESERVE(2000, 10000), 0, &left), DAIS_NO_SPACE);
+	assert_int_equal(left, 150000);
+	assert_false(c[3].p.reserved);
+	assert_int_equal(set(3, DAIS_SCHED_RESERVE, RESERVE(1500, 10000), 0, &left), DAIS_OK);
+	/* its CPU cannot be taken away when the others have no room */
+	assert_int_equal(set(2, DAIS_SCHED_CPUS, 0, 1, &left), DAIS_NO_SPACE);
+	assert_int_equal(left, 0);
+	assert_true(mask_has(&c[2].p.cpus, 1));
+	/* its own share counts as free when it changes, and what it gives up is there again */
+	assert_int_equal(set(0, DAIS_SCHED_RESERVE, RESERVE(5000, 10000), 0, &left), DAIS_OK);
+	assert_int_equal(set(2, DAIS_SCHED_CPUS, 0, 1, &left), DAIS_NO_SPACE);
+	assert_int_equal(set(1, DAIS_SCHED_CAP, 50, 0, &left), DAIS_OK);
+	assert_int_equal(set(2, DAIS_SCHED_CPUS, 0, 1, &left), DAIS_OK);
+	assert_int_equal(c[2].p.home, 0);
+	assert_true(sched_freeze(&c[0]));
+	sched_detach(&c[0]);
+	assert_int_equal(queues[0]->promised, 350000);
+	assert_int_equal(queues[1]->promised, 0);
 }
 
 static void test_spread(void **state)
@@ -186,7 +270,7 @@ static void test_spread(void **state)
 	(void)state;
 	memset(more, 0, sizeof(more));
 	for (u32 i = 0; i < 6; i++)
-		sched_attach(&more[i], false); /* CPU 0 has eight */
+		sched_attach(&more[i], 1, false); /* CPU 0 has eight */
 	assert_int_equal(more[0].cpu, 1);
 	assert_int_equal(more[1].cpu, 2);
 	assert_int_equal(more[2].cpu, 3);
@@ -196,7 +280,7 @@ static void test_spread(void **state)
 	sched_detach(&more[1]);
 	assert_int_equal(more[1].cpu, 2);
 	memset(&more[0], 0, sizeof(more[0]));
-	sched_attach(&more[0], false);
+	sched_attach(&more[0], 1, false);
 	assert_int_equal(more[0].cpu, 2);
 }
 
@@ -222,30 +306,6 @@ static void test_idle(void **state)
 	fake_cpus = FAKE_CPUS;
 }
 
-/* Shares are by weight, whoever sleeps now and then. */
-static void test_shares(void **state)
-{
-	u64 ran[3] = { 0 };
-
-	(void)state;
-	assert_int_equal(sched_set_param(&c[1], DAIS_SCHED_WEIGHT, 200), DAIS_OK);
-	assert_int_equal(sched_set_param(&c[2], DAIS_SCHED_WEIGHT, 50), DAIS_OK);
-	for (u32 i = 0; i < 3; i++)
-		sched_wake(&c[i]);
-	for (u32 i = 0; i < 100000; i++) {
-		struct sched_ctx *p = pick();
-
-		fake_now += SLICE / 10;
-		ran[p - c] += SLICE / 10;
-		if (i % 7)
-			continue;
-		assert_true(sched_block(p, &word, 1));
-		sched_wake(p);
-	}
-	assert_in_range(ran[1] * 100 / ran[0], 180, 220);
-	assert_in_range(ran[0] * 100 / ran[2], 180, 220);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,7 +318,8 @@ int main(void)
 		cmocka_unit_test_setup(test_params, setup),
 		cmocka_unit_test_setup(test_spread, setup),
 		cmocka_unit_test_setup(test_idle, setup),
-		cmocka_unit_test_setup(test_shares, setup),
+		cmocka_unit_test_setup(test_affinity, setup),
+		cmocka_unit_test_setup(test_admission, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ typedef __UINT64_TYPE__ dais_u64;
 #define DAIS_CPUID_CONTROL   1u          /* this is the control domain */
 
 #define DAIS_MAX_VCPUS    512
+#define DAIS_MAX_CPUS     512
 #define DAIS_MAX_CAPS     16384
 #define DAIS_MAX_TRAPS    64             /* ranges per domain */
 #define DAIS_MAX_EVENTS   4096           /* numbers in a pending area */
@@ -110,7 +111,16 @@ enum dais_mem_source { DAIS_MEM_POOL = 0, DAIS_MEM_OWN = 1, DAIS_MEM_DEVICE = 2 
 
 enum dais_sched_param {
 	DAIS_SCHED_WEIGHT = 0,   /* 1..10000, default 100 */
+	DAIS_SCHED_CAP,          /* percent of a CPU, 1..99; 0: none. It and a reservation: the later one holds */
+	DAIS_SCHED_RESERVE,      /* budget << 32 | period, both in microseconds; 0: none */
+	DAIS_SCHED_SLICE,        /* microseconds, 100..100000, default 4000: the shorter, the sooner it runs after a wake-up */
+	DAIS_SCHED_CPUS,         /* value: 0; a mask of DAIS_MAX_CPUS bits at the start of the vCPU page's data[] */
+	DAIS_SCHED_CORE,         /* 1: shares a core's threads with vCPUs of its own domain only; 0 */
+	DAIS_SCHED_PARAMS
 };
+#define DAIS_SCHED_PERIOD_MIN 500ULL     /* of a reservation, microseconds */
+#define DAIS_SCHED_PERIOD_MAX 1000000ULL
+#define DAIS_SCHED_BUDGET_MIN 100ULL     /* up to the period */
 
 enum dais_stat {
 	/* the machine (object = 0), fixed at boot */
@@ -151,6 +161,13 @@ enum dais_stat {
 	DAIS_STAT_VCPU_EXITS,
 	DAIS_STAT_VCPU_ACTIVITY,     /* enum dais_activity */
 	DAIS_STAT_VCPU_CPU,          /* CPU it ran on last */
+	/* an autonomous vCPU's scheduling */
+	DAIS_STAT_VCPU_RAN,          /* TSC ticks that were charged to it */
+	DAIS_STAT_VCPU_WAITED,       /* TSC ticks it was ready and had budget, but did not run */
+	DAIS_STAT_VCPU_MOVED,        /* times it went to another CPU */
+	DAIS_STAT_VCPU_MISSED,       /* periods in which a reservation did not get its budget by the deadline */
+	DAIS_STAT_VCPU_SCHED,        /* + enum dais_sched_param: what it is set to; of _CPUS see next */
+	DAIS_STAT_VCPU_CPUS = DAIS_STAT_VCPU_SCHED + 8, /* + word of the mask */
 	/* pool */
 	DAIS_STAT_POOL_FREE = 128,
 };
