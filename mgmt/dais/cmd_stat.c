@@ -27,6 +27,10 @@ static const struct { enum dais_stat what; const char *key; } vcpu[] = {
 	{ DAIS_STAT_VCPU_TSC, "guest_tsc" },
 	{ DAIS_STAT_VCPU_EXITS, "exits" },
 	{ DAIS_STAT_VCPU_CPU, "cpu" },
+	{ DAIS_STAT_VCPU_RAN, "ran_tsc" },
+	{ DAIS_STAT_VCPU_WAITED, "waited_tsc" },
+	{ DAIS_STAT_VCPU_MOVED, "moved" },
+	{ DAIS_STAT_VCPU_MISSED, "missed" },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -18,8 +18,8 @@
 
 struct row {
 	struct dais_ioc_dom_info d;
-	uint64_t guest_tsc, exits;
-	double percent, exit_rate;
+	uint64_t guest_tsc, exits, waited, moved, missed;
+	double percent, exit_rate, wait, moves;
 };
 
 struct sample {
@@ -54,6 +54,12 @@ static void add_row(struct dais_conn *conn, struct sample *s, const struct dais_
 			r->guest_tsc += value;
 		if (!dais_dom_vcpu_stat(dom, i, DAIS_STAT_VCPU_EXITS, &value))
 			r->exits += value;
+		if (!dais_dom_vcpu_stat(dom, i, DAIS_STAT_VCPU_WAITED, &value))
+			r->waited += value;
+		if (!dais_dom_vcpu_stat(dom, i, DAIS_STAT_VCPU_MOVED, &value))
+			r->moved += value;
+		if (!dais_dom_vcpu_stat(dom, i, DAIS_STAT_VCPU_MISSED, &value))
+			r->missed += value;
 	}
 	dais_dom_close(dom);
 	s->rows++;
@@ -103,6 +109,8 @@ static int take(struct dais_conn *conn, struct sample *s, const struct sample *b
 		double span = s->tsc > since ? s->tsc - since : 1;
 
 		r->percent = 100.0 * (r->guest_tsc - (old ? old->guest_tsc : 0)) / span;
+		r->wait = 100.0 * (r->waited - (old ? old->waited : 0)) / span;
+		r->moves = (r->moved - (old ? old->moved : 0)) * (double)info->stat[DAIS_STAT_TSC_HZ] / span;
 		r->exit_rate = (r->exits - (old ? old->exits : 0)) * (double)info->stat[DAIS_STAT_TSC_HZ] / span;
 	}
 	if (s->rows)
@@ -140,14 +148,14 @@ static void print(struct dais_conn *conn, const struct sample *s, const struct s
 	       info->version, s->rows, (unsigned long long)info->stat[DAIS_STAT_CPUS], idle_percent(info, s, before),
 	       format_size(info->mem_free, a), format_size(info->mem_pool, b),
 	       end);
-	printf("%s%4s  %-20s %-8s %5s %9s %7s %10s  %s%s", end, "ID", "NAME", "STATE", "VCPUS",
-	       "MEMORY", "%CPU", "EXITS/S", "KIND", end);
+	printf("%s%4s  %-20s %-8s %5s %9s %7s %7s %7s %6s %10s  %s%s", end, "ID", "NAME", "STATE", "VCPUS",
+	       "MEMORY", "%CPU", "%WAIT", "MOVES/S", "MISSED", "EXITS/S", "KIND", end);
 	for (i = 0; i < s->rows && i + 3 < lines; i++) {
 		const struct row *r = &s->row[i];
 
-		printf("%4u  %-20s %-8s %5u %9s %7.1f %10.0f  %s%s", r->d.id, r->d.name,
-		       dais_state_name(r->d.state), r->d.vcpus, format_size(r->d.memory, a),
-		       r->percent, r->exit_rate,
+		printf("%4u  %-20s %-8s %5u %9s %7.1f %7.1f %7.1f %6llu %10.0f  %s%s", r->d.id, r->d.name,
+		       dais_state_name(r->d.state), r->d.vcpus, format_size(r->d.memory, a), r->percent, r->wait,
+		       r->moves, (unsigned long long)r->missed, r->exit_rate,
 		       r->d.flags & DAIS_DOM_AUTONOMOUS ? "autonomous" : "hosted", end);
 	}
 	fflush(stdout);

@@ -2,6 +2,17 @@
 /* The list of commands and what --help says. */
 #include "dais.h"
 
+#define SCHED_OPTIONS_HELP \
+"  --weight N          an autonomous guest's share of the CPU, 1 to 10000\n" \
+"                      (default: 100)\n" \
+"  --cap PERCENT       of a CPU that each of its vCPUs may use, 1 to 99; 0: no cap\n" \
+"  --reserve BUDGET/PERIOD  what each of its vCPUs gets for certain, and no more,\n" \
+"                      like 2ms/10ms; none\n" \
+"  --slice TIME        100us to 100ms (default: 4ms): the shorter, the sooner it\n" \
+"                      runs after a wake-up\n" \
+"  --cpus LIST         the CPUs that it may run on, like 1-3 or 0,2\n" \
+"  --core-sched on|off  shares a core's threads with no other guest\n"
+
 #define GUEST_OPTIONS \
 "  --name NAME         its name (default: guest-PID)\n" \
 "  --kernel FILE       Linux bzImage, or an ELF kernel with a PVH note or a\n" \
@@ -12,8 +23,7 @@
 "  --module 'FILE ARGS'  further module (PVH, Multiboot); may be repeated\n" \
 "  --vcpus N           1 to 512 (default: 1)\n" \
 "  --memory SIZE       256M, 2G, ... (default: 256M; without unit: MiB)\n" \
-"  --weight N          share of the CPU of an autonomous guest, 1 to 10000\n" \
-"                      (default: 100)\n" \
+SCHED_OPTIONS_HELP \
 "  --pci FUNCTION,...  PCI functions that it is to own, as 0000:00:04.0; with\n" \
 "                      =noreset behind one that cannot be reset; none: an empty bus\n" \
 "  --config FILE       guest file, see dais(1); flags go before what it says\n"
@@ -120,13 +130,29 @@ const struct command commands[] = {
 	  "  dais stat --json web\n", cmd_stat },
 	{ "top", "watch the guests",
 	  "Usage: dais top [-b] [-n COUNT] [-d SECONDS]\n"
-	  "Shows the guests by their use of the CPU, anew every 2 seconds; q ends.\n"
+	  "Shows the guests by their use of the CPU, anew every 2 seconds; q ends. Of\n"
+	  "autonomous ones also: WAIT, the share of time that vCPUs were ready but did not\n"
+	  "run (what the guest sees as steal); moves between CPUs; MISSED, the periods in\n"
+	  "which a reservation came too late, since the guest began.\n"
 	  "  -b, --batch          plain text, for files and pipes\n"
 	  "  -n, --count COUNT    end after so many\n"
 	  "  -d, --delay SECONDS  between two\n"
 	  "Examples:\n"
 	  "  dais top\n"
 	  "  dais top -b -n 2 -d 10 >load.txt\n", cmd_top },
+	{ "sched", "show or set how an autonomous guest is scheduled",
+	  "Usage: dais sched [OPTION]... NAME\n"
+	  "Without options shows, for each vCPU, what it is set to. With some, sets them at\n"
+	  "once, until the guest ends; the guest file has the same settings for its start.\n"
+	  SCHED_OPTIONS_HELP
+	  "  --vcpu N            only this vCPU\n"
+	  "  --json              show it as JSON\n"
+	  "A cap and a reservation exclude each other: the later one holds. A reservation\n"
+	  "that no CPU can promise is refused.\n"
+	  "Examples:\n"
+	  "  dais sched web\n"
+	  "  dais sched --weight 400 --cpus 1-3 web\n"
+	  "  dais sched --vcpu 0 --reserve 2ms/10ms control-loop\n", cmd_sched },
 	{ "trace", "record and show exits and hypercalls",
 	  "Usage: dais trace [on | off | show]\n"
 	  "Switches the recording of exits, hypercalls, switches and interrupts; shows what\n"

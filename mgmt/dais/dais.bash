@@ -8,11 +8,12 @@ _dais_guests()
 _dais()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local guest_options='--name --kernel --initrd --cmdline --module --vcpus --memory --weight --pci --config --no-reboot --help'
+	local guest_options='--name --kernel --initrd --cmdline --module --vcpus --memory --pci --config --no-reboot --help'
+	local sched_options='--weight --cap --reserve --slice --cpus --core-sched'
 	local words
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='check info list create start run pause resume stop destroy console log stat top trace pci version help --help'
+		words='check info list create start run pause resume stop destroy console log stat top sched trace pci version help --help'
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		return
 	fi
@@ -22,13 +23,14 @@ _dais()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--name | --cmdline | --vcpus | --memory | --weight | --pci | --timeout | --count | --delay | -n | -d)
+	--name | --cmdline | --vcpus | --memory | --weight | --cap | --reserve | --slice | --cpus | --vcpu | --pci | --timeout | --count | --delay | -n | -d)
 		return
 		;;
 	esac
 	case ${COMP_WORDS[1]} in
-	run) words="$guest_options --autonomous" ;;
-	create) words="$guest_options --paused --json" ;;
+	run) words="$guest_options $sched_options --autonomous" ;;
+	create) words="$guest_options $sched_options --paused --json" ;;
+	sched) words="$sched_options --vcpu --json --help $(_dais_guests)" ;;
 	start | pause | resume | destroy) words="--help $(_dais_guests)" ;;
 	stop) words="--timeout --force --help $(_dais_guests)" ;;
 	console) words="--history --release --help $(_dais_guests)" ;;

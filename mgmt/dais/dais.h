@@ -42,6 +42,7 @@ int cmd_stat(const struct command *c, int argc, char **argv);
 int cmd_top(const struct command *c, int argc, char **argv);
 int cmd_trace(const struct command *c, int argc, char **argv);
 int cmd_pci(const struct command *c, int argc, char **argv);
+int cmd_sched(const struct command *c, int argc, char **argv);
 int cmd_version(const struct command *c, int argc, char **argv);
 
 /* Prints "dais: …" on the error output; returns EXIT_ERROR. */

@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include "guest_options.h"
+#include "sched_options.h"
 
 enum {
 	OPT_NAME = 256, OPT_KERNEL, OPT_INITRD, OPT_CMDLINE, OPT_MODULE, OPT_VCPUS, OPT_MEMORY,
-	OPT_WEIGHT, OPT_CONFIG, OPT_PCI, OPT_AUTONOMOUS, OPT_NO_REBOOT, OPT_PAUSED, OPT_JSON, OPT_HELP
+	OPT_CONFIG, OPT_PCI, OPT_AUTONOMOUS, OPT_NO_REBOOT, OPT_PAUSED, OPT_JSON, OPT_HELP
 };
 
 static const struct option options[] = {
@@ -19,7 +20,7 @@ static const struct option options[] = {
 	{ "module", required_argument, NULL, OPT_MODULE },
 	{ "vcpus", required_argument, NULL, OPT_VCPUS },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
-	{ "weight", required_argument, NULL, OPT_WEIGHT },
+	SCHED_OPTIONS,
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "pci", required_argument, NULL, OPT_PCI },
 	{ "autonomous", no_argument, NULL, OPT_AUTONOMOUS },
@@ -53,8 +54,6 @@ static int take(struct guest_options *o, int opt, const char *value, struct faul
 		return gconf_parse_number("vcpus", value, 1, DAIS_MAX_VCPUS, &c->vcpus, err);
 	case OPT_MEMORY:
 		return gconf_parse_size(value, &c->memory, err);
-	case OPT_WEIGHT:
-		return gconf_parse_number("weight", value, 1, 10000, &c->weight, err);
 	case OPT_PCI:
 		return gconf_add_pci(c, value, err);
 	case OPT_AUTONOMOUS:
@@ -70,7 +69,7 @@ static int take(struct guest_options *o, int opt, const char *value, struct faul
 		o->json = true;
 		return 0;
 	}
-	return 0;
+	return opt >= OPT_SCHED ? sched_config_parse(&c->sched, opt - OPT_SCHED, value, err) : 0;
 }
 
 static int stop(int code)

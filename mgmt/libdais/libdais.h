@@ -193,7 +193,10 @@ int dais_vcpu_kick(struct dais_vcpu *vcpu);
 
 /* Autonomous: lets it go on after its exit (page->reason) was served. */
 int dais_vcpu_resume(struct dais_vcpu *vcpu);
-int dais_sched_set(struct dais_vcpu *vcpu, enum dais_sched_param param, uint64_t value);
+/* Autonomous. When a CPU cannot promise so much, the last status is DAIS_NO_SPACE; *left (or NULL): millionths of a CPU that
+ * one has left. */
+int dais_sched_set(struct dais_vcpu *vcpu, enum dais_sched_param param, uint64_t value, uint64_t *left);
+int dais_sched_set_cpus(struct dais_vcpu *vcpu, const uint64_t mask[DAIS_MAX_CPUS / 64], uint64_t *left);
 int dais_vcpu_stat(struct dais_vcpu *vcpu, enum dais_stat what, uint64_t *value);
 
 /* ---- events ---- */

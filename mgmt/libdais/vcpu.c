@@ -2,6 +2,7 @@
 /* vCPUs. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "internal.h"
@@ -132,11 +133,20 @@ int dais_vcpu_resume(struct dais_vcpu *vcpu)
 	return dais_do(vcpu->fd, DAIS_IOC_RESUME, NULL);
 }
 
-int dais_sched_set(struct dais_vcpu *vcpu, enum dais_sched_param param, uint64_t value)
+int dais_sched_set(struct dais_vcpu *vcpu, enum dais_sched_param param, uint64_t value, uint64_t *left)
 {
 	struct dais_ioc_sched arg = { .param = param, .value = value };
+	int ret = dais_do(vcpu->fd, DAIS_IOC_SCHED, &arg);
 
-	return dais_do(vcpu->fd, DAIS_IOC_SCHED, &arg);
+	if (left)
+		*left = arg.value;
+	return ret;
+}
+
+int dais_sched_set_cpus(struct dais_vcpu *vcpu, const uint64_t mask[DAIS_MAX_CPUS / 64], uint64_t *left)
+{
+	memcpy(vcpu->page->data, mask, DAIS_MAX_CPUS / 8);
+	return dais_sched_set(vcpu, DAIS_SCHED_CPUS, 0, left);
 }
 
 int dais_vcpu_stat(struct dais_vcpu *vcpu, enum dais_stat what, uint64_t *value)

@@ -38,13 +38,16 @@ static long ioctl_state(struct vcpu *vcpu, void __user *user)
 	return ret;
 }
 
-static int call_sched(struct vcpu *vcpu, const struct dais_ioc_sched *arg)
+static int call_sched(struct vcpu *vcpu, struct dais_ioc_sched *arg)
 {
 	struct hc_ret r;
+	int ret;
 
 	if (arg->reserved)
 		return -EINVAL;
-	return hc(sched_set, &r, .vcpu = vcpu->cap, .param = arg->param, .value = arg->value);
+	ret = hc(sched_set, &r, .vcpu = vcpu->cap, .param = arg->param, .value = arg->value);
+	arg->value = r.value;
+	return ret;
 }
 
 static int call_stat(struct vcpu *vcpu, struct dais_ioc_stat *arg)
@@ -98,7 +101,7 @@ static long vcpu_ioctl_call(struct vcpu *vcpu, unsigned int cmd, void __user *us
 		return ret;
 	ret = vcpu_call(vcpu, cmd, &arg);
 	domain_leave(vcpu->dom);
-	if (!ret && copy_to_user(user, &arg, size))
+	if ((!ret || ret == DAIS_NO_SPACE) && copy_to_user(user, &arg, size)) /* with what is left */
 		return -EFAULT;
 	return ret;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "fault.h"
+#include "sched_config.h"
 
 #define CONFIG_MODULES 31
 #define CONFIG_NAME_MAX 63
@@ -18,7 +19,7 @@ struct guest_config {
 	char *module[CONFIG_MODULES];		/* "FILE" or "FILE ARGUMENTS" */
 	unsigned int modules;
 	unsigned int vcpus;
-	unsigned int weight;			/* of autonomous vCPUs; 0: Dais's default */
+	struct sched_config sched;		/* of autonomous vCPUs */
 	uint64_t memory;			/* bytes */
 	bool autonomous;
 	bool no_reboot;				/* a reboot ends the guest */

@@ -85,11 +85,32 @@ static int take_pci(const config_setting_t *s, const char *path, struct guest_co
 	return 0;
 }
 
+/* As a number, true or false, or text as the flag takes it. */
+static int take_sched(const config_setting_t *s, const char *path, struct sched_config *c, unsigned int param,
+		      struct fault *err)
+{
+	char number[16];
+	const char *text = config_setting_get_string(s);
+	struct fault why;
+
+	snprintf(number, sizeof(number), "%d", config_setting_get_int(s));
+	if (config_setting_type(s) == CONFIG_TYPE_BOOL)
+		text = config_setting_get_bool(s) ? "on" : "off";
+	else if (config_setting_type(s) == CONFIG_TYPE_INT)
+		text = number;
+	if (!text)
+		return wrong(s, path, "must be a number, a string in quotes, or true or false", err);
+	if (sched_config_parse(c, param, text, &why))
+		return fault_set(err, "%s, line %u: %s", path, config_setting_source_line(s), why.text);
+	return 0;
+}
+
 static int take(const config_setting_t *s, const char *path, struct guest_config *c,
 		struct fault *err)
 {
 	const char *key = config_setting_name(s);
 	bool reboot = true;
+	unsigned int i;
 	int ret;
 
 	if (!strcmp(key, "name"))
@@ -104,8 +125,6 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 		return take_modules(s, path, c, err);
 	if (!strcmp(key, "vcpus"))
 		return take_number(s, path, &c->vcpus, err);
-	if (!strcmp(key, "weight"))
-		return take_number(s, path, &c->weight, err);
 	if (!strcmp(key, "memory"))
 		return take_memory(s, path, &c->memory, err);
 	if (!strcmp(key, "pci"))
@@ -118,8 +137,11 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 			c->no_reboot = !reboot;
 		return ret;
 	}
-	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, weight, autonomous, reboot, pci",
-		     err);
+	for (i = 0; i < DAIS_SCHED_PARAMS; i++)
+		if (!strcmp(key, sched_names[i]))
+			return take_sched(s, path, &c->sched, i, err);
+	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, autonomous, reboot, pci, "
+		     "weight, cap, reserve, slice, cpus, core_sched", err);
 }
 
 int gconf_read(struct guest_config *c, const char *path, struct fault *err)
@@ -177,6 +199,7 @@ int gconf_write(const struct guest_config *c, const char *path, struct fault *er
 	config_setting_t *root, *list;
 	config_t file;
 	unsigned int i;
+	char text[SCHED_TEXT];
 	int ret = 0;
 
 	config_init(&file);
@@ -190,8 +213,12 @@ int gconf_write(const struct guest_config *c, const char *path, struct fault *er
 		config_setting_set_string_elem(list, -1, c->module[i]);
 	put_number(root, "vcpus", c->vcpus);
 	put_number(root, "memory", c->memory / MIB);
-	if (c->weight)
-		put_number(root, "weight", c->weight);
+	for (i = 0; i < DAIS_SCHED_PARAMS; i++) {
+		if (!(c->sched.given >> i & 1))
+			continue;
+		sched_config_text(&c->sched, i, text, sizeof(text));
+		put_string(root, sched_names[i], text);
+	}
 	put_bool(root, "autonomous", c->autonomous);
 	put_bool(root, "reboot", !c->no_reboot);
 	put_pci(root, c);

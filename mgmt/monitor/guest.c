@@ -231,13 +231,12 @@ static int make_vcpus(struct guest *g, struct fault *err)
 		struct guest_vcpu *v = &g->vcpu[g->vcpus];
 		int ret = dais_vcpu_create(g->dom, g->vcpus, flags, &v->handle);
 
-		if (!ret && g->config.autonomous && g->config.weight) {
-			ret = dais_sched_set(v->handle, DAIS_SCHED_WEIGHT, g->config.weight);
-			if (ret)
-				dais_vcpu_close(v->handle);
-		}
 		if (ret)
 			return fail(err, "creating a vCPU", ret);
+		if (g->config.autonomous && sched_config_apply(&g->config.sched, v->handle, err)) {
+			dais_vcpu_close(v->handle);
+			return -1;
+		}
 		v->guest = g;
 	}
 	return 0;

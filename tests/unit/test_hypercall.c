@@ -144,9 +144,9 @@ static void test_stat(void **state)
 	OK(CALL(stat, dom, DAIS_STAT_DOM_HEAP));
 	assert_true(value() >= 4 * PAGE_SIZE);
 	IS(CALL(stat, dom, DAIS_STAT_VCPU_TSC), BAD_ARG);
-	for (u64 what = DAIS_STAT_VCPU_TSC; what <= DAIS_STAT_VCPU_CPU; what++)
+	for (u64 what = DAIS_STAT_VCPU_TSC; what <= DAIS_STAT_VCPU_MISSED; what++)
 		OK(CALL(stat, vcpu, what));
-	IS(CALL(stat, vcpu, DAIS_STAT_VCPU_CPU + 1), BAD_ARG);
+	IS(CALL(stat, vcpu, DAIS_STAT_VCPU_MISSED + 1), BAD_ARG);
 	OK(CALL(stat, DAIS_CAP_POOL, DAIS_STAT_POOL_FREE));
 	IS(CALL(stat, DAIS_CAP_POOL, 0), BAD_ARG);
 	OK(CALL(ev_create, 0));

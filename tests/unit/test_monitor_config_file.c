@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Guest files: what is read, what is refused and with which line, what is written. */
-/* links: mgmt/monitor/config.c mgmt/monitor/config_file.c mgmt/monitor/fault.c mgmt/monitor/pci_sysfs.c */
+/* links: mgmt/monitor/config.c mgmt/monitor/config_file.c mgmt/monitor/sched_config.c mgmt/monitor/fault.c mgmt/monitor/pci_sysfs.c */
 /* libs: -lconfig */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +71,8 @@ static void everything_is_read(void **state)
 	assert_string_equal(c.module[0], "/m one two");
 	assert_int_equal(c.vcpus, 4);
 	assert_int_equal(c.memory, 2ULL << 30);
-	assert_int_equal(c.weight, 200);
+	assert_int_equal(c.sched.given, 1 << DAIS_SCHED_WEIGHT);
+	assert_int_equal(c.sched.value[DAIS_SCHED_WEIGHT], 200);
 	assert_true(c.autonomous);
 	assert_true(c.no_reboot);
 }
@@ -97,6 +98,64 @@ static void mistakes_name_their_line(void **state)
 	assert_refused("reboot = 1\n", "line 1", "true or false");
 	assert_refused("modules = \"/m\"\n", "line 1", "must be a list");
 	assert_refused("modules = [ 1, 2 ]\n", "line 1", "strings");
+}
+
+static void assert_text(enum dais_sched_param param, const char *expected)
+{
+	char text[SCHED_TEXT];
+
+	sched_config_text(&c.sched, param, text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static void scheduling_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("weight = \"10000\"\ncap = 50\nreserve = \"2ms/10ms\"\nslice = \"500us\"\n"
+				   "cpus = \"0,2-3,64-127,511\"\ncore_sched = true\n"), 0);
+	assert_int_equal(c.sched.given, (1 << DAIS_SCHED_PARAMS) - 1);
+	assert_int_equal(c.sched.value[DAIS_SCHED_WEIGHT], 10000);
+	assert_int_equal(c.sched.value[DAIS_SCHED_CAP], 50);
+	assert_int_equal(c.sched.value[DAIS_SCHED_RESERVE], 2000ULL << 32 | 10000);
+	assert_int_equal(c.sched.value[DAIS_SCHED_SLICE], 500);
+	assert_int_equal(c.sched.value[DAIS_SCHED_CORE], 1);
+	assert_int_equal(c.sched.cpus[0], 13);
+	assert_int_equal(c.sched.cpus[1], ~0ULL);
+	assert_int_equal(c.sched.cpus[7], 1ULL << 63);
+	assert_int_equal(gconf_write(&c, path, &err), 0);
+	gconf_free(&c);
+	gconf_init(&c);
+	assert_int_equal(gconf_read(&c, path, &err), 0);
+	assert_text(DAIS_SCHED_WEIGHT, "10000");
+	assert_text(DAIS_SCHED_RESERVE, "2ms/10ms");
+	assert_text(DAIS_SCHED_SLICE, "500us");
+	assert_text(DAIS_SCHED_CPUS, "0,2-3,64-127,511");
+	assert_text(DAIS_SCHED_CORE, "on");
+}
+
+static void wrong_scheduling_names_the_range(void **state)
+{
+	(void)state;
+	assert_refused("weight = 0\n", "line 1", "from 1 to 10000");
+	assert_refused("weight = 10001\n", "line 1", "from 1 to 10000");
+	assert_refused("weight = [ 1 ]\n", "line 1", "must be a number");
+	assert_refused("\ncap = 100\n", "line 2", "from 0 to 99");
+	assert_refused("cap = -1\n", "line 1", "from 0 to 99");
+	assert_refused("slice = \"99us\"\n", "line 1", "from 100us to 100ms");
+	assert_refused("slice = \"101ms\"\n", "line 1", "from 100us to 100ms");
+	assert_refused("slice = \"5\"\n", "line 1", "from 100us to 100ms");
+	assert_refused("reserve = \"2ms\"\n", "line 1", "BUDGET/PERIOD");
+	assert_refused("reserve = \"2ms/10ms \"\n", "line 1", "BUDGET/PERIOD");
+	assert_refused("reserve = \"100us/499us\"\n", "line 1", "from 500 us to 1000 ms");
+	assert_refused("reserve = \"1ms/1001ms\"\n", "line 1", "from 500 us to 1000 ms");
+	assert_refused("reserve = \"99us/10ms\"\n", "line 1", "from 100 us to the period");
+	assert_refused("reserve = \"11ms/10ms\"\n", "line 1", "from 100 us to the period");
+	assert_refused("reserve = \"99999999999999999999s/10ms\"\n", "line 1", "from 100 us to the period");
+	assert_refused("cpus = \"\"\n", "line 1", "no list of CPUs");
+	assert_refused("cpus = \"3-1\"\n", "line 1", "no list of CPUs");
+	assert_refused("cpus = \"1,\"\n", "line 1", "no list of CPUs");
+	assert_refused("cpus = \"512\"\n", "line 1", "up to 511");
+	assert_refused("core_sched = \"yes\"\n", "line 1", "neither on nor off");
 }
 
 static void a_missing_file_is_named(void **state)
@@ -128,7 +187,7 @@ static void what_is_written_reads_the_same(void **state)
 	assert_string_equal(copy.module[0], c.module[0]);
 	assert_int_equal(copy.vcpus, 512);
 	assert_int_equal(copy.memory, c.memory);
-	assert_int_equal(copy.weight, 0);
+	assert_int_equal(copy.sched.given, 0);
 	assert_true(copy.no_reboot);
 	assert_false(copy.autonomous);
 	gconf_free(&copy);
@@ -140,7 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(everything_is_read), TEST(memory_may_be_a_number),
-		TEST(mistakes_name_their_line), TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
+		TEST(mistakes_name_their_line), TEST(scheduling_is_read), TEST(wrong_scheduling_names_the_range), TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
