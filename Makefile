@@ -7,7 +7,7 @@ JOBS  ?= $(shell nproc)
 export BUILD := $(OUT)
 
 # The settings of `make run`, handed to scripts/run untouched by make.
-RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MODEL MACHINE ICOUNT TIMEOUT CONF CMDLINE ESP \
+RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MODEL MACHINE ICOUNT QEMU TIMEOUT CONF CMDLINE ESP \
 	DAIS_ELF QEMU_ARGS BOCHS_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
 # Nor to other makes: Kbuild wants a clean environment.
@@ -224,6 +224,16 @@ unit: $(OUT)/setup.stamp
 system: all
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test system
 
+#: make bench-sched     the scheduler: its long simulation, then shares, caps, reservations, wake-ups and
+#:                      switches on the booted system under -icount (fetches QEMU 10 into build/)
+bench-sched: all $(OUT)/sched/long
+	@tests/sched/run $(SECONDS)
+
+$(OUT)/sched/long: $(wildcard tests/sched/*.[ch] kernel/sched/*.[ch]) kernel/sched.h kernel/types.h | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@gcc -std=gnu11 -g -O2 -Wall -Wextra -Werror -DMAX_CPUS=1024 -I. -Ikernel/abi -o $@ $(filter %.c,$^)
+
+
 bench: all
 	@tests/bench/run
 
@@ -231,4 +241,4 @@ bench-quick: all
 	@tests/bench/run --quick
 
 clean:
-	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel ! -name 'bochs*' -exec rm -rf {} +
+	find $(OUT) -mindepth 1 -maxdepth 1 ! -name kernel ! -name 'bochs*' ! -name 'qemu*' -exec rm -rf {} +

@@ -14,7 +14,7 @@ struct event { u64 at, number; u32 kind, index; };
 enum { EV_CPU, EV_TASK };
 
 static struct sim_config config;
-static struct sim_cpu { bool asked, busy; u64 timer, event, event_at, in_vain /* idle though somebody waits, since */; } cpus[MAX_CPUS];
+static struct sim_cpu { bool asked, busy; u64 timer, event, event_at, idle_since; } cpus[MAX_CPUS];
 static struct sim_task *tasks[MAX_TASKS];
 static struct event *heap;
 static u32 count, events, room, this;
@@ -205,35 +205,41 @@ static u32 check_queue(struct run_queue *q)
 	return w.nodes;
 }
 
-static bool may_idle_run(struct node *n, u32 cpu)
+/* CPUs that have been idle for longer than the ways of two wake-ups */
+static bool idle_long(struct cpu_mask *m)
 {
-	return n && (may_run(ctx_of(n), cpu) || may_idle_run(n->child[0], cpu) || may_idle_run(n->child[1], cpu));
+	bool any = false;
+
+	memset(m, 0, sizeof(*m));
+	for (u32 i = 0; i < config.cpus; i++) {
+		if (cpus[i].busy || sim_now - cpus[i].idle_since <= 2 * config.latency)
+			continue;
+		m->word[i / 64] |= 1ULL << i % 64;
+		any = true;
+	}
+	return any;
 }
 
-static bool idles_in_vain(u32 cpu)
+static void check_waiting(struct node *n, const struct cpu_mask *m)
 {
-	for (u32 k = 0; k < config.cpus && !cpus[cpu].busy; k++)
-		if (may_idle_run(queues[k]->fair, cpu))
-			return true;
-	return false;
+	if (!n)
+		return;
+	for (u32 w = 0; w < ARRAY_SIZE(m->word); w++)
+		MUST(sim_now - ctx_of(n)->since <= 2 * config.latency || !(m->word[w] & ctx_of(n)->p.cpus.word[w]));
+	check_waiting(n->child[0], m);
+	check_waiting(n->child[1], m);
 }
 
-/* No CPU idles for longer than the way of a wake-up, or of two in turn, while a fair context waits that it may run. */
+/* No CPU idles for longer than the way of a wake-up, or of two in turn, while a fair context waits as long that it may run. */
 static void check_work(void)
 {
-	for (u32 i = 0; i < config.cpus; i++) {
-		struct sim_cpu *c = &cpus[i];
+	struct cpu_mask m;
+	bool any = idle_long(&m);
 
-		if (cpus_waiting.word[i / 64] >> i % 64 & 1)
-			MUST(queues[i]->fair);
-		else
-			MUST(!queues[i]->fair);
-		if (!idles_in_vain(i))
-			c->in_vain = 0;
-		else if (!c->in_vain)
-			c->in_vain = sim_now;
-		else
-			MUST(sim_now - c->in_vain <= 2 * config.latency);
+	for (u32 i = 0; i < config.cpus; i++) {
+		MUST((cpus_waiting.word[i / 64] >> i % 64 & 1) == !!queues[i]->fair);
+		if (any)
+			check_waiting(queues[i]->fair, &m);
 	}
 }
 
@@ -343,6 +349,8 @@ static void pick(u32 cpu)
 	cpus[cpu].asked = false;
 	c = sched_pick(sim_now);
 	t = c ? container_of(c, struct sim_task, c) : NULL;
+	if (!t && cpus[cpu].busy)
+		cpus[cpu].idle_since = sim_now;
 	cpus[cpu].busy = t;
 	if (!t)
 		return;
@@ -429,7 +437,7 @@ void sim_start(const struct sim_config *c)
 	sim_events = sim_switches = sim_steals = sim_lag_worst = numbers = idle_timers = 0;
 	count = events = 0;
 	for (u32 i = 0; i < config.cpus; i++)
-		cpus[i] = (struct sim_cpu){ .timer = ~0ULL };
+		cpus[i] = (struct sim_cpu){ .timer = ~0ULL, .idle_since = sim_now };
 	for (this = 0; this < config.cpus; this++)
 		sched_init_cpu(this, this / config.per_core, this / config.per_cache);
 	for (u32 i = 0; i < config.cpus; i++)
