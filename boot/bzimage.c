@@ -16,7 +16,6 @@ enum {
 };
 
 enum { XLF_KERNEL_64 = 1 << 0, XLF_CAN_BE_LOADED_ABOVE_4G = 1 << 1 };
-enum { SECURE_BOOT_UNKNOWN = 1, SECURE_BOOT_DISABLED = 2 };
 enum { SETUP_E820_EXT = 1, VIDEO_TYPE_EFI = 0x70 };
 
 #define HEADER_MAGIC_VALUE 0x53726448u /* "HdrS" */
@@ -170,7 +169,7 @@ void bzimage_fill(uint8_t *params, const struct bzimage *image, const struct bzi
 	put32(params, EXT_CMD_LINE, (uint32_t)(p->cmdline >> 32));
 	put64(params, SETUP_DATA, 0);
 	put64(params, ACPI_RSDP, p->rsdp);
-	params[SECURE_BOOT] = p->secure_boot_known ? SECURE_BOOT_DISABLED : SECURE_BOOT_UNKNOWN;
+	params[SECURE_BOOT] = p->secure_boot;
 	fill_screen(params, &p->screen);
 	fill_efi(params, p);
 	fill_e820(params, p, ext);

@@ -28,6 +28,9 @@ struct bzimage_screen { /* base 0: none */
 	bool rgbx;
 };
 
+/* boot_params.secure_boot, as Linux's own EFI stub sets it; with ON Debian's kernel locks itself down. */
+enum bzimage_secure_boot { BZIMAGE_SECURE_UNKNOWN = 1, BZIMAGE_SECURE_OFF = 2, BZIMAGE_SECURE_ON = 3 };
+
 /* All that goes into boot_params; addresses are physical. */
 struct bzimage_params {
 	uint64_t load, initrd, initrd_size, cmdline, rsdp;
@@ -37,7 +40,7 @@ struct bzimage_params {
 	const struct e820_entry *e820;
 	uint32_t e820_count;
 	uint64_t e820_ext; /* room for a setup_data node: BZIMAGE_EXT_SIZE(e820_count) bytes */
-	bool secure_boot_known;
+	enum bzimage_secure_boot secure_boot;
 };
 
 #define BZIMAGE_EXT_SIZE(count) (16 + (count) * sizeof(struct e820_entry))

@@ -76,12 +76,38 @@ static bool set_hypervisor(const struct value *v)
 	return copy_path(v->config->hypervisor, v->text, text_length(v->text), v->err);
 }
 
+/* Lower-case hexadecimal, as sha256sum prints it. */
+static bool copy_hash(char *out, const char *from, size_t length, struct error *err)
+{
+	if (length != SHA256_HEX)
+		return refuse(err, "give the %u hexadecimal digits of a SHA-256", SHA256_HEX);
+	for (size_t i = 0; i < length; i++) {
+		if (!(from[i] >= '0' && from[i] <= '9') && !(from[i] >= 'a' && from[i] <= 'f'))
+			return refuse(err, "'%c' is no digit of a SHA-256 (0-9, a-f)", from[i]);
+		out[i] = from[i];
+	}
+	out[length] = '\0';
+	return true;
+}
+
+static bool set_hypervisor_sha256(const struct value *v)
+{
+	return copy_hash(v->config->hypervisor_sha256, v->text, text_length(v->text), v->err);
+}
+
+static bool set_kernel_sha256(const struct value *v)
+{
+	return copy_hash(v->config->kernel_sha256, v->text, text_length(v->text), v->err);
+}
+
 static bool set_kernel(const struct value *v)
 {
 	return copy_path(v->config->kernel, v->text, text_length(v->text), v->err);
 }
 
-static bool set_initrd(const struct value *v)
+/* Calls take(n, part, its length) for each part of a comma-separated list; how many in *count. */
+static bool read_list(const struct value *v, uint32_t *count,
+		      bool (*take)(struct config *c, uint32_t n, const char *part, size_t length, struct error *err))
 {
 	const char *s = v->text, *end, *next;
 	uint32_t n = 0;
@@ -95,13 +121,35 @@ static bool set_initrd(const struct value *v)
 			;
 		if (n == CONFIG_INITRDS_MAX)
 			return refuse(v->err, "more than %u files", CONFIG_INITRDS_MAX);
-		if (!copy_path(v->config->initrd[n++], s, end - s, v->err))
+		if (!take(v->config, n++, s, end - s, v->err))
 			return false;
 		if (!*next)
 			break;
 	}
-	v->config->initrd_count = n;
+	*count = n;
 	return true;
+}
+
+static bool take_initrd(struct config *c, uint32_t n, const char *part, size_t length, struct error *err)
+{
+	return copy_path(c->initrd[n], part, length, err);
+}
+
+static bool set_initrd(const struct value *v)
+{
+	return read_list(v, &v->config->initrd_count, take_initrd);
+}
+
+static bool take_initrd_sha256(struct config *c, uint32_t n, const char *part, size_t length, struct error *err)
+{
+	return copy_hash(c->initrd_sha256[n], part, length, err);
+}
+
+static bool set_initrd_sha256(const struct value *v)
+{
+	uint32_t n;
+
+	return read_list(v, &n, take_initrd_sha256);
 }
 
 static bool set_cmdline(const struct value *v)
@@ -252,6 +300,8 @@ static const struct {
 	{ "initrd", set_initrd }, { "cmdline", set_cmdline },
 	{ "control_memory", set_control_memory }, { "control_vcpus", set_control_vcpus },
 	{ "cpus", set_cpus }, { "log_level", set_log_level }, { "console", set_console },
+	{ "hypervisor_sha256", set_hypervisor_sha256 }, { "kernel_sha256", set_kernel_sha256 },
+	{ "initrd_sha256", set_initrd_sha256 },
 	{ "panic", set_panic }, { "mitigations", set_mitigations }, { "x2apic", set_x2apic },
 	{ "apicv", set_apicv },
 	{ "iommu", set_iommu },
@@ -360,4 +410,14 @@ bool config_parse(struct config *config, const char *text, size_t length, struct
 			return refuse(err, "line %u: %s", number, why.text);
 	}
 	return true;
+}
+
+bool config_hashes_all(const struct config *c, struct error *err)
+{
+	const char *missing = !c->hypervisor_sha256[0] ? "hypervisor_sha256" : !c->kernel_sha256[0] ? "kernel_sha256" : NULL;
+
+	for (uint32_t i = 0; i < c->initrd_count; i++)
+		if (!c->initrd_sha256[i][0])
+			missing = "initrd_sha256";
+	return !missing || refuse(err, "%s does not name every file's hash, so nothing could verify them", missing);
 }

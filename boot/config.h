@@ -3,6 +3,7 @@
 #ifndef DAIS_BOOT_CONFIG_H
 #define DAIS_BOOT_CONFIG_H
 
+#include "boot/sha256.h"
 #include "boot/text.h"
 
 #define CONFIG_PATH_MAX    160
@@ -18,6 +19,9 @@ struct config {
 	char initrd[CONFIG_INITRDS_MAX][CONFIG_PATH_MAX];
 	char cmdline[CONFIG_CMDLINE_MAX];
 	uint32_t initrd_count;
+	/* What the files' SHA-256 must be, "" = not asked for. */
+	char hypervisor_sha256[SHA256_HEX + 1], kernel_sha256[SHA256_HEX + 1];
+	char initrd_sha256[CONFIG_INITRDS_MAX][SHA256_HEX + 1];
 	uint64_t control_memory; /* bytes, 0 = the default share of the machine's */
 	uint32_t control_vcpus;  /* 0 = as many as CPUs */
 	uint32_t cpus;           /* 0 = all */
@@ -32,5 +36,8 @@ void config_defaults(struct config *config);
 
 /* Reads the whole text; on a bad line err names it by number, what is wrong and what is allowed. */
 bool config_parse(struct config *config, const char *text, size_t length, struct error *err);
+
+/* Under Secure Boot every file must be named with its hash; err names what is not. */
+bool config_hashes_all(const struct config *config, struct error *err);
 
 #endif

@@ -243,7 +243,8 @@ static void describe_facts(struct work *w)
 	facts[DAIS_STAT_X2APIC] = info->host.x2apic;
 	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid);
 	facts[DAIS_STAT_DEFENCES_USED] = config->mitigations ? facts[DAIS_STAT_DEFENCES] : 0;
-	facts[DAIS_STAT_BOOT] = security_measured_all() ? DAIS_BOOT_TPM : 0;
+	facts[DAIS_STAT_BOOT] = (security_measured_all() ? DAIS_BOOT_TPM : 0) |
+				(security_state(w->fw) == SECURE_BOOT_ON ? DAIS_BOOT_SECURE : 0);
 	facts[DAIS_STAT_MEM_IMAGE] = info->image_size;
 }
 
@@ -314,7 +315,7 @@ static uint32_t write_efi_map(struct work *w)
 	return w->plan.efi_count * w->fw->entry_size;
 }
 
-static void write_params(struct work *w, const struct bzimage_screen *screen, bool known)
+static void write_params(struct work *w, const struct bzimage_screen *screen, enum bzimage_secure_boot secure)
 {
 	struct bzimage_params p = {
 		.load = w->load->kernel_base, .initrd = w->load->initrd,
@@ -323,7 +324,7 @@ static void write_params(struct work *w, const struct bzimage_screen *screen, bo
 		.efi_map_size = write_efi_map(w), .efi_entry_size = w->fw->entry_size,
 		.efi_map_version = w->fw->entry_version, .screen = *screen,
 		.e820 = w->plan.e820, .e820_count = w->plan.e820_count,
-		.e820_ext = w->e820_ext, .secure_boot_known = known,
+		.e820_ext = w->e820_ext, .secure_boot = secure,
 	};
 
 	bzimage_fill(w->params, &w->load->kernel, &p, (void *)w->e820_ext);
@@ -420,14 +421,18 @@ static void build_host(struct work *w)
  * another attempt are allowed. All is computed from the map that is left with. */
 static bool leave(struct work *w, const struct bzimage_screen *screen, struct error *err)
 {
-	bool known = security_state(w->fw) != SECURE_BOOT_UNKNOWN;
+	static const enum bzimage_secure_boot words[] = {
+		[SECURE_BOOT_UNKNOWN] = BZIMAGE_SECURE_UNKNOWN, [SECURE_BOOT_OFF] = BZIMAGE_SECURE_OFF,
+		[SECURE_BOOT_ON] = BZIMAGE_SECURE_ON,
+	};
+	enum bzimage_secure_boot secure = words[security_state(w->fw)];
 
 	for (int i = 0; i < EXIT_TRIES; i++) {
 		if (!pages_read_map(w->fw, err))
 			return false;
 		if (!make_plan(w, w->info->iommus ? 5 : 4, err) || !store_suffices(w, err))
 			return false;
-		write_params(w, screen, known);
+		write_params(w, screen, secure);
 		if (w->fw->bs->ExitBootServices(w->fw->image, w->fw->map_key) == EFI_SUCCESS)
 			return true;
 	}

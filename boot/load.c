@@ -21,13 +21,35 @@ static bool read_whole(struct firmware *fw, const char *path, uint64_t *address,
 	return file_read(fw, path, (void *)*address, *size, err);
 }
 
-bool load_config(struct firmware *fw, struct load *load, struct error *err)
+/* hash: what the file's must be, "" = any */
+static bool verify(const char *path, const void *data, uint64_t size, const char *hash, struct error *err)
+{
+	char found[SHA256_HEX + 1];
+
+	if (!hash[0])
+		return true;
+	sha256_hex(data, size, found);
+	return text_equal(found, hash) ||
+	       refuse(err, "%s: is not the file that this loader was made for (its SHA-256 is another). If you changed "
+		      "it, run dais-boot update from the plain system", path);
+}
+
+static bool load_embedded(struct load *load, const char *text, size_t length, struct error *err)
+{
+	struct error why;
+
+	if (!config_parse(&load->config, text, length, &why))
+		return refuse(err, "the configuration in the loader, %s", why.text);
+	security_measure(PCR_COMMANDS, "dais.conf", text, length);
+	return true;
+}
+
+static bool load_config_file(struct firmware *fw, struct load *load, struct error *err)
 {
 	uint64_t address, size;
 	struct error why;
 	bool sound;
 
-	config_defaults(&load->config);
 	if (!read_whole(fw, CONFIG_FILE, &address, &size, err))
 		return false;
 	if (size > CONFIG_FILE_MAX)
@@ -39,6 +61,23 @@ bool load_config(struct firmware *fw, struct load *load, struct error *err)
 	return sound || refuse(err, CONFIG_FILE ", %s", why.text);
 }
 
+bool load_config(struct firmware *fw, struct load *load, struct error *err)
+{
+	bool secure = security_state(fw) == SECURE_BOOT_ON;
+	struct error why;
+	size_t length;
+	const char *text = embedded_config(&length);
+
+	config_defaults(&load->config);
+	if (!text && secure)
+		return refuse(err, "Secure Boot is on, and this loader carries no configuration with the hashes of what it "
+			      "loads. dais-boot makes and signs one; or switch Secure Boot off in the firmware's set-up");
+	if (!(text ? load_embedded(load, text, length, err) : load_config_file(fw, load, err)))
+		return false;
+	return !secure || config_hashes_all(&load->config, &why) ||
+	       refuse(err, "Secure Boot is on: %s. Run dais-boot update", why.text);
+}
+
 /* High below 4 GiB: away from the control domain's RAM, which begins low. */
 bool load_hypervisor(struct firmware *fw, struct load *load, struct error *err)
 {
@@ -47,6 +86,8 @@ bool load_hypervisor(struct firmware *fw, struct load *load, struct error *err)
 	struct error why;
 
 	if (!read_whole(fw, path, &file, &size, err))
+		return false;
+	if (!verify(path, (void *)file, size, load->config.hypervisor_sha256, err))
 		return false;
 	if (!elf_check((void *)file, size, &load->hypervisor, &why))
 		return refuse(err, "%s: %s", path, why.text);
@@ -84,6 +125,8 @@ bool load_kernel(struct firmware *fw, struct load *load, struct error *err)
 	struct error why;
 
 	if (!read_whole(fw, path, &load->kernel_file, &size, err))
+		return false;
+	if (!verify(path, (void *)load->kernel_file, size, load->config.kernel_sha256, err))
 		return false;
 	if (!bzimage_check((void *)load->kernel_file, size, &load->kernel, &why))
 		return refuse(err, "%s: %s", path, why.text);
@@ -131,6 +174,8 @@ bool load_initrd(struct firmware *fw, struct load *load, struct error *err)
 	to = (void *)load->initrd;
 	for (uint32_t i = 0; i < config->initrd_count; i++) {
 		if (!file_read(fw, config->initrd[i], to, sizes[i], err))
+			return false;
+		if (!verify(config->initrd[i], to, sizes[i], config->initrd_sha256[i], err))
 			return false;
 		security_measure(PCR_FILES, config->initrd[i], to, sizes[i]);
 		memset(to + sizes[i], 0, padded(sizes[i]) - sizes[i]);

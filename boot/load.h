@@ -8,6 +8,7 @@
 #include "boot/efi.h"
 #include "boot/elf.h"
 
+#define EMBEDDED_MAX 16000
 #define BELOW_4G (1ULL << 32)
 
 struct load {
@@ -21,7 +22,11 @@ struct load {
 	struct acpi_tables tables;
 };
 
-/* \EFI\dais\dais.conf; messages name the file. */
+/* The configuration in the loader's own image, NULL: there is none. */
+const char *embedded_config(size_t *length);
+
+/* That, else \EFI\dais\dais.conf; messages name it. Under Secure Boot only the former will do, with a hash
+ * for each file: then the loader's signature covers all that is loaded. */
 bool load_config(struct firmware *fw, struct load *load, struct error *err);
 bool load_hypervisor(struct firmware *fw, struct load *load, struct error *err);
 bool load_kernel(struct firmware *fw, struct load *load, struct error *err);

@@ -6,23 +6,12 @@
 
 #define ERROR_SECONDS 10 /* how long an error stays before the firmware's menu returns */
 
-/* Nobody signs Dais's hypervisor or its initrd yet, so nothing could verify
- * them: running them would make Secure Boot's promise worthless. */
-static bool check_secure_boot(struct firmware *fw, struct error *err)
-{
-	if (security_state(fw) != SECURE_BOOT_ON)
-		return true;
-	return refuse(err, "Secure Boot is on, and Dais's hypervisor and initrd carry no signature "
-		      "that the firmware could verify. Switch Secure Boot off in the firmware's "
-		      "set-up");
-}
-
-static bool check_machine(struct firmware *fw, struct error *err)
+static bool check_machine(struct error *err)
 {
 	struct cpu_facts facts;
 
 	cpu_probe(&facts);
-	return cpu_check(&facts, err) && check_secure_boot(fw, err);
+	return cpu_check(&facts, err);
 }
 
 static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, const struct boot_info **info,
@@ -34,7 +23,7 @@ static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, const str
 	if (!load_config(fw, load, err))
 		return false;
 	console_use(&load->config);
-	return check_machine(fw, err) && load_acpi(fw, load, err) &&
+	return check_machine(err) && load_acpi(fw, load, err) &&
 	       load_hypervisor(fw, load, err) && load_kernel(fw, load, err) &&
 	       load_initrd(fw, load, err) && handover_leave(fw, load, tsc, info, err);
 }

@@ -143,9 +143,34 @@ static void test_epoch(void **state)
 	assert_int_equal(clock_epoch(2100, 3, 1, 0, 0, 0), 4107542400);
 }
 
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void test_hashes(void **state)
+{
+	(void)state;
+	assert_true(parse("hypervisor_sha256 = " HASH "\nkernel_sha256 = " HASH "\ninitrd = \\a, \\b\ninitrd_sha256 = " HASH
+			  " ," HASH));
+	assert_string_equal(c.hypervisor_sha256, HASH);
+	assert_string_equal(c.kernel_sha256, HASH);
+	assert_string_equal(c.initrd_sha256[1], HASH);
+	assert_string_equal(c.initrd_sha256[2], "");
+	assert_true(config_hashes_all(&c, &err));
+	c.initrd_count = 3;
+	assert_false(config_hashes_all(&c, &err));
+	assert_non_null(strstr(err.text, "initrd_sha256"));
+	refused("kernel_sha256 = " HASH "0", "64 hexadecimal digits");
+	refused("kernel_sha256 = ", "64 hexadecimal digits");
+	refused("hypervisor_sha256 = X" HASH "\n", "64 hexadecimal digits");
+	refused("initrd_sha256 = " HASH ", 0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", "'A' is no digit");
+	assert_true(parse("kernel_sha256 = " HASH));
+	assert_false(config_hashes_all(&c, &err));
+	assert_non_null(strstr(err.text, "hypervisor_sha256"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hashes),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_console),
 		cmocka_unit_test(test_nul_bytes), cmocka_unit_test(test_format),

@@ -200,7 +200,7 @@ static void test_params(void **state)
 		.rsdp = 0x77000, .efi_system_table = 0x7f001234, .efi_map = 0x105000,
 		.efi_map_size = 96, .efi_entry_size = 48, .efi_map_version = 1,
 		.screen = { 0x180000000, 1024, 768, 4096, false }, .e820 = e820, .e820_count = 200,
-		.e820_ext = 0x106000, .secure_boot_known = true,
+		.e820_ext = 0x106000, .secure_boot = BZIMAGE_SECURE_ON,
 	};
 
 	(void)state;
@@ -219,7 +219,7 @@ static void test_params(void **state)
 	assert_int_equal(get(params, 0x070, 8), 0x77000);
 	assert_memory_equal(params + 0x1c0, "EL64", 4);
 	assert_int_equal(get(params, 0x1d0, 4), 0x105000);
-	assert_int_equal(params[0x1ec], 2);
+	assert_int_equal(params[0x1ec], 3);
 	assert_int_equal(params[0x00f], 0x70);
 	assert_int_equal(get(params, 0x03a, 4), 1);
 	assert_int_equal(params[0x1e8], BZIMAGE_E820_MAX);
