@@ -17,7 +17,8 @@ MAKEOVERRIDES :=
 KERNEL  := $(abspath build)/kernel
 HEADERS := $(KERNEL)/headers
 
-.PHONY: all help setup core loader mgmt run image test test-long unit units system bench bench-quick clean \
+.PHONY: all help deb setup core loader mgmt run image test test-long test-install debian unit units system \
+	bench bench-quick clean \
 	update-kernel run-files
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -36,10 +37,13 @@ help:
 #:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native|bochs-svm|bochs-vmx
 #:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
 #:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' BOCHS_ARGS='…;…' TEST_FAULT=name CONSOLE_LOG=file
+#: make run IMAGE=debian  a Debian server's disk (root, no password; the packages are in /root/dais) in QEMU
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
+#: make deb             build/deb/*.deb: packages for Debian 12, with what lintian says of them
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones;
 #:                      PLATFORM=bochs-svm|bochs-vmx MODEL=…: the system tests there
-#: make test-long       the same with the long system tests
+#: make test-long       the same with the long system tests and test-install
+#: make test-install    a Debian server: install the packages, boot under Dais, upgrade, purge
 #: make unit            unit tests only
 #: make bench           what Dais costs beside Xen, KVM and no hypervisor: table, build/bench/results.json, picture
 #: make bench-quick     Dais's operations alone, against tests/bench/figures.json; a part of make test
@@ -147,6 +151,10 @@ $(OUT)/BOOTX64.EFI: $(EFI_OBJ)
 
 -include $(EFI_OBJ:.o=.d)
 
+# The loader's reader of dais.conf as a program of Linux, for dais-boot.
+$(OUT)/conf-check: scripts/conf-check.c boot/config.c boot/text.c $(wildcard boot/*.h) | $(OUT)/setup.stamp
+	@gcc $(CFLAGS) $(CPPFLAGS) -std=gnu11 -O2 -Wall -Wextra -Werror -I. -Ikernel/abi $(LDFLAGS) -o $@ $(filter %.c,$^)
+
 # --- The control domain --------------------------------------------------------
 
 mgmt: $(KERNEL)/version
@@ -173,6 +181,11 @@ image: all
 	@scripts/mkimage $(OUT)/dais.img $(OUT)/esp.img
 	@echo "Wrote $(OUT)/dais.img: dd it to a USB stick, or boot it by qemu -drive."
 
+# The tree as git has it (and what is new in it), with its packaging where the tools look for it.
+deb:
+	@DAIS_EXTRA_PACKAGES='debhelper dh-dkms lintian fakeroot' scripts/setup
+	@scripts/mkdeb $(OUT)/deb
+
 # --- Running ------------------------------------------------------------------
 
 # A recipe's failure would make `make` exit with 2 whatever the status was, so
@@ -189,8 +202,8 @@ run-files:
 	@flock $(OUT)/lock $(MAKE) -s -j$(JOBS) TEST_FAULT='$(TEST_FAULT)' \
 		$(if $(filter native,$(PLATFORM)),$(OUT)/initrd.img,all) >&2
 
-run: run-files
-	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run,$(RUN_SETTINGS) BUILD,\
+run: $(if $(filter debian,$(IMAGE)),debian,run-files)
+	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run$(addprefix -,$(IMAGE)),$(RUN_SETTINGS) BUILD,\
 		$(if $(TEST_FAULT),DAIS_ELF=$(FAULT_ELF))))
 
 # --- Tests ----------------------------------------------------------------------
@@ -216,7 +229,15 @@ test: all
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system
 
 test-long: all
-	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system-long
+	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system-long install
+
+# On a Debian disk of its own; some packages come from Debian's mirror.
+debian: deb
+	@DAIS_EXTRA_PACKAGES='mmdebstrap fakeroot openssh-client qemu-utils e2fsprogs' scripts/setup
+	@scripts/mkdebian $(OUT)/debian
+
+test-install: debian
+	@scripts/test install
 
 unit: $(OUT)/setup.stamp
 	@scripts/test unit

@@ -17,7 +17,7 @@
 
 #define MONITOR "dais-monitor"
 
-/* The monitor beside this program, or the one in the search path. */
+/* The monitor beside this program, where the package puts it, or the one in the search path. */
 static void find_monitor(char *path, size_t size)
 {
 	char self[PATH_MAX];
@@ -29,6 +29,8 @@ static void find_monitor(char *path, size_t size)
 		slash = strrchr(self, '/');
 		*slash = 0;
 		if ((size_t)snprintf(path, size, "%s/" MONITOR, self) < size && !access(path, X_OK))
+			return;
+		if ((size_t)snprintf(path, size, "%s/../libexec/dais/" MONITOR, self) < size && !access(path, X_OK))
 			return;
 	}
 	snprintf(path, size, MONITOR);

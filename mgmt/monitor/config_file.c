@@ -131,6 +131,8 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 		return take_pci(s, path, c, err);
 	if (!strcmp(key, "autonomous"))
 		return take_bool(s, path, &c->autonomous, err);
+	if (!strcmp(key, "restart")) /* for the services of /etc/dais/guests.d, which read it themselves */
+		return take_bool(s, path, &reboot, err);
 	if (!strcmp(key, "reboot")) {
 		ret = take_bool(s, path, &reboot, err);
 		if (!ret)
@@ -140,7 +142,7 @@ static int take(const config_setting_t *s, const char *path, struct guest_config
 	for (i = 0; i < DAIS_SCHED_PARAMS; i++)
 		if (!strcmp(key, sched_names[i]))
 			return take_sched(s, path, &c->sched, i, err);
-	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, autonomous, reboot, pci, "
+	return wrong(s, path, "no such setting; known: name, kernel, initrd, cmdline, modules, vcpus, memory, autonomous, reboot, restart, pci, "
 		     "weight, cap, reserve, slice, cpus, core_sched", err);
 }
 
