@@ -160,7 +160,7 @@ def fresh(m):
     good(m)
     m.bootable()
     conf = m.starts("daisx64.efi")
-    assert conf["release"] == OLD
+    assert conf["release"] == OLD and "no dais.ko" not in m.said
     assert conf["cmdline"] == "root=UUID=abcd ro console=ttyS0,115200 dyndbg=* quiet panic=30", conf["cmdline"]
     assert conf["panic"] == "reboot"
     number, entry = m.entry()
@@ -194,7 +194,17 @@ def upgrade(m):
     good(m)
     assert "no dais.ko" in m.said and "linux-headers-" + NEWER in m.said, m.said
     assert m.starts("daisx64.efi")["release"] == NEWER and m.starts("previous.efi")["release"] == NEW
-    assert sorted(os.listdir(m.dais)) == ["a", "b", "daisx64.efi", "previous.efi"]
+    assert len(os.listdir(m.dais)) == 4 and {"daisx64.efi", "previous.efi"} < set(os.listdir(m.dais)), os.listdir(m.dais)
+    m.write(f"/boot/initrd.img-{NEWER}", b"made anew" * 1000)  # the kernel before stays the one before
+    good(m)
+    assert m.starts("daisx64.efi")["release"] == NEWER and m.starts("previous.efi")["release"] == NEW
+    assert len(os.listdir(m.dais)) == 4
+    m.write(f"/boot/initrd.img-{NEWER}", b"and again" * 1000)
+    m.room = 1024
+    while m.run() and m.room < 4096:  # until there is room for two, but not yet for three
+        m.room += 8
+    assert m.starts("previous.efi")["release"] == NEWER and b"made anew" in m.read("/boot/efi" + m.starts("previous.efi")["initrd"].replace("\\", "/"))
+    m.room = 1 << 20
     m.release = "6.1.0-8-cloud-amd64"
     good(m)
     assert m.starts("daisx64.efi")["release"] == "6.1.0-12-cloud-amd64"
@@ -204,10 +214,12 @@ def upgrade(m):
 
 
 def killed(m):
-    """In the middle of every step and after it (before the next): from nothing, from one generation, from two."""
+    """In the middle of every step and after it (before the next): at the first update, at another initrd, another kernel."""
     kills = 0
-    for release in (OLD, NEW, NEWER):
+    for release in (OLD, NEW, NEW, NEWER):
         m.kernel(release)
+        if release == NEW:
+            m.write(f"/boot/initrd.img-{release}", f"made anew {kills}".encode() * 900)
         saved = m.top + "/saved"
         shutil.copytree(m.root, saved + ".root", symlinks=True)
         shutil.copy(m.stubs + "/nvram.json", saved + ".nvram")
