@@ -39,11 +39,24 @@ BOCHS_SKIPS = {
     "many": "16 CPUs on one thread take hours",
     "fewer": "4 CPUs on one thread take most of an hour",
 }
-# The short form of PLATFORM=bochs-…: a part of plain `make test`.
-BOCHS_SHORT = {"bochs-svm": {"CPUS": "1"}, "bochs-vmx": {"CPUS": "1"}}
-BOCHS_SHORT_SECONDS = 900
-# What else of it is in `make test-long`.
-BOCHS_LONG = ("one", "good", "hostile", "life")
+# Boots with control/bochs.sh: name: (platform, settings, whether the CPU's virtual APIC is in use). These are the short
+# form of PLATFORM=bochs-…, a part of plain `make test`;
+BOCHS_SHORT = {
+    "bochs-svm": ("bochs-svm", {"CPUS": "1"}, ""),
+    "bochs-vmx": ("bochs-vmx", {"CPUS": "1"}, "on"),
+}
+# these are in `make test PLATFORM=bochs-…` and in `make test-long`.
+BOCHS_MORE = {
+    "bochs-svm 2 CPUs": ("bochs-svm", {"CPUS": "2"}, ""),
+    "bochs-vmx 4 CPUs": ("bochs-vmx", {"CPUS": "4"}, "on"),
+    "bochs-vmx without apicv": ("bochs-vmx", {"CPUS": "2", "CONF": "apicv = off"}, "off"),
+    "bochs-vmx haswell_4770": ("bochs-vmx", {"CPUS": "1", "MODEL": "haswell_4770"}, "on"),
+    "bochs-vmx icelake_u": ("bochs-vmx", {"CPUS": "1", "MODEL": "icelake_u"}, "on"),
+}
+BOCHS_SCRIPT_SECONDS = 1200
+# Groups of both platforms in `make test-long`, and their arguments where the long ones would take hours.
+BOCHS_LONG = ("one", "good", "hostile", "life", "selftest", "fuzz", "badinput", "basic")
+BOCHS_ARGUMENTS = {"selftest": "5", "fuzz": "40000 20000 {seed}"}
 
 # A boot that must end in the loader: name: (settings, files on the boot disk, what its message says)
 LOADER = {

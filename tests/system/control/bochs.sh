@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The short form for Bochs: a Linux guest of two vCPUs, a hostile payload. Argument: CPUs.
+# The short form for Bochs: a Linux guest of two vCPUs, a hostile payload. Arguments: CPUs, whether dais info is to
+# show the CPU's virtual APIC in use (on, off; none: not asked).
 . /extra/control/lib.sh
 
 same "the control domain has all CPUs" "$1" "$(nproc)"
+if [ "$2" ]; then
+	dais info | grep -q 'virtual interrupts' && apicv=on || apicv=off
+	same "the CPU's virtual APIC is in use" "$2" $apicv
+fi
 linux autonomous 2 nproc 2 --autonomous --kernel /boot/vmlinuz-cloud
 MAY_DIE=1
 payload msrs ""
