@@ -71,6 +71,8 @@ LOADER = {
     "truncated hypervisor": ({"CONF": r"hypervisor = \EFI\dais\cut"}, ("cut", "dais.elf", 20000), r"cut"),
     "CPU without SVM": ({"QEMU_ARGS": "-cpu EPYC,-svm"}, None, r"SVM|AMD-V"),
     "CPU without nested paging": ({"QEMU_ARGS": "-cpu EPYC,+svm,-npt"}, None, r"[Nn]ested paging|NPT"),
+    "VT-x without EPT": ({"BOCHS_ARGS": "cpu: model=core2_penryn_t9600", "PLATFORM": "bochs-vmx"}, None,
+                         r"lacks.*EPT.*unrestricted guest"),
 }
 LOADER_SECONDS = 150
 

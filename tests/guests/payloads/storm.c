@@ -152,6 +152,34 @@ static void eoi_without_interrupt(void)
 	EXPECT(apic_read(APIC_ISR + 2) == 0, "ISR");
 }
 
+/* A spurious vector that was sent as a value of the ICR is in service still. */
+static void to_x2(void *arg)
+{
+	u32 i;
+
+	(void)arg;
+	for (i = 0; i < 256; i++)
+		apic_write(APIC_EOI, 0);
+	apic_to_x2();
+}
+
+/* The mode in which a processor with a virtual APIC of its own delivers by itself. */
+static void x2apic_storms(void)
+{
+	u32 i;
+
+	to_x2(NULL);
+	for (i = 1; i < n; i++) {
+		smp_run(i, to_x2, NULL);
+		EXPECT(smp_wait(i, WAIT_MS), "CPU %u hangs", i);
+	}
+	storm(ICR_FIXED | ICR_ASSERT | VECTOR, VECTOR);
+	storm(ICR_ALL | ICR_ASSERT | VECTOR, VECTOR);
+	storm(ICR_NMI | ICR_ASSERT, V_NMI);
+	timer_storm();
+	init_while_running();
+}
+
 void test(void)
 {
 	n = smp_start();
@@ -177,4 +205,6 @@ void test(void)
 		eoi_without_interrupt();
 	if (test_case("ICR values"))
 		icr_values();
+	if ((cpuid(1, 0).ecx & 1 << 21) && test_case("all that in x2APIC mode"))
+		x2apic_storms();
 }
