@@ -8,6 +8,16 @@
 #define X2 0x400UL
 #define BSP 0x100UL
 #define VECTOR 0x71
+#define LEVEL 0x73
+#define IOAPIC 0xfec00000UL
+#define ENTRIES 0x10
+#define TRIGGER_LEVEL 0x8000u
+#define MASKED 0x10000u
+#define UART 0x3f8
+#define UART_PIN 4
+#define SENT_INTERRUPT 2 /* IER: when nothing is left to be sent */
+#define OUT2 8           /* MCR: lets the UART's line out */
+#define TIMES 20
 
 const char test_name[] = "apic";
 
@@ -74,6 +84,41 @@ static void in_service(void)
 	       this_cpu()->interrupts[VECTOR] - before);
 }
 
+static void ioapic(u32 reg, u32 value)
+{
+	*(volatile u32 *)IOAPIC = reg;
+	*(volatile u32 *)(IOAPIC + 0x10) = value;
+}
+
+static void let_down(struct regs *r)
+{
+	(void)r;
+	if (this_cpu()->interrupts[LEVEL] % TIMES == 0)
+		outb(UART + 1, 0);
+}
+
+/* The serial port's line stays up, so that each EOI brings the next, until it is let down. */
+static void level_triggered(void)
+{
+	u64 before = this_cpu()->interrupts[LEVEL];
+	u8 mcr = inb(UART + 4);
+
+	on_interrupt(LEVEL, let_down);
+	ioapic(ENTRIES + 2 * UART_PIN + 1, 0);
+	ioapic(ENTRIES + 2 * UART_PIN, TRIGGER_LEVEL | LEVEL);
+	outb(UART + 4, mcr | OUT2);
+	outb(UART + 1, SENT_INTERRUPT);
+	sti();
+	wait_for(&this_cpu()->interrupts[LEVEL], before + TIMES, 5000);
+	delay_us(1000);
+	cli();
+	EXPECT(this_cpu()->interrupts[LEVEL] == before + TIMES, "%lu of %u", this_cpu()->interrupts[LEVEL] - before, TIMES);
+	outb(UART + 1, 0);
+	outb(UART + 4, mcr);
+	ioapic(ENTRIES + 2 * UART_PIN, MASKED);
+	on_interrupt(LEVEL, NULL);
+}
+
 static void modes(void)
 {
 	u64 base = rdmsr(MSR_APIC_BASE), v;
@@ -132,6 +177,8 @@ static void both_modes(void)
 		illegal_vector();
 	if (test_case("in service"))
 		in_service();
+	if (test_case("level-triggered"))
+		level_triggered();
 }
 
 void test(void)
