@@ -115,6 +115,8 @@ static void icr_values(void)
 			continue;
 		if (mode != 4 && (low & 0xff) < 32)
 			continue;		/* exceptions by IPI: the handler would not know */
+		if ((low & 0xff) == V_USER || (low & 0xff) == V_SPURIOUS)
+			continue;		/* nor does it end these: they would stay in service */
 		apic_icr(low * 7 % 300, native() ? low & ~0x1000 : low); /* QEMU keeps the busy bit */
 		apic_icr(0, (low & 0xefff) | (low & 1 ? ICR_SELF : 0x20000));
 	}
@@ -152,14 +154,9 @@ static void eoi_without_interrupt(void)
 	EXPECT(apic_read(APIC_ISR + 2) == 0, "ISR");
 }
 
-/* A spurious vector that was sent as a value of the ICR is in service still. */
 static void to_x2(void *arg)
 {
-	u32 i;
-
 	(void)arg;
-	for (i = 0; i < 256; i++)
-		apic_write(APIC_EOI, 0);
 	apic_to_x2();
 }
 
