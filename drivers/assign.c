@@ -50,6 +50,7 @@ status_t call_dev_assign(struct call *c)
 		s = iommu_attach(f->fn, d);
 	if (s != DAIS_OK)
 		return s;
+	msi_off(f); /* what the last driver wrote means nothing to d */
 	f->owner = d;
 	f->vf_table = c->arg[2];
 	msix_update(f);

@@ -394,6 +394,7 @@ void iommu_init(const struct boot_info *b)
 	iommus = hpa_to_hva(hpa(b->iommus));
 	ops = iommus->amd ? &amdvi_ops : &vtd_ops;
 	nested_write_back = iommus->incoherent;
+	nested_vtd = !iommus->amd;
 	for (u32 i = 0; i < iommus->unit_count; i++)
 		start_unit(&units[i], &iommus->unit[i]);
 	facts[DAIS_STAT_IOMMU] |= DAIS_IOMMU_DMA | (iommus->remap ? DAIS_IOMMU_IRQ : 0) |

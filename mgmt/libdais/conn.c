@@ -148,7 +148,7 @@ int dais_stat(struct dais_conn *conn, enum dais_stat what, uint64_t *value)
 
 int dais_function_stat(struct dais_conn *conn, uint32_t fn, enum dais_stat what, uint64_t *value)
 {
-	struct dais_ioc_stat arg = { .what = what | (uint64_t)fn << 32 };
+	struct dais_ioc_stat arg = { .what = what, .vcpu = fn };
 	int ret = dais_do(conn->fd, DAIS_IOC_STAT, &arg);
 
 	*value = arg.value;

@@ -24,7 +24,7 @@
 /* of a vCPU: its page at offset 0 */
 
 struct dais_ioc_version { __u32 ioctl, abi; };
-struct dais_ioc_stat { __u32 what, vcpu; __u64 value; }; /* vcpu: index, DAIS_IOC_VCPU_STAT only */
+struct dais_ioc_stat { __u32 what, vcpu; __u64 value; }; /* vcpu: index, for VCPU_STAT; for DAIS_STAT_FN_* the PCI function */
 struct dais_ioc_ctl { __u32 op, reserved; __u64 arg; };
 struct dais_ioc_raw { __u64 nr, args[6], status, value, value2; };
 

@@ -44,9 +44,7 @@ static long ioctl_stat(void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	if (arg.vcpu)
-		return -EINVAL;
-	ret = hc(stat, &r, .object = 0, .what = arg.what);
+	ret = hc(stat, &r, .object = 0, .what = arg.what | (u64)arg.vcpu << 32);
 	arg.value = r.value;
 	if (!ret && copy_to_user(user, &arg, sizeof(arg)))
 		return -EFAULT;

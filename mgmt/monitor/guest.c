@@ -259,6 +259,7 @@ static int set_start(struct guest *g, const struct boot_cpu *start, struct fault
 /* Its functions are assigned last: they reach its memory from then on. */
 static int make_devices(struct guest *g, struct fault *err)
 {
+	_Static_assert(sizeof(*g->devices.state) <= DAIS_PAGE_SIZE, "the domain's monitor page");
 	g->devices.state = dais_dom_monitor_page(g->dom);
 	devices_reset(&g->devices);
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);

@@ -104,9 +104,10 @@ static unsigned int add_msix(struct pci_device *d, unsigned int at)
 	d->mask[at + 3] = MSIX_CONTROL;
 	table = get(d->state->config + at + MSIX_TABLE, 4);
 	d->table_bar = table & 7;
-	d->table_offset = (table & ~7U) & ~(PAGE - 1);
-	d->table_size = PAGES((table & ~7U) +
-			      ((get(d->state->config + at + 2, 2) & 0x7ff) + 1) * MSIX_ENTRY) - d->table_offset;
+	d->table = table & ~7U;
+	d->entries = (get(d->state->config + at + 2, 2) & 0x7ff) + 1;
+	d->table_offset = d->table & ~(PAGE - 1);
+	d->table_size = PAGES(d->table + d->entries * MSIX_ENTRY) - d->table_offset;
 	d->msix = at;
 	return MSIX_SIZE;
 }
@@ -376,6 +377,15 @@ static void forward(struct pci_device *d, unsigned int at)
 	d->hw->config_write(d->hw->ctx, d->state->fn, at, 4, get(d->state->config + at, 4));
 }
 
+/* The hardware goes on decoding its memory, and makes no INTx. */
+static void update_command(struct pci_device *d)
+{
+	uint32_t master = get(d->state->config + PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+
+	d->hw->config_write(d->hw->ctx, d->state->fn, PCI_COMMAND, 2,
+			    PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX | master);
+}
+
 static void update_msi(struct pci_device *d)
 {
 	unsigned int at, end = d->msi + msi_length(d, d->msi);
@@ -389,13 +399,22 @@ static void reset(struct pci_device *d)
 {
 	uint8_t *c = d->state->config;
 
+	unsigned int i;
+
 	d->hw->reset(d->hw->ctx, d->state->fn);
 	put(c + PCI_COMMAND, 2, 0);
+	update_command(d);
 	update_bars(d);
-	if (d->msi)
+	if (d->msi) {
 		c[d->msi + 2] &= ~MSI_ENABLE;
-	if (d->msix)
-		c[d->msix + 3] &= ~MSIX_CONTROL;
+		forward(d, d->msi);
+	}
+	if (!d->msix)
+		return;
+	c[d->msix + 3] &= ~MSIX_CONTROL;
+	forward(d, d->msix);
+	for (i = 0; i < d->entries; i++) /* Dais remembers them */
+		d->hw->bar_write(d->hw->ctx, d->state->fn, d->table_bar, d->table + i * MSIX_ENTRY + 12, 4, 1);
 }
 
 void pci_device_write(struct pci_device *d, unsigned int reg, unsigned int size, uint32_t value)
@@ -415,9 +434,7 @@ void pci_device_write(struct pci_device *d, unsigned int reg, unsigned int size,
 		c[reg + i] = (c[reg + i] & ~m) | (value >> 8 * i & m);
 	}
 	if (touches(reg, size, PCI_COMMAND, 2))
-		d->hw->config_write(d->hw->ctx, d->state->fn, PCI_COMMAND, 2,
-				    PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX |
-				    (get(c + PCI_COMMAND, 2) & PCI_COMMAND_MASTER));
+		update_command(d);
 	if (touches(reg, size, PCI_COMMAND, 2) || touches(reg, size, PCI_BAR0, 4 * PCI_BARS))
 		update_bars(d);
 	if (d->msi && touches(reg, size, d->msi, msi_length(d, d->msi)))

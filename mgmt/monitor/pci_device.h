@@ -58,7 +58,8 @@ struct pci_device {
 	uint8_t mask[PCI_CONFIG_SIZE];		/* bits that the guest may change */
 	uint8_t msi, msix, express;		/* where the capabilities lie, 0: none */
 	unsigned int table_bar;
-	uint64_t table_offset, table_size;	/* of the MSI-X table, whole pages */
+	uint64_t table, table_offset, table_size;	/* of the MSI-X table: where; its whole pages */
+	unsigned int entries;
 };
 
 /*

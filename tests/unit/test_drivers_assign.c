@@ -150,6 +150,10 @@ static void test_life(void **state)
 	assert_int_equal(assign(&other, NIC), DAIS_BUSY);
 	assert_int_equal(device_stat(NIC, false), DAIS_FN_THERE | DAIS_FN_ASSIGNABLE | 5ULL << 32);
 	assert_int_equal(device_stat(NIC, true), 7);
+	/* an entry that the control domain's driver left is no message of the guest's */
+	guest_config_write(NIC, 0x42, 2, 0x8000);
+	assert_false(raise(bar));
+	assert_int_equal(hw_control(NIC, 0) & 1, 1);
 	/* the guest's messages, written by its monitor */
 	guest_config_write(NIC, 0x42, 2, 0x8000);
 	entry(BAR | NIC << 16, 1, MESSAGE, 0x77, 0);

@@ -40,7 +40,7 @@ static bool may_panic;
 
 struct domain *control_domain = &control;
 u64 facts[DAIS_STAT_FRAMES_TOTAL];
-bool nested_write_back;
+bool nested_write_back, nested_vtd;
 
 /* --- the machine --- */
 void mmio_access(struct access *a)

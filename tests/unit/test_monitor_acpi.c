@@ -113,6 +113,20 @@ static void madt_lists_every_cpu(void **state)
 	}
 }
 
+static void a_pci_bus_has_its_tables(void **state)
+{
+	static const uint8_t ssdt[] = "SSDT\x14\0\0\0\2\xfbthe code";
+	const uint8_t *t;
+
+	(void)state;
+	assert_true(acpi_build(area, sizeof(area), ACPI_BASE, 2, dsdt, sizeof(dsdt), ssdt, sizeof(ssdt)) > 0);
+	t = table(2, "MCFG");
+	assert_int_equal(get(t + 4, 4), 60);
+	assert_int_equal(get(t + 44, 8), ECAM_GPA);
+	assert_int_equal(get(t + 52, 4), 0); /* segment 0, bus 0 alone */
+	assert_memory_equal(at_gpa(get(at_gpa(get(area + 24, 8)) + 36 + 8 * 3, 8)), ssdt, sizeof(ssdt));
+}
+
 static void too_small_an_area_is_refused(void **state)
 {
 	size_t room, used;
@@ -130,6 +144,7 @@ int main(void)
 		cmocka_unit_test(root_is_valid),
 		cmocka_unit_test(fadt_names_power_registers),
 		cmocka_unit_test(madt_lists_every_cpu),
+		cmocka_unit_test(a_pci_bus_has_its_tables),
 		cmocka_unit_test(too_small_an_area_is_refused),
 	};
 

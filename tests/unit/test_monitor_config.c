@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -107,6 +109,48 @@ static void counts_modules(void **state)
 	gconf_free(&c);
 }
 
+static void functions(void **state)
+{
+	static const char *const bad[] = { "", "nonsense", "00:04", "00:04.0,", "00:04.0;00:05.0", "00:04.0=reset", ",00:04.0",
+					   "00:04.0,0000:00:04.0" };
+	struct guest_config c;
+	unsigned int i;
+
+	(void)state;
+	gconf_init(&c);
+	assert_int_equal(gconf_add_pci(&c, "none", &err), 0);
+	assert_true(c.pci && !c.functions);
+	assert_int_equal(gconf_add_pci(&c, "0000:00:04.0=noreset,0001:02:1f.7", &err), 0);
+	assert_int_equal(c.functions, 2);
+	assert_true(c.no_reset[0] && !c.no_reset[1]);
+	assert_int_equal(c.function[1], 0x102ff);
+	for (i = 2; i < CONFIG_FUNCTIONS; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "03:%02x.0", i);
+		assert_int_equal(gconf_add_pci(&c, text, &err), 0);
+	}
+	assert_int_equal(gconf_add_pci(&c, "04:00.0", &err), -1);
+	gconf_free(&c);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		gconf_init(&c);
+		assert_int_equal(gconf_add_pci(&c, bad[i], &err), -1);
+		assert_int_equal(strncmp(err.text, "pci: ", 5), 0);
+		gconf_free(&c);
+	}
+	/* its BARs are above 256 GiB */
+	gconf_init(&c);
+	gconf_set_string(&c.name, "a");
+	gconf_set_string(&c.kernel, "/k");
+	c.memory = 255ULL << 30;
+	assert_int_equal(gconf_check(&c, &err), 0);
+	c.pci = true;
+	assert_int_equal(gconf_check(&c, &err), 0);
+	c.memory += 1 << 20;
+	assert_int_equal(gconf_check(&c, &err), -1);
+	gconf_free(&c);
+}
+
 static void makes_paths_absolute(void **state)
 {
 	struct guest_config c;
@@ -129,7 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes), cmocka_unit_test(numbers), cmocka_unit_test(names),
 		cmocka_unit_test(checks_all_together), cmocka_unit_test(counts_modules),
-		cmocka_unit_test(makes_paths_absolute),
+		cmocka_unit_test(functions), cmocka_unit_test(makes_paths_absolute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,7 @@ static void what_is_written_reads_the_same(void **state)
 	c.vcpus = 512;
 	c.memory = 3ULL << 40;
 	c.no_reboot = true;
+	assert_int_equal(gconf_add_pci(&c, "00:04.0=noreset,0001:00:05.1", &err), 0);
 	assert_int_equal(gconf_write(&c, path, &err), 0);
 	gconf_init(&copy);
 	assert_int_equal(gconf_read(&copy, path, &err), 0);
@@ -190,6 +191,8 @@ static void what_is_written_reads_the_same(void **state)
 	assert_int_equal(copy.sched.given, 0);
 	assert_true(copy.no_reboot);
 	assert_false(copy.autonomous);
+	assert_true(copy.pci && copy.functions == 2 && copy.no_reset[0] && !copy.no_reset[1]);
+	assert_int_equal(copy.function[1], 0x10029);
 	gconf_free(&copy);
 }
 

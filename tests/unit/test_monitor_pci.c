@@ -380,6 +380,11 @@ static void test_reset(void **state)
 	assert_int_equal(rd(4, 2), 0);
 	assert_int_equal(rd(0x72, 2), 63);
 	assert_int_equal(count, 0);
+	/* the hardware's registers that Dais keeps are as after a reset, too */
+	assert_int_equal(config_read(NULL, FN, 4, 2), 0x402);
+	assert_int_equal(config_read(NULL, FN, 0x72, 2) & 0xc000, 0);
+	for (unsigned int i = 0; i < 64; i++)
+		assert_int_equal(hw_bar[2][TABLE + 16 * i + 12], 1);
 	wr(0xa9, 1, 0x80);
 	assert_int_equal(resets, 2);
 }

@@ -292,11 +292,29 @@ static void test_driver(void **state)
 	assert_string_equal(text, "0000:00:04.0");
 }
 
+static void test_idle(void **state)
+{
+	static const struct made list[] = { { "0000:00:04.0", "", 0x020000, 0, 9, -1 }, { NULL, NULL, 0, 0, 0, 0 } };
+	char dir[160];
+
+	(void)state;
+	scan(list);
+	assert_int_equal(pci_check_idle(&m, 0x20, &err), 0);
+	snprintf(dir, sizeof(dir), "%s/devices/0000:00:04.0/virtio0/net/eth7", root);
+	run("mkdir -p %s%s", dir, "");
+	write_file(dir, "flags", "0x1002\n", 7);
+	assert_int_equal(pci_check_idle(&m, 0x20, &err), 0);
+	write_file(dir, "flags", "0x1003\n", 7);
+	assert_int_equal(pci_check_idle(&m, 0x20, &err), -1);
+	assert_non_null(strstr(err.text, "0000:00:04.0"));
+	assert_non_null(strstr(err.text, "eth7 is up"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_names), T(test_root_bus), T(test_ports), T(test_switches), T(test_bars), T(test_random), T(test_driver),
+		T(test_names), T(test_root_bus), T(test_ports), T(test_switches), T(test_bars), T(test_random), T(test_driver), T(test_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,30 @@ static void written_back(void **state)
 	nested_free(d);
 }
 
+/* VT-d's reserved bits (spec. §9.8: 62; the top of addresses) are clear in an AMD CPU's tables where VT-d reads them. */
+static void vtd_reads_npt(void **state)
+{
+	u64 *t;
+
+	(void)state;
+	for (u32 vtd = 0; vtd < 2; vtd++) {
+		nested_vtd = vtd;
+		assert_int_equal(nested_init(d, &nested_npt), DAIS_OK);
+		nested_vtd = false;
+		assert_int_equal(nested_prepare(d, gpa(SIZE_2M), ORDER_2M), DAIS_OK);
+		nested_set(d, gpa(SIZE_2M), hpa(SIZE_2M), ORDER_2M, DAIS_MAP_RWX);
+		t = hpa_to_hva(nested_root(d));
+		for (u32 level = 0; level < 3; level++) {
+			u64 e = t[level == 2];
+
+			assert_int_equal(e >> 62 & 1, !vtd);
+			if (level < 2)
+				t = hpa_to_hva(hpa(e & 0x000ffffffffff000ULL));
+		}
+		nested_free(d);
+	}
+}
+
 static void no_memory(void **state)
 {
 
@@ -213,7 +237,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(written_back), T(no_memory), T(bad_arguments) };
+	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(written_back), T(vtd_reads_npt), T(no_memory), T(bad_arguments) };
 
 	return fake_run_both(tests);
 }

@@ -22,8 +22,11 @@ _Static_assert(DAIS_MAP_READ == 1 && DAIS_MAP_WRITE == 2 && DAIS_MAP_EXEC == 4, 
 const struct nested_format nested_npt = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .write = 1ULL << 62,
 					  .next = 9, .ram = 1ULL << 60 };
 const struct nested_format nested_ept = { .ram = 6 << 3 };
+/* For VT-d bit 62 is reserved (spec. §9.8). An AMD CPU behind it: emulators have that pair. */
+static const struct nested_format nested_npt_vtd = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .next = 9,
+						     .ram = 1ULL << 60 };
 
-bool nested_write_back;
+bool nested_write_back, nested_vtd;
 
 static void put(u64 *slot, u64 e)
 {
@@ -62,6 +65,7 @@ status_t nested_init(struct domain *d, const struct nested_format *fmt)
 
 	if (!t)
 		return DAIS_NO_MEMORY;
+	fmt = fmt == &nested_npt && nested_vtd ? &nested_npt_vtd : fmt;
 	xdomain(d)->nt = (struct nested){ .fmt = fmt, .root = hva_to_hpa(t) };
 	return DAIS_OK;
 }
