@@ -44,7 +44,9 @@ SIZES = (
     ("text", "text", "bytes", 96 << 10),
     ("ram", "RAM taken on this machine", "bytes", 6 << 20),
     ("ram-guest", "RAM taken for a guest, beside its own", "bytes", 512 << 10),
-    ("load", "loader's end to the control domain's start", INSTRUCTIONS, None),
+    ("ram-64g", "RAM taken with 64 GiB (reckoned: frame database)", "bytes", None),
+    ("ram-1t", "RAM taken with 1 TiB (reckoned likewise)", "bytes", None),
+    ("load", "Dais's first line to the control domain's start", INSTRUCTIONS, None),
     ("create", "create to user space, 128 MiB guest", INSTRUCTIONS, None),
 )
 

@@ -44,7 +44,7 @@ def fresh(name, quick=False):
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(os.path.join(path, "lib"))
     shutil.copytree(os.path.join(HERE, "control"), os.path.join(path, "control"), ignore=shutil.ignore_patterns("*.c"))
-    for elf in ("bench.elf", "bench-pvh.elf", "alive.elf"):
+    for elf in ("bench.elf", "bench-pvh.elf"):
         call("objcopy", "--strip-debug", os.path.join(WORK, "guests", elf), os.path.join(path, elf))
     for program in ("stopwatch", "event"):
         shutil.copy(os.path.join(WORK, program), path)
@@ -63,7 +63,7 @@ def build():
              "-I" + os.path.join(TOP, "kernel", "abi"), "-I" + TOP, "-o", os.path.join(WORK, program),
              os.path.join(HERE, source), *more)
     call("make", "-s", "-C", os.path.join(TOP, "tests", "guests"), "OUT=" + os.path.join(WORK, "guests"),
-         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf", "vmrun-pvh.elf", "alive.elf")), stdout=sys.stderr)
+         *(os.path.join(WORK, "guests", elf) for elf in ("bench.elf", "bench-pvh.elf", "vmrun-pvh.elf")), stdout=sys.stderr)
 
 
 def copy_libraries(path, programs, own=""):
@@ -98,8 +98,8 @@ def dais(quick=False):
     return fresh("dais", quick)
 
 
-def kvm():
-    path = fresh("kvm")
+def kvm(quick=False):
+    path = fresh("kvm", quick)
     os.makedirs(os.path.join(path, "bin"))
     os.makedirs(os.path.join(path, "share"))
     shutil.copy(QEMU, os.path.join(path, "bin"))
@@ -112,13 +112,13 @@ def kvm():
     return path
 
 
-def xen():
+def xen(quick=False):
     """The directory; Xen itself is in WORK/xen/xen."""
     root = os.path.join(WORK, "xen")
     done = subprocess.run([os.path.join(HERE, "fetch-xen"), root], stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise Missing(done.stderr.decode(errors="replace").strip().splitlines()[-1])
-    path = fresh("xen")
+    path = fresh("xen", quick)
     shutil.copytree(os.path.join(root, "root"), os.path.join(path, "root"), symlinks=True,
                     ignore=shutil.ignore_patterns("boot", "doc", "man"))
     tools = os.path.join(root, "root", "usr", "lib", "xen-4.17", "bin")

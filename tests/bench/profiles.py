@@ -55,7 +55,7 @@ def run(name, script, settings, by_address=True):
     symbols = Symbols(os.path.join(peers.BUILD, "dais.elf"))
     counts = os.path.join(peers.WORK, name + ".counts")
     window = f",from={symbols.first:x},size={symbols.last - symbols.first:x}" if by_address else ""
-    out, _, _ = machines.run(name, "qemu-svm", peers.dais(quick=True), script,
+    out, _ = machines.run(name, "qemu-svm", peers.dais(quick=True), script,
                              {"QEMU_ARGS": f"-plugin file={plugin()},out={counts}{window}", **settings})
     order, mode = [], None
     for line in out.replace("\r", "").splitlines():

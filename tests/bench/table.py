@@ -18,6 +18,9 @@ def entries(modes):
             figure = modes.get(column, {}).get(metric)
             row[column] = figure[1] if figure else None
             row[column + "_minimum"] = figure[0] if figure else None
+            off = modes.get(column + "_defences_off", {}).get(metric)
+            if off:
+                row[column + "_defences_off"] = off[1]
         row["reach"] = metrics.reach(operation, metrics.HOSTED)
         row["reach_autonomous"] = metrics.reach(operation, metrics.AUTONOMOUS)
         rows.append(row)
@@ -79,6 +82,12 @@ def show(rows, skipped):
     head = " ".join(f"{title:>11}" for _, title in COLUMNS)
     print(f"\n{'instructions per operation, median':<45}{head}{'Xen/D.':>8}{'KVM/D.':>8}  reach")
     print_rows([r for r in rows if r["metric"] in {o[0] for o in metrics.OPERATIONS}], columns)
+    off = [c + "_defences_off" for c in ("dais", "dais_autonomous", "xen", "kvm")]
+    if any(r.get(c) for r in rows for c in off):
+        print(f"\n{'the same without defences against speculation':<45}")
+        for row in rows:
+            if any(row.get(c) for c in off):
+                print(f"{row['title']:<45}" + " ".join(f"{number(row.get(c)):>11}" for c in off))
     linux = [r for r in rows if r["metric"].startswith("linux-")]
     if any(r.get("dais") for r in linux):
         columns = ["native", "dais", "xen", "kvm"]

@@ -8,6 +8,8 @@ mkdir -p /lib64 /run/lock /run/xen /var/lib/xen /var/log/xen /var/lib/xenstored 
 [ -e /var/run ] || ln -s /run /var/run
 [ -e /var/lock ] || ln -s /run/lock /var/lock
 [ -e /lib64/ld-linux-x86-64.so.2 ] || cp /extra/lib/ld-linux-x86-64.so.2 /lib64/
+mkdir -p /usr/lib
+ln -s "${XEN%/bin}" /usr/lib/ # where xl looks for xenconsole
 for module in $(cat /extra/modules/order); do insmod "/extra/modules/$module"; done
 mkdir -p /etc/xen
 touch /etc/xen/xl.conf
@@ -15,11 +17,12 @@ mount -t xenfs xenfs /proc/xen
 $XEN/xenstored --pid-file /run/xenstored.pid || { echo "SKIP xenstored does not start"; exit 1; }
 until [ -S /run/xenstored/socket ]; do usleep 100000; done
 $XEN/xen-init-dom0
-$XEN/xenconsoled --pid-file=/run/xenconsoled.pid
+$XEN/xenconsoled --pid-file=/run/xenconsoled.pid --log=guest --log-dir=/run
 
+# TCG takes RDTSCP for RDTSC where that exits: so the TSC is the real one.
 guest() { # name, kernel, vcpus, command line, more lines…
 	printf '%s\n' "name = '$1'" "type = 'pvh'" "kernel = '$2'" "memory = $GUEST_MIB" "vcpus = $3" "cmdline = '$4'" \
-		"on_poweroff = 'destroy'" "on_reboot = 'destroy'" "on_crash = 'destroy'" "$5" >/run/"$1".cfg
+		"tsc_mode = 'native'" "on_poweroff = 'destroy'" "on_reboot = 'destroy'" "on_crash = 'destroy'" "$5" >/run/"$1".cfg
 }
 wait_end() { # name
 	while $XEN/xl domid "$1" >/dev/null 2>&1; do usleep 100000; done

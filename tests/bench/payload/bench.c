@@ -4,7 +4,7 @@
  * instruction (QEMU's -icount), host mode's instructions are in it. Each figure is a line
  * "BENCH name minimum median samples", less the cost of measuring.
  * Arguments: hv=dais|kvm|xen|none, only=prefix, slow=n (samples of what takes milliseconds),
- * echo=1: nothing but answers for control/event.c; hostport=, monport=: ports that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
+ * echo=1: nothing but answers for control/event.c, and an interrupt every tick= ns; hostport=, monport=: ports that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
  */
 #include "../../guests/rt.h"
 
@@ -489,6 +489,11 @@ void test(void)
 	if (!argument("hv", hv, sizeof(hv)))
 		memcpy(hv, "none", 5);
 	handle(ECHO, on_echo);
+	if (argument_number("tick", 0)) {
+		apic_write(APIC_DIVIDE, DIVIDE_BY_1);
+		apic_write(APIC_LVT_TIMER, APIC_PERIODIC | TICK);
+		apic_write(APIC_INITIAL, argument_number("tick", 0));
+	}
 	while (argument_number("echo", 0))
 		sti_hlt();
 	host_port = argument_number("hostport", 0xed);
