@@ -8,6 +8,7 @@
  * functions_lock comes last. A device's lock is only tried under it, for the
  * driver core calls remove() with that held.
  */
+#include <linux/capability.h>
 #include <linux/delay.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -124,6 +125,8 @@ int device_assign(struct domain *dom, const struct dais_ioc_dev *arg)
 	struct function *f;
 	int ret;
 
+	if (!capable(CAP_SYS_ADMIN)) /* the descriptor is a right to the domain, not to the machine's devices */
+		return -EPERM;
 	if (arg->flags & ~DAIS_DEV_NO_RESET)
 		return -EINVAL;
 	mutex_lock(&functions_lock);

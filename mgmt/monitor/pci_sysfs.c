@@ -28,6 +28,8 @@
 #define TYPE_INTEGRATED	0x9
 
 #define CLASS_BRIDGE	0x06
+#define INTERFACE_UP	1U
+#define LEVELS		6	/* of sysfs, from a function to its disks */
 #define FLAG_MEMORY	0x00000200ULL	/* in sysfs's resource file: Linux's IORESOURCE_* */
 #define FLAG_PREFETCH	0x00002000ULL
 #define FLAG_WIDE	0x00100000ULL
@@ -316,45 +318,51 @@ int pci_check(const struct pci_machine *m, uint32_t fn, const uint32_t *list, un
 	return 0;
 }
 
-/* Disks and interfaces below a directory of sysfs; calls see(name, what it is). */
-static int walk(const char *path, unsigned int depth, struct fault *err)
+static int interface_idle(const char *path, const char *name, struct fault *err)
 {
-	char below[PATH_MAX], text[32] = "";
+	char file[PATH_MAX], text[32] = "";
+
+	snprintf(file, sizeof(file), "%.4000s/flags", path);
+	if (read_file(file, text, sizeof(text) - 1) > 0 && strtoul(text, NULL, 16) & INTERFACE_UP)
+		return fault_set(err, "network interface %s is up; ip link set %s down", name, name);
+	return 0;
+}
+
+/* Of partitions, too: their directories lie in the disk's. */
+static int disk_idle(const char *path, const char *name, struct fault *err)
+{
+	char file[PATH_MAX], mounts[8192], device[NAME_MAX + 8];
+	ssize_t n;
+
+	snprintf(file, sizeof(file), "%.4000s/size", path);
+	if (access(file, F_OK))
+		return 0;
+	n = read_file("/proc/self/mounts", mounts, sizeof(mounts) - 1);
+	mounts[n > 0 ? n : 0] = 0;
+	snprintf(device, sizeof(device), "/dev/%s ", name);
+	return strstr(mounts, device) ? fault_set(err, "disk /dev/%s is mounted; umount it", name) : 0;
+}
+
+/* All interfaces and disks below a directory of sysfs, some levels deep */
+static int all_idle(const char *path, unsigned int depth, struct fault *err)
+{
+	bool net = !strcmp(path + strlen(path) - 4, "/net");
+	char below[PATH_MAX];
 	struct dirent *e;
 	int ret = 0;
 	DIR *dir = depth ? opendir(path) : NULL;
 
-	if (!dir)
-		return 0;
-	while (!ret && (e = readdir(dir))) {
-		if (e->d_name[0] == '.' || (e->d_type != DT_DIR))
+	while (dir && !ret && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' || e->d_type != DT_DIR ||
+		    (size_t)snprintf(below, sizeof(below), "%s/%s", path, e->d_name) >= sizeof(below))
 			continue;
-		if ((size_t)snprintf(below, sizeof(below), "%s/%s", path, e->d_name) >= sizeof(below))
-			continue;
-		if (strlen(path) > 6 && (!strcmp(strrchr(path, '/'), "/net"))) {
-			char flags[PATH_MAX];
-
-			snprintf(flags, sizeof(flags), "%.4000s/flags", below);
-			if (read_file(flags, text, sizeof(text) - 1) > 0 && strtoul(text, NULL, 16) & 1)
-				ret = fault_set(err, "network interface %s is up; ip link set %s down", e->d_name,
-						e->d_name);
-		} else {
-			char size[PATH_MAX], mounts[8192], device[NAME_MAX + 8];
-			ssize_t n;
-
-			snprintf(size, sizeof(size), "%.4000s/size", below);
-			snprintf(device, sizeof(device), "/dev/%s ", e->d_name);
-			n = access(size, F_OK) ? -1 : read_file("/proc/self/mounts", mounts, sizeof(mounts) - 1);
-			if (n > 0) {
-				mounts[n] = 0;
-				if (strstr(mounts, device))
-					ret = fault_set(err, "disk /dev/%s is mounted; umount it", e->d_name);
-			}
-			if (!ret)
-				ret = walk(below, depth - 1, err);
-		}
+		if (net)
+			ret = interface_idle(below, e->d_name, err);
+		else
+			ret = disk_idle(below, e->d_name, err) ? -1 : all_idle(below, depth - 1, err);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return ret;
 }
 
@@ -364,7 +372,7 @@ int pci_check_idle(const struct pci_machine *m, uint32_t fn, struct fault *err)
 	struct fault why;
 
 	path_of(path, m->root, fn, ".");
-	if (walk(path, 6, &why))
+	if (all_idle(path, LEVELS, &why))
 		return fault_set(err, "pci: %s is in use by the control domain: %s", pci_name(fn, name), why.text);
 	return 0;
 }

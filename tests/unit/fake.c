@@ -17,6 +17,7 @@ struct leaf { u64 gpa, hpa, prot; u32 order; };
 struct fake_domain { struct domain d; struct leaf *leaf; u32 leaves, room; };
 
 u32 fake_cpu, fake_cpus = FAKE_CPUS, fake_requests[MAX_CPUS], fake_msix[8], fake_pokes, fake_flushes, fake_device_ends;
+u64 fake_frames_at_end;
 u32 fake_interrupts, fake_last_vector;
 u64 fake_now = 1, fake_timer[MAX_CPUS];
 bool fake_irqs_off, fake_has_work, fake_shutdown;
@@ -273,7 +274,11 @@ void control_msix_raise(u32 index) { fake_msix[index]++; }
 u32 control_msix_count(void) { return ARRAY_SIZE(fake_msix); }
 void arch_shutdown_allowed(bool yes) { fake_shutdown = yes; }
 bool arch_device_memory(u64 hpa, u64 size) { return hpa >= FAKE_RAM && !(hpa <= FAKE_TRAPPED && FAKE_TRAPPED < hpa + size); }
-void devices_end(struct domain *d) { (void)d; fake_device_ends++; }
+void devices_end(struct domain *d)
+{
+	if (!fake_device_ends++)
+		fake_frames_at_end = d->frames;
+}
 u64 device_stat(u32 fn, bool faults) { return faults ? 0 : fn; }
 status_t call_dev_assign(struct call *c) { return c->arg[1] & 1 ? DAIS_OK : DAIS_DENIED; }
 status_t call_dev_return(struct call *c) { return c->arg[1] & 1 ? DAIS_OK : DAIS_BAD_ARG; }

@@ -35,6 +35,7 @@ extern u32 fake_interrupts, fake_last_vector;
 extern bool fake_irqs_off, fake_has_work, fake_shutdown;
 extern int fake_nested_fails_in;      /* nested_prepare fails after so many calls; < 0: never */
 extern u32 fake_flushes, fake_device_ends;
+extern u64 fake_frames_at_end;        /* the domain's at the first devices_end since that was 0 */
 extern void (*fake_on_interrupt)(struct vcpu *v);
 
 /* Heap, frames, scheduler: 64 MiB of control domain with a hole for firmware, the rest pool. */

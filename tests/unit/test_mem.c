@@ -35,15 +35,19 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct frame_counts c;
+	u64 frames;
 	status_t s;
 
 	(void)state;
 	domain_kill(d, DAIS_DEATH_DESTROYED, "test %u", 1);
+	frames = d->frames;
+	fake_device_ends = 0;
 	do {
 		s = fake_reclaim(m, d);
 		check();
 	} while (s == DAIS_AGAIN);
 	assert_int_equal(s, DAIS_OK);
+	assert_int_equal(fake_frames_at_end, frames); /* its devices were blocked before the first frame went */
 	c = frame_counts;
 	assert_memory_equal(&c, &before, sizeof(c));
 	assert_int_equal(counters.heap, heap_before);
