@@ -94,10 +94,11 @@ def show(rows, skipped):
         print(f"\n{'a Linux guest, one vCPU':<30}" + " ".join(f"{c:>15}{'':>9}" for c in columns))
         print_linux(linux, columns)
     sizes = {s[0] for s in metrics.SIZES}
-    print(f"\n{'sizes':<45}{'Dais':>13}{'Xen':>13}  reach")
+    columns = ["dais", "xen", "kvm", "native"]
+    print(f"\n{'sizes, starts':<50}" + "".join(f"{c:>15}" for c in columns))
     for row in rows:
-        if row["metric"] in sizes and (row.get("dais") is not None or row.get("xen") is not None):
-            print(f"{row['title']:<45}{number(row.get('dais')):>13}{number(row.get('xen')):>13} {row['unit']}  {verdict(row)}")
+        if row["metric"] in sizes and any(row.get(c) is not None for c in columns):
+            print(f"{row['title']:<50}" + "".join(f"{number(row.get(c)):>15}" for c in columns) + f" {row['unit']}  {verdict(row)}")
     scale = [r for r in rows if r["metric"].startswith("scale")]
     if scale:
         print("\nDais at scale, one CPU")

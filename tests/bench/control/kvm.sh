@@ -8,9 +8,10 @@ for module in $(cat /extra/modules/order); do insmod "/extra/modules/$module"; d
 [ -c /dev/kvm ] || { echo "MODE kvm"; echo "SKIP no /dev/kvm: $(dmesg | tail -n 2)"; exit 1; }
 
 qemu() { # QEMU's options…
-	LD_LIBRARY_PATH=/extra/lib timeout 900 /extra/bin/qemu-system-x86_64 -L /extra/share -accel kvm -cpu host -m $GUEST_MIB \
+	LD_LIBRARY_PATH=/extra/lib timeout 900 $STOPWATCH /extra/bin/qemu-system-x86_64 -L /extra/share -accel kvm -cpu host -m $GUEST_MIB \
 		-machine pc -nodefaults -display none -serial stdio -no-reboot "$@" 2>&1 </dev/null
 }
+STOPWATCH=
 say kvm
 qemu -smp 2 -kernel /extra/bench-pvh.elf -append "hv=kvm hostport=33 khz=1000000 $ARGUMENTS"
 # A first touch is of 2 MiB with transparent huge pages, of 4 KiB without.
@@ -19,6 +20,11 @@ say kvm
 qemu -smp 2 -kernel /extra/bench-pvh.elf -append "hv=kvm khz=1000000 only=touch-4k"
 echo always >/sys/kernel/mm/transparent_hugepage/enabled
 [ -f /extra/linux.img ] || exit 0
+say kvm_size
+STOPWATCH="/extra/stopwatch user-space"
+qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append 'console=ttyS0 quiet run="/bench/work boot"' |
+	sed -n 's/^STOPWATCH /VALUE create /p'
 say kvm_linux
+STOPWATCH=
 GUEST_MIB=256
 qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append 'console=ttyS0 quiet run="/bench/work"'
