@@ -165,7 +165,7 @@ status_t call_dom_ctl(struct call *c)
 {
 	static const u8 max_arg[] = {
 		[DAIS_DOM_KILL] = DAIS_DEATH_MACHINE_CHECK, [DAIS_DOM_SHUTDOWN] = 1,
-		[DAIS_DOM_LOG_LEVEL] = LOG_DEBUG, [DAIS_DOM_TRACE] = 1,
+		[DAIS_DOM_LOG_LEVEL] = LOG_DEBUG, [DAIS_DOM_TRACE] = 2,
 	};
 	struct domain *d = domain_arg(c, 0);
 	u64 op = c->arg[1], arg = c->arg[2];

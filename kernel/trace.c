@@ -9,7 +9,7 @@
 
 #define PAGES (DAIS_TRACE_SIZE / PAGE_SIZE)
 
-bool trace_on;
+u32 trace_on;
 
 static struct dais_trace *ring;
 
@@ -25,8 +25,12 @@ status_t trace_init(void)
 
 void trace_write(u16 kind, const struct vcpu *v, u64 a, u64 b)
 {
-	struct dais_trace_entry *e = &ring->entry[(atomic_add(&ring->head, 1) - 1) % ARRAY_SIZE(ring->entry)];
+	bool scheduling = kind == DAIS_TRACE_SWITCH || kind >= DAIS_TRACE_OFF;
+	struct dais_trace_entry *e;
 
+	if (trace_on == 2 && !scheduling)
+		return;
+	e = &ring->entry[(atomic_add(&ring->head, 1) - 1) % ARRAY_SIZE(ring->entry)];
 	atomic_xchg(&e->tsc, 0ULL);
 	*e = (struct dais_trace_entry){ 0, kind, (u16)cpu_id(), v ? v->dom->id << 16 | v->index : 0, a, b };
 	atomic_store(&e->tsc, time_now());

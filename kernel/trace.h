@@ -6,7 +6,7 @@
 
 struct vcpu;
 
-extern bool trace_on;
+extern u32 trace_on; /* DAIS_DOM_TRACE's argument */
 status_t trace_init(void) __must_check;
 void trace_write(u16 kind, const struct vcpu *v, u64 a, u64 b);
 /* For a panic: the newest n entries, newest first, to `line`. */

@@ -3,6 +3,7 @@
 #include "kernel/heap.h"
 #include "kernel/hypercall.h"
 #include "kernel/string.h"
+#include "kernel/trace.h"
 
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out)
 {
@@ -62,6 +63,7 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 {
 	u32 cpu;
 
+	trace(DAIS_TRACE_WAKE, v, bits, 0);
 	atomic_or(&v->pending, bits);
 	cpu = atomic_load(&v->on_cpu);
 	if (cpu && cpu - 1 != cpu_id() && atomic_load(&v->in_guest))

@@ -94,34 +94,66 @@ static int report_end(struct dais_conn *conn, const char *name)
 	return EXIT_OK;
 }
 
+enum liveness { DEAD, HOSTED, AUTONOMOUS };
+
+static enum liveness liveness(struct dais_dom *dom)
+{
+	struct dais_ioc_dom_info d;
+
+	if (dais_dom_info(dom, &d) || d.state == DAIS_DOM_DEAD)
+		return DEAD;
+	return d.flags & DAIS_DOM_AUTONOMOUS ? AUTONOMOUS : HOSTED;
+}
+
+/* The guest lives on though its monitor was killed: another one goes on where this client has read to. */
+static bool lost_monitor_only(struct dais_conn *conn, const char *name)
+{
+	enum liveness now = DEAD;
+	struct dais_dom *dom;
+
+	if (!dais_dom_open_name(conn, name, &dom)) {
+		now = liveness(dom);
+		dais_dom_close(dom);
+	}
+	return now == AUTONOMOUS && monitor_was_killed(name);
+}
+
+static int pass(struct dais_conn *conn, const char *name)
+{
+	uint64_t position = UINT64_MAX; /* of nothing yet */
+	enum pump_end end;
+	struct fault err;
+
+	do {
+		int fd = monitor_connect_or_adopt(name, &err), ret;
+
+		if (fd < 0)
+			return fail("%s", err.text);
+		ret = monitor_ask_console(fd, &position, &err);
+		end = ret ? PUMP_GUEST_ENDED : console_pump(fd, &position);
+		close(fd);
+		if (ret && ret != MONITOR_GONE)
+			return fail("the console of guest \"%s\": %s; leave it there with Ctrl-] first", name,
+				    err.text);
+	} while (end == PUMP_GUEST_ENDED && lost_monitor_only(conn, name));
+	return end == PUMP_GUEST_ENDED ? report_end(conn, name) : EXIT_OK;
+}
+
 static int attach(struct dais_conn *conn, const char *name)
 {
 	struct dais_dom *dom = open_guest(conn, name);
-	struct fault err;
-	uint32_t state;
-	int fd, ret;
+	enum liveness now;
 
 	if (!dom)
 		return EXIT_ERROR;
-	state = dais_dom_page(dom)->state;
+	now = liveness(dom);
 	dais_dom_close(dom);
-	if (state == DAIS_DOM_DEAD)
+	if (now == DEAD)
 		return fail("guest \"%s\" is dead; dais console --history %s shows what it printed",
 			    name, name);
-	fd = monitor_connect_or_adopt(name, &err);
-	if (fd < 0)
-		return fail("%s", err.text);
-	ret = monitor_ask(fd, "console", &err);
-	if (ret) {
-		close(fd);
-		return fail("the console of guest \"%s\": %s; leave it there with Ctrl-] first", name,
-			    err.text);
-	}
 	if (isatty(0))
-		fprintf(stderr, "Connected to the console of \"%s\"; Ctrl-] leaves it.\r\n", name);
-	ret = console_pump(fd);
-	close(fd);
-	return ret == PUMP_GUEST_ENDED ? report_end(conn, name) : EXIT_OK;
+		fprintf(stderr, "The console of \"%s\"; Ctrl-] leaves it.\r\n", name);
+	return pass(conn, name);
 }
 
 int cmd_console(const struct command *c, int argc, char **argv)

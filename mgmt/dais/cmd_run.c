@@ -52,7 +52,7 @@ static int exit_code_of(unsigned int death)
 static int lost_monitor(const struct launch *l, const struct guest_config *c)
 {
 	if (c->autonomous)
-		fail("%s; the guest goes on without: dais console %s gives it a new one, dais destroy %s ends it",
+		fail("%s; the guest goes on without: dais attach %s gives it a new one, dais destroy %s ends it",
 		     l->reason, c->name, c->name);
 	else
 		fail("%s; guest \"%s\" died with it", l->reason, c->name);
@@ -94,7 +94,7 @@ static int attach(struct launch *l, const struct guest_config *c)
 
 	if (isatty(0))
 		fputs("Connected to the guest's console; Ctrl-] leaves it.\r\n", stderr);
-	end = console_pump(l->console);
+	end = console_pump(l->console, NULL);
 	close(l->console);
 	if (end == PUMP_DETACHED)
 		return detach(l, c);

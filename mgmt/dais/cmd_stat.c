@@ -81,6 +81,7 @@ static void print_guest_json(struct dais_dom *dom, const struct dais_ioc_dom_inf
 	json_add(o, "name", d->name);
 	json_add_number(o, "id", d->id);
 	json_add(o, "state", dais_state_name(d->state));
+	json_add_number(o, "area", d->area);
 	for (i = 0; i < COUNT(domain); i++)
 		if (!dais_dom_stat(dom, domain[i].what, &value))
 			json_add_number(o, domain[i].key, value);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dais.h"
 #include "exit_names.h"
+#include "guests.h"
+#include "sched_trace.h"
 
 #define ENTRIES (sizeof(((struct dais_trace *)0)->entry) / sizeof(struct dais_trace_entry))
 
@@ -50,6 +54,12 @@ static void print_entry(const struct dais_trace_entry *t, uint64_t base, uint64_
 	case DAIS_TRACE_SWITCH:
 		puts("switch");
 		break;
+	case DAIS_TRACE_OFF:
+		printf("off     %s%s\n", dais_activity_name(t->a), t->b ? ", lends its time" : "");
+		break;
+	case DAIS_TRACE_WAKE:
+		printf("wake    %#llx\n", (unsigned long long)t->a);
+		break;
 	case DAIS_TRACE_IRQ:
 		printf("irq     vector %llu\n", (unsigned long long)t->a);
 		break;
@@ -80,6 +90,113 @@ static int show(struct dais_conn *conn)
 	return EXIT_OK;
 }
 
+/* ---- --sched ---- */
+
+#define POLL_US	20000	/* the ring holds some thousand entries */
+#define FRESH	64	/* so many may still be being written */
+#define TRACE_OFF 0
+#define TRACE_SCHED 2
+
+struct recording {
+	struct dais_trace_entry *entry;
+	size_t count, room;
+	uint64_t seen, lost;	/* entries of the ring */
+};
+
+/* What is new in the ring, up to `end`. */
+static int record_until(struct recording *r, const struct dais_trace *t, uint64_t end)
+{
+	uint64_t oldest;
+
+	if (end > r->seen && end - r->seen > r->room - r->count) {
+		size_t room = 2 * r->room + ENTRIES;
+		struct dais_trace_entry *grown = realloc(r->entry, room * sizeof(*grown));
+
+		if (!grown)
+			return -1;
+		r->entry = grown;
+		r->room = room;
+	}
+	for (; r->seen < end; r->seen++) {
+		r->entry[r->count] = t->entry[r->seen % ENTRIES];
+		oldest = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
+		oldest = oldest > ENTRIES ? oldest - ENTRIES : 0;
+		if (r->seen < oldest) { /* overwritten before, or while, it was copied */
+			r->lost += oldest - r->seen;
+			r->seen = oldest - 1;
+		} else if (r->entry[r->count].tsc) {
+			r->count++;
+		}
+	}
+	return 0;
+}
+
+static int record(struct recording *r, const struct dais_trace *t, unsigned int seconds, uint64_t hz)
+{
+	uint64_t begin = read_tsc(), head;
+	int ret = 0;
+
+	r->seen = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
+	while (!ret && read_tsc() - begin < seconds * hz) {
+		usleep(POLL_US);
+		head = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
+		ret = record_until(r, t, head > FRESH ? head - FRESH : 0);
+	}
+	return ret;
+}
+
+static const char *domain_name(void *ctx, uint32_t id)
+{
+	static struct dais_ioc_dom_info d; /* entries of one domain come in a row */
+	static char unknown[32];
+
+	if (!id)
+		return "control";
+	if (d.id == id || dais_dom_next(ctx, false, id - 1, &d) > 0)
+		if (d.id == id)
+			return d.name;
+	snprintf(unknown, sizeof(unknown), "domain-%u", id);
+	return unknown;
+}
+
+static int write_recording(struct dais_conn *conn, struct recording *r, const char *path, uint64_t hz)
+{
+	FILE *to = strcmp(path, "-") ? fopen(path, "w") : stdout;
+	int ret;
+
+	if (!to)
+		return fail("%s: %s", path, strerror(errno));
+	ret = sched_trace_write(to, r->entry, r->count, hz, r->lost, domain_name, conn);
+	if (ret)
+		ret = fail("out of memory in the control domain");
+	if (fflush(to) || (to != stdout && fclose(to)))
+		ret = fail("%s: %s", path, strerror(errno));
+	if (!ret && r->lost)
+		fprintf(stderr, "dais: %llu entries were overwritten before they were read; record while less happens, or for a shorter time\n",
+			(unsigned long long)r->lost);
+	return ret;
+}
+
+static int trace_sched(struct dais_conn *conn, const char *path, unsigned int seconds)
+{
+	const struct dais_trace *ring = dais_get_trace(conn);
+	uint64_t hz = dais_peek_info(conn)->stat[DAIS_STAT_TSC_HZ];
+	struct recording r = { .room = 0 };
+	int ret = ring ? dais_set_trace(conn, TRACE_SCHED) : -errno;
+
+	if (ret)
+		return fail("switching the trace: %s", dais_strerror(ret));
+	ret = record(&r, ring, seconds, hz);
+	dais_set_trace(conn, TRACE_OFF);
+	usleep(POLL_US); /* for entries begun before */
+	if (ret || record_until(&r, ring, __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE)))
+		ret = fail("out of memory in the control domain");
+	else
+		ret = write_recording(conn, &r, path, hz);
+	free(r.entry);
+	return ret;
+}
+
 static int act(const struct command *c, struct dais_conn *conn, const char *what)
 {
 	bool on = !strcmp(what, "on");
@@ -93,20 +210,59 @@ static int act(const struct command *c, struct dais_conn *conn, const char *what
 	return ret ? fail("switching the trace: %s", dais_strerror(ret)) : EXIT_OK;
 }
 
+struct trace_options {
+	const char *path;	/* of --sched */
+	unsigned int seconds;
+};
+
+static int parse(const struct command *c, int argc, char **argv, struct trace_options *o)
+{
+	static const struct option options[] = {
+		{ "sched", required_argument, NULL, 's' },
+		{ "seconds", required_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct fault err;
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (opt) {
+		case 's':
+			o->path = optarg;
+			break;
+		case 'n':
+			if (gconf_parse_number("seconds", optarg, 1, 3600, &o->seconds, &err)) {
+				fail_usage(c, "%s", err.text);
+				return -1;
+			}
+			break;
+		case 'h':
+			fputs(c->help, stdout);
+			return -2;
+		default:
+			fail_usage(c, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			return -1;
+		}
+	}
+	return optind;
+}
+
 int cmd_trace(const struct command *c, int argc, char **argv)
 {
-	struct simple_options o;
+	struct trace_options o = { .seconds = 2 };
 	struct dais_conn *conn;
-	int ret, first = parse_simple(c, argc, argv, "", &o);
+	int ret, first = parse(c, argc, argv, &o);
 
 	if (first < 0)
 		return simple_exit(first);
-	if (argc > first + 1)
-		return fail_usage(c, "unexpected argument \"%s\"", argv[first + 1]);
+	if (argc > first + !o.path)
+		return fail_usage(c, "unexpected argument \"%s\"", argv[first + !o.path]);
 	conn = connect_dais();
 	if (!conn)
 		return EXIT_ERROR;
-	ret = act(c, conn, first < argc ? argv[first] : "show");
+	ret = o.path ? trace_sched(conn, o.path, o.seconds) : act(c, conn, first < argc ? argv[first] : "show");
 	dais_close(conn);
 	return ret;
 }

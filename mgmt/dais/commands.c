@@ -107,13 +107,21 @@ const struct command commands[] = {
 	  "Usage: dais console [--history | --release] NAME\n"
 	  "Passes the guest's console to the standard streams, beginning with what nobody\n"
 	  "has read yet. Ctrl-] leaves it. One at a time. An autonomous guest whose\n"
-	  "monitor was killed gets a new one.\n"
+	  "monitor was killed gets a new one, also while this command runs.\n"
 	  "  --history   print what the guest printed lately, also after its death\n"
 	  "  --release   end the monitor of an autonomous guest; Dais then keeps the last\n"
-	  "              8 KiB of its output until a console is attached again\n"
+	  "              32 KiB of its output until dais attach or dais console\n"
 	  "Examples:\n"
 	  "  dais console web\n"
 	  "  dais console --history web | tail\n", cmd_console },
+	{ "attach", "give an autonomous guest a new monitor",
+	  "Usage: dais attach NAME...\n"
+	  "Starts a monitor for an autonomous guest whose own was killed or released. The\n"
+	  "guest does not notice: what it printed meanwhile (the last 32 KiB) is there.\n"
+	  "Examples:\n"
+	  "  dais attach web\n"
+	  "  dais list --json | jq -r '.[] | select(.kind == \"autonomous\") | .name' |\n"
+	  "      xargs -r dais attach\n", cmd_attach },
 	{ "log", "show Dais's own log",
 	  "Usage: dais log [-f | --follow] [LEVEL]\n"
 	  "Prints Dais's log ring; with a LEVEL from 0 to 3 sets what is logged instead.\n"
@@ -153,13 +161,19 @@ const struct command commands[] = {
 	  "  dais sched web\n"
 	  "  dais sched --weight 400 --cpus 1-3 web\n"
 	  "  dais sched --vcpu 0 --reserve 2ms/10ms control-loop\n", cmd_sched },
-	{ "trace", "record and show exits and hypercalls",
+	{ "trace", "record and show exits and hypercalls, or who runs when",
 	  "Usage: dais trace [on | off | show]\n"
+	  "       dais trace --sched FILE [--seconds N]\n"
 	  "Switches the recording of exits, hypercalls, switches and interrupts; shows what\n"
-	  "the rings hold, by time.\n"
+	  "the ring holds, by time.\n"
+	  "  --sched FILE    record which vCPU runs where and which waits, into a file for\n"
+	  "                  Perfetto (https://ui.perfetto.dev) or Chrome (chrome://tracing);\n"
+	  "                  -: the standard output\n"
+	  "  --seconds N     for so long (default: 2)\n"
 	  "Examples:\n"
 	  "  dais trace on\n"
-	  "  dais trace show | tail -50\n", cmd_trace },
+	  "  dais trace show | tail -50\n"
+	  "  dais trace --sched /tmp/sched.json --seconds 5\n", cmd_trace },
 	{ "pci", "show PCI functions; set them apart for guests",
 	  "Usage: dais pci [list] [--json]\n"
 	  "       dais pci assign FUNCTION...\n"

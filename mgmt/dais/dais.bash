@@ -13,17 +13,17 @@ _dais()
 	local words
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='check info list create start run pause resume stop destroy console log stat top sched trace pci version help --help'
+		words='check info list create start run pause resume stop destroy console attach log stat top sched trace pci version help --help'
 		COMPREPLY=($(compgen -W "$words" -- "$cur"))
 		return
 	fi
 	case $prev in
-	--kernel | --initrd | --module | --config)
+	--kernel | --initrd | --module | --config | --sched)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	--name | --cmdline | --vcpus | --memory | --weight | --cap | --reserve | --slice | --cpus | --vcpu | --pci | --timeout | --count | --delay | -n | -d)
+	--name | --cmdline | --vcpus | --memory | --weight | --cap | --reserve | --slice | --cpus | --vcpu | --pci | --timeout | --count | --delay | --seconds | -n | -d)
 		return
 		;;
 	esac
@@ -31,14 +31,14 @@ _dais()
 	run) words="$guest_options $sched_options --autonomous" ;;
 	create) words="$guest_options $sched_options --paused --json" ;;
 	sched) words="$sched_options --vcpu --json --help $(_dais_guests)" ;;
-	start | pause | resume | destroy) words="--help $(_dais_guests)" ;;
+	start | pause | resume | destroy | attach) words="--help $(_dais_guests)" ;;
 	stop) words="--timeout --force --help $(_dais_guests)" ;;
 	console) words="--history --release --help $(_dais_guests)" ;;
 	stat) words="--json --help $(_dais_guests)" ;;
 	check | info | list | version) words='--json --help' ;;
 	log) words='--follow --help 0 1 2 3' ;;
 	top) words='--batch --count --delay --help' ;;
-	trace) words='on off show --help' ;;
+	trace) words='on off show --sched --seconds --help' ;;
 	pci) words='list assign return --json --help' ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))

@@ -36,6 +36,7 @@ int cmd_pause(const struct command *c, int argc, char **argv);
 int cmd_resume(const struct command *c, int argc, char **argv);
 int cmd_stop(const struct command *c, int argc, char **argv);
 int cmd_destroy(const struct command *c, int argc, char **argv);
+int cmd_attach(const struct command *c, int argc, char **argv);
 int cmd_console(const struct command *c, int argc, char **argv);
 int cmd_log(const struct command *c, int argc, char **argv);
 int cmd_stat(const struct command *c, int argc, char **argv);

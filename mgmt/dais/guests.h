@@ -4,6 +4,7 @@
 #define DAIS_COMMAND_GUESTS_H
 
 #include <libdais.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -42,16 +43,25 @@ int launch_guest(struct launch *l, const struct guest_config *c, unsigned int fl
 
 /* Connected to the guest's monitor, or -1 (no message) when it has none. */
 int monitor_connect(const char *name);
-/* The same, starting a monitor for an autonomous guest that lost its own. */
+/* The process that serves the guest, 0: none. One that is just ending is waited for. */
+int monitor_serving(const char *name);
+/* Starts a monitor for an autonomous guest that lost its own. */
+int monitor_adopt(const char *name, struct fault *err);
+/* Connected, starting a monitor for an autonomous guest that lost its own. */
 int monitor_connect_or_adopt(const char *name, struct fault *err);
-/* Sends a request and reads the answer. */
+/* Sends a request and reads the answer; -1: refused. */
+#define MONITOR_GONE (-2) /* it ended */
 int monitor_ask(int fd, const char *request, struct fault *err);
+/* Asks for the console; position: behind what this client has had before, or ~0; it becomes that of the first byte to come. */
+int monitor_ask_console(int fd, uint64_t *position, struct fault *err);
+/* Whether the guest's monitor was killed: one that was told to leave takes its socket's file with it. */
+bool monitor_was_killed(const char *name);
 /* Waits until the monitor goes away: 1, or 0 after timeout_ms. */
 int monitor_wait_gone(int fd, int timeout_ms);
 
 /* ---- the terminal ---- */
 enum pump_end { PUMP_GUEST_ENDED, PUMP_DETACHED, PUMP_SIGNALLED };
-/* Passes bytes between the standard streams and fd until one of these. */
-enum pump_end console_pump(int fd);
+/* Passes bytes between the standard streams and fd until one of these; adds those that came to *received, if not NULL. */
+enum pump_end console_pump(int fd, uint64_t *received);
 
 #endif

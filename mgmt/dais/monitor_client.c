@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Requests to a guest's monitor. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "guests.h"
+
+#define ANSWER 600	/* bytes */
+#define TRIES 100	/* for a monitor to begin or to end */
+#define TRY_US 20000
+
+static int peer(int fd)
+{
+	struct ucred who = { .pid = 0 };
+	socklen_t size = sizeof(who);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	return who.pid;
+}
 
 int monitor_connect(const char *name)
 {
@@ -29,16 +45,44 @@ int monitor_connect(const char *name)
 	return fd;
 }
 
-int monitor_connect_or_adopt(const char *name, struct fault *err)
+/* Its lock on the guest's file is held as long as a monitor lives. */
+static bool is_locked(const char *name)
 {
+	char *path = run_path(name, "conf");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB);
+
+	free(path);
+	if (fd >= 0)
+		close(fd);
+	return locked;
+}
+
+int monitor_serving(const char *name)
+{
+	unsigned int tries;
+	struct fault err;
+
+	for (tries = 0; tries < TRIES && is_locked(name); tries++) {
+		int fd = monitor_connect(name), pid = 0;
+
+		if (fd >= 0 && !monitor_ask(fd, "ping", &err))
+			pid = peer(fd);
+		if (fd >= 0)
+			close(fd);
+		if (pid)
+			return pid;
+		usleep(TRY_US); /* it begins, or it ends */
+	}
+	return 0;
+}
+
+int monitor_adopt(const char *name, struct fault *err)
+{
+	char *config = run_path(name, "conf");
 	struct launch l;
-	int fd = monitor_connect(name);
-	char *config;
 	int ret;
 
-	if (fd >= 0)
-		return fd;
-	config = run_path(name, "conf");
 	if (access(config, R_OK))
 		ret = fault_set(err, "guest \"%s\" has no monitor, and %s, which a new one needs, is not there",
 				name, config);
@@ -49,33 +93,81 @@ int monitor_connect_or_adopt(const char *name, struct fault *err)
 		return -1;
 	close(l.status);
 	close(l.console);
-	fd = monitor_connect(name);
-	return fd >= 0 ? fd : fault_set(err, "guest \"%s\": its new monitor does not answer", name);
+	return 0;
 }
 
-int monitor_ask(int fd, const char *request, struct fault *err)
+int monitor_connect_or_adopt(const char *name, struct fault *err)
 {
-	char line[600];
+	unsigned int tries;
+	int fd;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		fd = monitor_connect(name);
+		if (fd >= 0)
+			return fd;
+		/* Somebody else may have been quicker. */
+		if (!is_locked(name) && monitor_adopt(name, err) && !is_locked(name))
+			return -1;
+		usleep(TRY_US);
+	}
+	return fault_set(err, "guest \"%s\": its new monitor does not answer", name);
+}
+
+bool monitor_was_killed(const char *name)
+{
+	char *path = run_path(name, "sock");
+	bool there = !access(path, F_OK);
+
+	free(path);
+	return there;
+}
+
+/* The answer's line without its end, in a buffer of ANSWER bytes. */
+static int ask(int fd, const char *request, char *line, struct fault *err)
+{
 	size_t n = 0;
 
 	if (dprintf(fd, "%s\n", request) < 0)
 		return fault_set(err, "the guest's monitor does not answer: %s", strerror(errno));
 	/* Byte by byte: what follows the line belongs to the console. */
-	while (n + 1 < sizeof(line)) {
+	while (n + 1 < ANSWER) {
 		ssize_t got = recv(fd, line + n, 1, 0);
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
-			return fault_set(err, "the guest's monitor went away");
+		if (got <= 0) {
+			fault_set(err, "the guest's monitor went away");
+			return MONITOR_GONE;
+		}
 		if (line[n] == '\n')
 			break;
 		n++;
 	}
 	line[n] = 0;
-	if (!strcmp(line, "ok"))
+	if (!strcmp(line, "ok") || !strncmp(line, "ok ", 3))
 		return 0;
 	return fault_set(err, "%s", strncmp(line, "error ", 6) ? line : line + 6);
+}
+
+int monitor_ask(int fd, const char *request, struct fault *err)
+{
+	char line[ANSWER];
+
+	return ask(fd, request, line, err);
+}
+
+int monitor_ask_console(int fd, uint64_t *position, struct fault *err)
+{
+	char request[SERVER_LINE] = "console", line[ANSWER];
+	int ret;
+
+	if (*position != UINT64_MAX)
+		snprintf(request, sizeof(request), "console %llu", (unsigned long long)*position);
+	ret = ask(fd, request, line, err);
+	if (ret)
+		return ret;
+	*position = strtoull(line + 2, NULL, 10);
+	return 0;
 }
 
 int monitor_wait_gone(int fd, int timeout_ms)

@@ -86,17 +86,19 @@ static bool pass_input(int fd, struct pollfd *in, bool tty)
 	return escape;
 }
 
-static bool pass_output(int fd)
+static bool pass_output(int fd, uint64_t *received)
 {
 	char buf[4096];
 	ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
 	if (n < 0 && errno == EINTR)
 		return true;
+	if (n > 0 && received)
+		*received += n;
 	return n > 0 && write_all(1, buf, n);
 }
 
-enum pump_end console_pump(int fd)
+enum pump_end console_pump(int fd, uint64_t *received)
 {
 	sigset_t old;
 	bool tty = raw_terminal();
@@ -110,7 +112,7 @@ enum pump_end console_pump(int fd)
 	for (;;) {
 		if (poll(p, 3, -1) < 0)
 			continue;
-		if (p[1].revents && !pass_output(fd))
+		if (p[1].revents && !pass_output(fd, received))
 			break;
 		if (p[2].revents) {
 			struct signalfd_siginfo taken; /* else it would come again below */

@@ -132,9 +132,9 @@ int dais_set_log_level(struct dais_conn *conn, unsigned int level)
 	return self_ctl(conn, DAIS_DOM_LOG_LEVEL, level);
 }
 
-int dais_set_trace(struct dais_conn *conn, bool on)
+int dais_set_trace(struct dais_conn *conn, unsigned int what)
 {
-	return self_ctl(conn, DAIS_DOM_TRACE, on);
+	return self_ctl(conn, DAIS_DOM_TRACE, what);
 }
 
 int dais_stat(struct dais_conn *conn, enum dais_stat what, uint64_t *value)

@@ -52,6 +52,7 @@ struct dais_ioc_dom_info {
 	__u32 max_vcpus, vcpus;    /* created so far */
 	__u64 memory;              /* bytes mapped for the guest by dais_mem_map */
 	__u64 created_tsc;
+	__u64 area;                /* host-physical address of its shared area, for who looks from outside */
 	__u32 cap;                 /* index in the control domain's table, for raw calls */
 	__u32 mappings;            /* of its memory and pages in processes */
 	char name[DAIS_NAME_MAX];

@@ -70,7 +70,7 @@ unsigned int dais_abi_version(struct dais_conn *conn);
 const struct dais_log *dais_get_log(struct dais_conn *conn);
 const struct dais_trace *dais_get_trace(struct dais_conn *conn);
 int dais_set_log_level(struct dais_conn *conn, unsigned int level); /* 0..3 */
-int dais_set_trace(struct dais_conn *conn, bool on);
+int dais_set_trace(struct dais_conn *conn, unsigned int what); /* as DAIS_DOM_TRACE: 0..2 */
 
 /* A global counter: DAIS_STAT_FRAMES_TOTAL … */
 int dais_stat(struct dais_conn *conn, enum dais_stat what, uint64_t *value);

@@ -301,6 +301,7 @@ void domain_info(struct domain *dom, struct dais_ioc_dom_info *info)
 	info->flags = dom->autonomous ? DAIS_DOM_AUTONOMOUS : 0;
 	info->max_vcpus = dom->max_vcpus;
 	info->cap = dom->cap;
+	info->area = dom->area_hpa;
 	info->mappings = atomic_read(&dom->maps);
 	memcpy(info->name, dom->name, sizeof(info->name));
 	memcpy(info->uuid, dom->uuid, sizeof(info->uuid));

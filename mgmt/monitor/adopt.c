@@ -1,19 +1,73 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Autonomous guests outlive their monitors: leaving one alone, and going on with one. */
+/* Autonomous guests outlive their monitors: what they print, and going on with one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest.h"
 #include "layout.h"
 
-#define UART_LSR	(UART_PORT + 5)
-#define LSR_EMPTY	0x60
+#define PIECE 4096U	/* copied from the ring at a time, so that a copy is seldom overtaken */
 
-static int trap(struct guest *g, uint64_t base, uint64_t length, enum dais_trap_action action,
-		uint64_t value, struct fault *err)
+/* The guest was faster than its monitor, or had none: says so where the bytes are missing. */
+static void skip(struct guest *g, uint64_t lost)
 {
-	int ret = dais_trap_set(g->dom, DAIS_TRAP_PORT, base, length, action, value);
+	struct console *c = &g->console;
+	struct fault note;
 
-	return ret ? fault_set(err, "changing the serial port's ports: %s", dais_strerror(ret)) : 0;
+	fault_set(&note, "\r\n[dais: %llu bytes of output lost]\r\n", (unsigned long long)lost);
+	console_print_text(c, note.text);
+	c->mark->base -= lost - strlen(note.text);
+}
+
+/* Copies up to `end`; returns where it came to. */
+static uint64_t copy_ring(struct guest *g, uint64_t at, uint64_t end)
+{
+	const struct dais_dom_page *page = dais_dom_page(g->dom);
+	const char *ring = dais_dom_ring(g->dom);
+	char piece[PIECE];
+	uint64_t late;
+	unsigned int i, n = end - at < PIECE ? end - at : PIECE;
+
+	for (i = 0; i < n; i++)
+		piece[i] = ring[(at + i) % DAIS_DOM_RING_SIZE];
+	late = __atomic_load_n(&page->ring_head, __ATOMIC_ACQUIRE);
+	if (late - at > DAIS_DOM_RING_SIZE) { /* what was copied may have been overwritten meanwhile */
+		skip(g, late - DAIS_DOM_RING_SIZE / 2 - at);
+		return late - DAIS_DOM_RING_SIZE / 2;
+	}
+	for (i = 0; i < n; i++)
+		console_print(&g->console, piece[i]);
+	return at + n;
+}
+
+void guest_take_output(struct guest *g)
+{
+	struct dais_dom_page *page;
+	uint64_t head, at = g->console.head - g->console.mark->base;
+
+	if (!g->config.autonomous || !g->dom)
+		return;
+	page = dais_dom_page(g->dom);
+	/* Dais raises its event for bytes behind ring_tail alone: those that come before it is stored are seen here. */
+	while ((head = __atomic_load_n(&page->ring_head, __ATOMIC_SEQ_CST)) != at) {
+		at = copy_ring(g, at, head);
+		__atomic_store_n(&page->ring_tail, at, __ATOMIC_SEQ_CST);
+	}
+}
+
+void guest_find_output(struct guest *g)
+{
+	const struct dais_dom_page *page = dais_dom_page(g->dom);
+	struct console *c = &g->console;
+	uint64_t head = __atomic_load_n(&page->ring_head, __ATOMIC_ACQUIRE);
+
+	if (c->log < 0) /* without the file only its last reader's word is left */
+		c->head = c->logged = c->sent = c->mark->base + page->ring_tail;
+	if (c->head - c->mark->base > head)
+		c->mark->base = c->head - head;
+	guest_take_output(g);
+	__atomic_store_n(&dais_dom_page(g->dom)->ring_tail, c->head - c->mark->base, __ATOMIC_SEQ_CST);
+	guest_take_output(g);
 }
 
 int guest_release(struct guest *g, struct fault *err)
@@ -21,30 +75,6 @@ int guest_release(struct guest *g, struct fault *err)
 	if (!g->config.autonomous)
 		return fault_set(err, "guest \"%s\" is hosted: it cannot live without its monitor; only autonomous guests can",
 				 g->config.name);
-	if (trap(g, UART_PORT, UART_PORTS, DAIS_TRAP_DENY, 0, err) ||
-	    trap(g, UART_PORT, 1, DAIS_TRAP_POST, 0, err) ||
-	    trap(g, UART_LSR, 1, DAIS_TRAP_CONST, LSR_EMPTY, err))
-		return -1;
-	g->devices.state->released = 1;
-	return 0;
-}
-
-static int take_back(struct guest *g, struct fault *err)
-{
-	struct dais_dom_page *page = dais_dom_page(g->dom);
-	const char *ring = dais_dom_ring(g->dom);
-	uint64_t head;
-
-	if (trap(g, UART_PORT, 1, DAIS_TRAP_DENY, 0, err) ||
-	    trap(g, UART_LSR, 1, DAIS_TRAP_DENY, 0, err) ||
-	    trap(g, UART_PORT, UART_PORTS, DAIS_TRAP_EXIT, 0, err))
-		return -1;
-	head = page->ring_head;
-	if (head - page->ring_tail > DAIS_DOM_RING_SIZE)
-		page->ring_tail = head - DAIS_DOM_RING_SIZE;
-	while (page->ring_tail != head)
-		console_print(&g->console, ring[page->ring_tail++ % DAIS_DOM_RING_SIZE]);
-	g->devices.state->released = 0;
 	return 0;
 }
 
@@ -76,6 +106,24 @@ static int adopt_pci(struct guest *g, struct fault *err)
 	return g->config.pci ? pci_host_adopt(&g->pci, g->dom, err) : 0;
 }
 
+static int check_domain(struct guest *g, struct fault *err)
+{
+	struct dais_ioc_dom_info info;
+	int ret = dais_dom_info(g->dom, &info);
+
+	if (ret)
+		return fault_set(err, "asking for the guest: %s", dais_strerror(ret));
+	if (!(info.flags & DAIS_DOM_AUTONOMOUS))
+		return fault_set(err, "guest \"%s\" is hosted: it ends with its monitor, no other can take it over",
+				 g->config.name);
+	if (g->devices.state->magic != DEVICES_MAGIC)
+		return fault_set(err, "guest \"%s\" was made by another version of dais-monitor: it cannot be taken over",
+				 g->config.name);
+	g->config.autonomous = true;
+	g->devices.autonomous = true;
+	return 0;
+}
+
 int guest_adopt(struct guest *g, struct fault *err)
 {
 	int ret = dais_dom_open_name(g->conn, g->config.name, &g->dom);
@@ -83,18 +131,11 @@ int guest_adopt(struct guest *g, struct fault *err)
 	if (ret)
 		return fault_set(err, "opening guest \"%s\": %s", g->config.name, dais_strerror(ret));
 	g->devices.state = dais_dom_monitor_page(g->dom);
-	if (g->devices.state->magic != DEVICES_MAGIC) {
-		fault_set(err, "guest \"%s\" was made by another version of dais-monitor: it cannot be taken over",
-			  g->config.name);
-		goto fail;
+	if (check_domain(g, err) || open_vcpus(g, err) || guest_bind_events(g, err) ||
+	    adopt_pci(g, err)) {
+		guest_close(g);
+		return -1;
 	}
-	if (open_vcpus(g, err) || (g->devices.state->released && take_back(g, err)) ||
-	    guest_bind_events(g, err) || adopt_pci(g, err))
-		goto fail;
-	/* Whoever parked while nobody listened raises no further event. */
-	guest_serve(g, ~DEATH_BIT);
+	console_set_mark(&g->console, &g->devices.state->console, true);
 	return 0;
-fail:
-	guest_close(g);
-	return -1;
 }

@@ -23,6 +23,69 @@ void console_init(struct console *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->client = c->log = -1;
+	c->mark = &c->own;
+}
+
+void console_set_mark(struct console *c, struct console_mark *mark, bool adopt)
+{
+	struct console_mark *to = mark ? mark : &c->own;
+
+	if (!adopt && to != c->mark) {
+		*to = *c->mark;
+		if (mark)
+			to->base = c->head;
+	}
+	c->mark = to;
+}
+
+void console_seek(struct console *c, uint64_t position)
+{
+	uint64_t oldest = c->head > CONSOLE_BACKLOG ? c->head - CONSOLE_BACKLOG : 0;
+
+	if (oldest < c->oldest)
+		oldest = c->oldest;
+	c->sent = position > c->head ? c->head : position < oldest ? oldest : position;
+	c->mark->sent = c->sent;
+}
+
+/* A file's bytes into the backlog. */
+static void load(struct console *c, const char *path)
+{
+	uint8_t buf[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n, i;
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0)
+		for (i = 0; i < n; i++)
+			console_print(c, buf[i]);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void recover(struct console *c)
+{
+	struct console_mark *m = c->mark;
+	struct stat st;
+	char *old;
+
+	if (c->log < 0)
+		return;
+	/* The last monitor ended while it replaced the file: has it already? */
+	if (m->next && c->log_size < CONSOLE_LOG_MAX)
+		m->start = m->next;
+	m->next = 0;
+	c->oldest = m->start;
+	if (asprintf(&old, "%s.old", c->log_path) >= 0) {
+		if (!stat(old, &st) && (uint64_t)st.st_size <= m->start) {
+			c->head = c->oldest = m->start - st.st_size;
+			load(c, old);
+		}
+		free(old);
+	}
+	c->head = m->start;
+	load(c, c->log_path);
+	c->logged = c->head;
+	console_seek(c, m->sent);
 }
 
 void console_open_log(struct console *c, char *path, bool keep)
@@ -31,6 +94,8 @@ void console_open_log(struct console *c, char *path, bool keep)
 	if (!keep)
 		console_forget(c); /* of an earlier guest with this name */
 	open_log(c);
+	if (keep)
+		recover(c);
 }
 
 void console_free(struct console *c)
@@ -69,6 +134,11 @@ void console_print_text(struct console *c, const char *text)
 		console_print(c, *text++);
 }
 
+bool console_input_waits(const struct console *c)
+{
+	return c->in_tail != c->in_head;
+}
+
 int console_next_input(struct console *c)
 {
 	return c->in_tail == c->in_head ? -1 : c->in[c->in_tail++ % CONSOLE_INPUT];
@@ -99,9 +169,12 @@ static void rotate_log(struct console *c)
 	if (c->log_size < CONSOLE_LOG_MAX || asprintf(&old, "%s.old", c->log_path) < 0)
 		return;
 	close(c->log);
+	c->mark->next = c->mark->start + c->log_size;
 	rename(c->log_path, old);
 	free(old);
 	open_log(c);
+	c->mark->start = c->mark->next;
+	c->mark->next = 0;
 }
 
 static void flush_log(struct console *c)
@@ -135,6 +208,7 @@ void console_flush(struct console *c)
 			break;
 		}
 		c->sent += n;
+		c->mark->sent = c->sent;
 	}
 }
 

@@ -12,10 +12,43 @@ void devices_reset(struct devices *d)
 	s->magic = DEVICES_MAGIC;
 	uart_reset(&s->uart);
 	ioapic_reset(&s->ioapic);
+	serial_reset(&s->serial, s);
+}
+
+static void pulse(struct devices *d, unsigned int pin)
+{
+	ioapic_set_line(&d->state->ioapic, pin, true, &d->out);
+	ioapic_set_line(&d->state->ioapic, pin, false, &d->out);
+}
+
+/* Input for a port whose registers Dais serves: one byte waits at a time. */
+static void offer_input(struct devices *d)
+{
+	struct serial *s = &d->state->serial;
+
+	if (serial_has_input(s) || !serial_takes_input(s) || !d->console.waits(d->console.ctx))
+		return;
+	serial_set_input(s, true);
+	if (serial_irq(s))
+		pulse(d, UART_GSI);
+}
+
+/* The guest reads the byte that waits; the next one is announced behind it. */
+static uint8_t take_input(struct devices *d)
+{
+	int byte = d->console.receive(d->console.ctx);
+
+	serial_set_input(&d->state->serial, false);
+	offer_input(d);
+	return byte < 0 ? 0 : byte; /* what was typed went with the last monitor */
 }
 
 static void update_uart_line(struct devices *d)
 {
+	if (d->autonomous) {
+		d->state->serial.message = ioapic_message(&d->state->ioapic, UART_GSI);
+		return;
+	}
 	ioapic_set_line(&d->state->ioapic, UART_GSI, uart_irq(&d->state->uart), &d->out);
 }
 
@@ -23,6 +56,10 @@ void devices_feed(struct devices *d)
 {
 	struct uart *u = &d->state->uart;
 
+	if (d->autonomous) {
+		offer_input(d);
+		return;
+	}
 	while (uart_room(u) > 0) {
 		int byte = d->console.receive(d->console.ctx);
 
@@ -38,8 +75,7 @@ void devices_press_power(struct devices *d)
 	struct device_state *s = d->state;
 
 	s->power_events |= EVENT_POWER_BUTTON;
-	ioapic_set_line(&s->ioapic, POWER_GSI, true, &d->out);
-	ioapic_set_line(&s->ioapic, POWER_GSI, false, &d->out);
+	pulse(d, POWER_GSI);
 }
 
 static bool is_uart(uint16_t port)
@@ -57,6 +93,8 @@ static uint8_t read_byte(struct devices *d, uint16_t port)
 	struct device_state *s = d->state;
 	uint8_t value;
 
+	if (is_uart(port) && d->autonomous)
+		return take_input(d);
 	if (is_uart(port)) {
 		value = uart_read(&s->uart, port - UART_PORT);
 		devices_feed(d);

@@ -6,32 +6,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "console.h"
 #include "ioapic.h"
 #include "pci_bus.h"
+#include "serial.h"
 #include "uart.h"
 
-#define DEVICES_MAGIC 0x32737665644d4944ULL	/* names the layout below */
+#define DEVICES_MAGIC 0x33737665644d4944ULL	/* names the layout below */
 
 /* Lies in the domain's monitor page: another monitor can go on with it. */
 struct device_state {
 	uint64_t magic;
-	struct uart uart;
+	struct uart uart;	/* of a hosted guest */
 	struct ioapic ioapic;
 	uint32_t power_events;
-	uint32_t released;	/* the serial port's ports are Dais's at present */
 	struct pci_slots pci;
+	struct console_mark console;
+	struct serial serial;	/* of an autonomous one */
 };
 
 enum device_request { REQUEST_NONE, REQUEST_POWEROFF, REQUEST_REBOOT };
 
-/* Where the serial port's bytes go and come from; receive returns -1 when there are none. */
+/* Where the serial port's bytes go and come from; receive returns -1 when there are none. An autonomous guest's output
+ * goes to its domain's ring instead. */
 struct device_console {
 	void (*transmit)(void *ctx, uint8_t byte);
 	int (*receive)(void *ctx);
+	bool (*waits)(void *ctx);	/* whether receive would give one */
 	void *ctx;
 };
 
 struct devices {
+	bool autonomous;
 	struct device_state *state;
 	struct ioapic_out out;
 	struct device_console console;

@@ -184,28 +184,41 @@ static int load(struct guest *g, const struct boot_plan *plan, struct guest_memo
 	return ret ? fail(err, "sealing the guest's memory", ret) : 0;
 }
 
+static int set_trap(struct guest *g, enum dais_trap_kind kind, uint64_t base, uint64_t length,
+		    enum dais_trap_action action, uint64_t value, struct fault *err)
+{
+	int ret = dais_trap_set(g->dom, kind, base, length, action, value);
+
+	return ret ? fail(err, "catching accesses to devices", ret) : 0;
+}
+
+/* An autonomous guest's serial port needs no monitor; what else it has is rarely touched. */
+static int set_serial_traps(struct guest *g, struct fault *err)
+{
+	struct serial *s = &g->devices.state->serial;
+	unsigned int i;
+
+	if (!g->config.autonomous)
+		return set_trap(g, DAIS_TRAP_PORT, UART_PORT, UART_PORTS, DAIS_TRAP_EXIT, 0, err);
+	for (i = 0; i < UART_PORTS; i++)
+		if (set_trap(g, DAIS_TRAP_PORT, UART_PORT + i, 1, DAIS_TRAP_REGISTER,
+			     (char *)&s->reg[i] - (char *)g->devices.state, err))
+			return -1;
+	return 0;
+}
+
 static int set_traps(struct guest *g, struct fault *err)
 {
-	static const struct {
-		enum dais_trap_kind kind;
-		uint64_t base, length;
-	} ranges[] = {
-		{ DAIS_TRAP_PORT, UART_PORT, UART_PORTS },
-		{ DAIS_TRAP_PORT, POWER_PORT, POWER_PORTS },
-		{ DAIS_TRAP_MMIO, IOAPIC_GPA, IOAPIC_SIZE },
-		{ DAIS_TRAP_PORT, PCI_PORT, PCI_PORTS }, /* the last two: of a PCI bus */
-		{ DAIS_TRAP_MMIO, ECAM_GPA, ECAM_SIZE },
-	};
-	unsigned int i, count = sizeof(ranges) / sizeof(ranges[0]) - (g->config.pci ? 0 : 2);
-
-	for (i = 0; i < count; i++) {
-		int ret = dais_trap_set(g->dom, ranges[i].kind, ranges[i].base, ranges[i].length,
-					DAIS_TRAP_EXIT, 0);
-
-		if (ret)
-			return fail(err, "catching accesses to devices", ret);
-	}
-	return 0;
+	_Static_assert(sizeof(*g->devices.state) <= DAIS_PAGE_SIZE, "the domain's monitor page");
+	g->devices.autonomous = g->config.autonomous;
+	g->devices.state = dais_dom_monitor_page(g->dom);
+	devices_reset(&g->devices);
+	return set_serial_traps(g, err) ||
+	       set_trap(g, DAIS_TRAP_PORT, POWER_PORT, POWER_PORTS, DAIS_TRAP_EXIT, 0, err) ||
+	       set_trap(g, DAIS_TRAP_MMIO, IOAPIC_GPA, IOAPIC_SIZE, DAIS_TRAP_EXIT, 0, err) ||
+	       (g->config.pci &&
+		(set_trap(g, DAIS_TRAP_PORT, PCI_PORT, PCI_PORTS, DAIS_TRAP_EXIT, 0, err) ||
+		 set_trap(g, DAIS_TRAP_MMIO, ECAM_GPA, ECAM_SIZE, DAIS_TRAP_EXIT, 0, err))) ? -1 : 0;
 }
 
 int guest_bind_events(struct guest *g, struct fault *err)
@@ -215,6 +228,8 @@ int guest_bind_events(struct guest *g, struct fault *err)
 
 	if (!ret)
 		ret = dais_event_from_death(g->event, DEATH_BIT);
+	if (!ret && g->config.autonomous)
+		ret = dais_event_from_traps(g->event);
 	for (i = 0; !ret && g->config.autonomous && i < g->vcpus; i++)
 		ret = dais_event_from_vcpu(g->event, i, 1ULL << i % VCPU_BITS);
 	return ret ? fail(err, "binding the guest's events", ret) : 0;
@@ -259,9 +274,6 @@ static int set_start(struct guest *g, const struct boot_cpu *start, struct fault
 /* Its functions are assigned last: they reach its memory from then on. */
 static int make_devices(struct guest *g, struct fault *err)
 {
-	_Static_assert(sizeof(*g->devices.state) <= DAIS_PAGE_SIZE, "the domain's monitor page");
-	g->devices.state = dais_dom_monitor_page(g->dom);
-	devices_reset(&g->devices);
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
 	pci_host_init(&g->pci, &g->devices.pci);
 	return g->config.functions ? pci_host_attach(&g->pci, g->dom, &g->config, err) : 0;
@@ -279,6 +291,7 @@ static int build(struct guest *g, const struct boot_plan *plan, struct guest_mem
 		guest_destroy(g);
 		return -1;
 	}
+	console_set_mark(&g->console, &g->devices.state->console, false);
 	return 0;
 }
 
@@ -328,6 +341,7 @@ void guest_close(struct guest *g)
 {
 	unsigned int i;
 
+	console_set_mark(&g->console, NULL, false);
 	if (g->pci.bus)
 		pci_host_close(&g->pci);
 	if (g->event)
@@ -348,6 +362,7 @@ void guest_destroy(struct guest *g)
 {
 	struct dais_dom *dom = g->dom;
 
+	console_set_mark(&g->console, NULL, false);
 	g->dom = NULL;
 	guest_close(g);
 	if (!dom)

@@ -11,8 +11,9 @@
 #include "devices.h"
 #include "pci_host.h"
 
-#define DEATH_BIT	(1ULL << 63)	/* of the guest's event; the vCPUs share the others */
-#define VCPU_BITS	63
+/* Of the guest's event; DAIS_REGISTER_BITS says that there is output; the vCPUs share the others. */
+#define DEATH_BIT	(1ULL << 63)
+#define VCPU_BITS	62
 
 struct guest;
 
@@ -54,9 +55,13 @@ void guest_close(struct guest *g);
 /* Takes the domain apart. */
 void guest_destroy(struct guest *g);
 
-/* adopt.c: takes over an autonomous guest whose monitor is gone. */
+/* adopt.c: opens an autonomous guest whose monitor is gone. */
 int guest_adopt(struct guest *g, struct fault *err);
-/* Leaves an autonomous guest's console to Dais: output goes to the domain's ring. */
+/* Then, with the console's file open: goes on in the ring behind what is in the file. */
+void guest_find_output(struct guest *g);
+/* What an autonomous guest has printed, from its ring to the console. */
+void guest_take_output(struct guest *g);
+/* Whether the guest can be left alone. */
 int guest_release(struct guest *g, struct fault *err);
 
 /* vcpu.c: starts the threads of a hosted guest. */

@@ -40,14 +40,26 @@ void ioapic_reset(struct ioapic *io)
 		io->entry[i] = RTE_MASKED;
 }
 
+static uint64_t message_address(uint64_t e)
+{
+	return LAPIC_GPA | (e >> 56) << 12 | (e & RTE_LOGICAL ? MSG_LOGICAL : 0);
+}
+
+static uint32_t message_data(uint64_t e)
+{
+	return (e & (RTE_VECTOR | RTE_DELIVERY)) | MSG_ASSERT | (e & RTE_LEVEL ? MSG_LEVEL : 0);
+}
+
 static void deliver(uint64_t e, const struct ioapic_out *out)
 {
-	uint64_t address = LAPIC_GPA | (e >> 56) << 12 | (e & RTE_LOGICAL ? MSG_LOGICAL : 0);
-	uint32_t data = (e & (RTE_VECTOR | RTE_DELIVERY)) | MSG_ASSERT;
+	out->send(out->ctx, message_address(e), message_data(e));
+}
 
-	if (e & RTE_LEVEL)
-		data |= MSG_LEVEL;
-	out->send(out->ctx, address, data);
+uint64_t ioapic_message(const struct ioapic *io, unsigned int pin)
+{
+	uint64_t e = io->entry[pin];
+
+	return e & (RTE_MASKED | RTE_LEVEL) ? 0 : message_address(e) | (uint64_t)message_data(e) << 32;
 }
 
 /* The pin's active level depends on its polarity, but devices here say "active" and

@@ -35,10 +35,15 @@ static int receive(void *ctx)
 	return console_next_input(ctx);
 }
 
+static bool waits(void *ctx)
+{
+	return console_input_waits(ctx);
+}
+
 static void wire(struct guest *g)
 {
 	g->devices.out = (struct ioapic_out){ send_irq, g };
-	g->devices.console = (struct device_console){ transmit, receive, &g->console };
+	g->devices.console = (struct device_console){ transmit, receive, waits, &g->console };
 }
 
 static int let_run(struct monitor *m, struct fault *err)
@@ -105,10 +110,14 @@ static int adopt(struct monitor *m, struct fault *err)
 {
 	if (guest_adopt(&m->guest, err))
 		return -1;
-	if (!take_files(m, err))
-		return 0;
-	guest_close(&m->guest);
-	return -1;
+	if (take_files(m, err)) {
+		guest_close(&m->guest);
+		return -1;
+	}
+	guest_find_output(&m->guest);
+	/* Whoever parked while nobody listened raises no further event. */
+	guest_serve(&m->guest, ~DEATH_BIT);
+	return 0;
 }
 
 int monitor_start(struct monitor *m, struct fault *err)
@@ -132,6 +141,7 @@ int monitor_start(struct monitor *m, struct fault *err)
 static void flush(struct guest *g)
 {
 	pthread_mutex_lock(&g->lock);
+	guest_take_output(g);
 	console_flush(&g->console);
 	pthread_mutex_unlock(&g->lock);
 }
@@ -152,15 +162,21 @@ static void serve_console(struct guest *g, short events)
 static void attach(struct monitor *m, unsigned int i)
 {
 	struct console *c = &m->guest.console;
+	unsigned long long position;
 	char text[64];
 	int fd;
 
+	guest_take_output(&m->guest);
 	if (c->client >= 0) {
 		snprintf(text, sizeof(text), "error in use by process %d\n", c->peer);
 		server_answer(&m->server, i, text, 0);
 		return;
 	}
-	fd = server_answer(&m->server, i, "ok\n", 1);
+	/* A client that had a console of this guest before says how far it has read. */
+	if (sscanf(m->server.client[i].line, "console %llu", &position) == 1)
+		console_seek(c, position);
+	snprintf(text, sizeof(text), "ok %llu\n", (unsigned long long)c->sent);
+	fd = server_answer(&m->server, i, text, 1);
 	console_attach(c, fd, server_peer(fd));
 	console_flush(c);
 }
@@ -196,6 +212,8 @@ static void obey(struct monitor *m, unsigned int i, enum server_request request)
 	case SERVER_RELEASE:
 		release(m, i);
 		return;
+	case SERVER_PING:
+		break;
 	case SERVER_UNKNOWN:
 		server_answer(&m->server, i, "error no such request\n", 0);
 		return;

@@ -88,9 +88,12 @@ static enum server_request parse(const char *line)
 {
 	static const char *const names[] = {
 		[SERVER_CONSOLE] = "console", [SERVER_STOP] = "stop",
-		[SERVER_UNTIE] = "untie", [SERVER_RELEASE] = "release",
+		[SERVER_UNTIE] = "untie", [SERVER_RELEASE] = "release", [SERVER_PING] = "ping",
 	};
 	unsigned int i;
+
+	if (!strncmp(line, "console ", 8))
+		return SERVER_CONSOLE;
 
 	for (i = SERVER_CONSOLE; i < SERVER_UNKNOWN; i++)
 		if (!strcmp(line, names[i]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The monitor's socket: one line of request, then, for "console", the bytes. */
+/* The monitor's socket: one line of request, then, for "console [POSITION]", the bytes. */
 #ifndef MONITOR_SERVER_H
 #define MONITOR_SERVER_H
 
@@ -12,7 +12,7 @@
 #define SERVER_LINE 32
 
 enum server_request {
-	SERVER_NONE, SERVER_CONSOLE, SERVER_STOP, SERVER_UNTIE, SERVER_RELEASE, SERVER_UNKNOWN
+	SERVER_NONE, SERVER_CONSOLE, SERVER_STOP, SERVER_UNTIE, SERVER_RELEASE, SERVER_PING, SERVER_UNKNOWN
 };
 
 struct server_client {

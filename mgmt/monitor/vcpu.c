@@ -134,6 +134,12 @@ void guest_serve(struct guest *g, uint64_t bits)
 {
 	unsigned int i;
 
+	if (bits & DAIS_REGISTER_BITS) {
+		arm_output(g);
+		pthread_mutex_lock(&g->lock);
+		devices_feed(&g->devices);
+		pthread_mutex_unlock(&g->lock);
+	}
 	for (i = 0; i < g->vcpus; i++) {
 		struct dais_vcpu *v = g->vcpu[i].handle;
 		uint64_t activity;
@@ -144,6 +150,8 @@ void guest_serve(struct guest *g, uint64_t bits)
 		    activity != DAIS_ACT_PARKED)
 			continue;
 		serve(g, dais_vcpu_page(v));
+		/* It stays parked for a moment: another monitor must not serve it again. */
+		__atomic_store_n(&dais_vcpu_page(v)->reason, DAIS_EXIT_NONE, __ATOMIC_SEQ_CST);
 		dais_vcpu_resume(v);
 	}
 }

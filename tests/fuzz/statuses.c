@@ -195,7 +195,7 @@ static const struct value_case { uint64_t nr; int arg; uint64_t value; uint64_t 
 	{ DAIS_NR_trap_set, 3, 0, DAIS_BAD_ARG, "length 0" },
 	{ DAIS_NR_trap_set, 3, 0x10000, DAIS_BAD_ARG, "beyond the last port" },
 	{ DAIS_NR_trap_set, 3, ~0ULL, DAIS_BAD_ARG, "length -1" },
-	{ DAIS_NR_trap_set, 4, 5, DAIS_BAD_ARG, "unknown action" },
+	{ DAIS_NR_trap_set, 4, DAIS_TRAP_REGISTER + 1, DAIS_BAD_ARG, "unknown action" },
 	{ DAIS_NR_trap_set, 2, 0x7c, DAIS_EXISTS, "over another range" },
 	{ DAIS_NR_trap_set, 0, 0, DAIS_DENIED, "the caller itself" },
 	{ DAIS_NR_irq_set, 1, 0x1000, DAIS_BAD_ARG, "no MSI address" },

@@ -76,7 +76,7 @@ static void fill_dom_ctl(struct fuzz *f, struct fuzz_call *c)
 	if (fuzz_percent(f, 10)) {
 		c->args[0] = DAIS_CAP_SELF;
 		c->args[1] = self_ops[fuzz_below(f, 2)];
-		c->args[2] = c->args[1] == DAIS_DOM_TRACE ? fuzz_below(f, 2) : fuzz_below(f, 3);
+		c->args[2] = fuzz_below(f, 3);
 		return;
 	}
 	c->args[0] = domain_in(f, ops[i].state, DAIS_R_CONTROL);
@@ -215,7 +215,9 @@ static void fill_trap_set(struct fuzz *f, struct fuzz_call *c)
 	c->args[1] = fuzz_below(f, 2);
 	c->args[2] = c->args[1] ? 0xd0000000 + (fuzz_below(f, 512) << 12) : 0x1000 + fuzz_below(f, 512) * 8;
 	c->args[3] = c->args[1] ? 0x1000 : 8;
-	c->args[4] = fuzz_below(f, 5);
+	c->args[4] = fuzz_below(f, DAIS_TRAP_REGISTER + 1);
+	if (c->args[4] == DAIS_TRAP_REGISTER)
+		c->args[5] = 2 * fuzz_below(f, DAIS_PAGE_SIZE / 2);
 	if (c->args[4] == DAIS_TRAP_EVENT || c->args[4] == DAIS_TRAP_CONST)
 		c->args[5] = 1 + fuzz_below(f, 255);
 }

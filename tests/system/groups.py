@@ -20,6 +20,7 @@ GROUPS = {
     "selftest": ({"CPUS": "2"}, "5", "50", 600, False),
     "one":      ({"CPUS": "1"}, "1", "1", 600, False),
     "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 600, False),
+    "outlive":  ({"CPUS": "2"}, "20", "200", 600, False),
     "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 600, False),
     "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 600, False),
     "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),

@@ -19,6 +19,7 @@ struct fake_domain { struct domain d; struct leaf *leaf; u32 leaves, room; };
 u32 fake_cpu, fake_cpus = FAKE_CPUS, fake_requests[MAX_CPUS], fake_msix[8], fake_pokes, fake_flushes, fake_device_ends;
 u64 fake_frames_at_end;
 u32 fake_interrupts, fake_last_vector;
+u64 fake_last_msi;
 u64 fake_now = 1, fake_timer[MAX_CPUS];
 bool fake_irqs_off, fake_has_work, fake_shutdown;
 int fake_nested_fails_in = -1;
@@ -259,6 +260,7 @@ void arch_vcpu_result(struct vcpu *v, status_t s, u64 a, u64 b) { (void)v; (void
 status_t arch_msi(struct domain *d, u64 address, u32 data)
 {
 	(void)d;
+	fake_last_msi = address | (u64)data << 32;
 	return address >> 20 == 0xfee && !(data & 0x700) ? DAIS_OK : DAIS_BAD_ARG;
 }
 

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -176,6 +179,135 @@ static void the_end_of_input_is_not_the_end(void **state)
 	assert_received("still here");
 }
 
+/* The guest's endless output. */
+static uint8_t output_at(uint64_t position)
+{
+	return (uint8_t)(position * 0x9e3779b97f4a7c15ULL >> 56);
+}
+
+/* A monitor that is killed somewhere. */
+static pid_t start_monitor(struct console_mark *mark, uint64_t had, int fd)
+{
+	pid_t pid = fork();
+	unsigned int i, n = 1;
+
+	if (pid)
+		return pid;
+	console_init(&c);
+	console_set_mark(&c, mark, true);
+	console_open_log(&c, strdup(path), true);
+	console_attach(&c, fd, 1);
+	console_seek(&c, had);
+	for (;; n = n * 7 % 10007)
+		for (i = 0, console_flush(&c); i < n && c.head - c.sent < 100000; i++)
+			console_print(&c, output_at(c.head));
+}
+
+static void assert_file(const char *name, uint64_t at)
+{
+	FILE *f = fopen(name, "r");
+	int byte;
+
+	assert_non_null(f);
+	while ((byte = getc(f)) != EOF)
+		if (byte != output_at(at++))
+			fail_msg("%s: a wrong byte at %llu", name, (unsigned long long)at - 1);
+	fclose(f);
+}
+
+static void killed_monitors_lose_and_double_nothing(void **state)
+{
+	struct console_mark *mark = mmap(NULL, sizeof(*mark), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t had = 0, behind = 0, i;
+	uint8_t buf[65536];
+	unsigned int kills, quota;
+	int pair[2];
+	ssize_t n;
+
+	(void)state;
+	assert_ptr_not_equal(mark, MAP_FAILED);
+	for (kills = 0; kills < 60; kills++) {
+		pid_t pid;
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		pid = start_monitor(mark, had, pair[0]);
+		close(pair[0]);
+		quota = 1 + kills * 7919 % 90000; /* bytes until it is killed */
+		while ((n = recv(pair[1], buf, sizeof(buf), 0)) > 0) {
+			for (i = 0; i < (uint64_t)n; i++)
+				if (buf[i] != output_at(had++))
+					fail_msg("a wrong byte at %llu", (unsigned long long)had - 1);
+			if (quota && (quota -= (uint64_t)n < quota ? n : quota) == 0)
+				kill(pid, SIGKILL);
+		}
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		close(pair[1]);
+		assert_true(had > behind); /* each got on */
+		behind = had;
+	}
+	assert_true(had > 3 * CONSOLE_LOG_MAX); /* so the file was replaced meanwhile */
+	console_free(&c);
+	console_init(&c);
+	console_set_mark(&c, mark, true);
+	console_open_log(&c, strdup(path), true);
+	assert_file(path, mark->start);
+	assert_file(old, mark->start - size_of(old));
+	assert_int_equal(c.head, mark->start + size_of(path));
+	assert_int_equal(c.mark->next, 0);
+	munmap(mark, sizeof(*mark));
+	c.mark = &c.own;
+}
+
+/* Killed while it replaced the file: before, and after it. */
+static void a_file_half_replaced(void **state)
+{
+	struct console_mark mark = { .start = 1000, .next = 1000 + CONSOLE_LOG_MAX, .sent = 1000 };
+
+	(void)state;
+	console_free(&c);
+	assert_int_equal(truncate(path, CONSOLE_LOG_MAX), 0);
+	console_init(&c);
+	console_set_mark(&c, &mark, true);
+	console_open_log(&c, strdup(path), true);
+	assert_int_equal(c.head, 1000 + CONSOLE_LOG_MAX);
+	assert_int_equal(mark.start, 1000);
+	console_free(&c);
+	mark.next = 1000 + CONSOLE_LOG_MAX;
+	assert_int_equal(rename(path, old), 0);
+	console_open_log(&c, strdup(path), true);
+	assert_int_equal(c.head, 1000 + CONSOLE_LOG_MAX);
+	assert_int_equal(mark.start, 1000 + CONSOLE_LOG_MAX);
+	assert_int_equal(mark.next, 0);
+	assert_int_equal(c.sent, 1000); /* the old file is in the backlog */
+	c.mark = &c.own;
+}
+
+static void a_new_domain_goes_on(void **state)
+{
+	struct console_mark first = { 0 }, second = { 0 };
+
+	(void)state;
+	console_set_mark(&c, &first, false);
+	print("one");
+	console_flush(&c);
+	assert_int_equal(first.sent, 3);
+	assert_int_equal(first.base, 0);
+	console_set_mark(&c, NULL, false); /* the domain goes */
+	memset(&first, 0xff, sizeof(first));
+	console_set_mark(&c, &second, false);
+	assert_int_equal(second.base, 3);
+	assert_int_equal(second.sent, 3);
+	print("two");
+	console_flush(&c);
+	assert_received("onetwo");
+	console_seek(&c, 4);
+	console_flush(&c);
+	assert_received("wo");
+	console_seek(&c, 99); /* a client of another guest of this name */
+	assert_int_equal(c.sent, 6);
+	console_set_mark(&c, NULL, false);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -185,6 +317,7 @@ int main(void)
 		TEST(the_oldest_goes_when_nobody_reads), TEST(a_slow_client_holds_nothing_up),
 		TEST(the_file_stays_small), TEST(a_client_that_left_is_dropped),
 		TEST(input_waits_for_the_guest), TEST(the_end_of_input_is_not_the_end),
+		TEST(killed_monitors_lose_and_double_nothing), TEST(a_file_half_replaced), TEST(a_new_domain_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

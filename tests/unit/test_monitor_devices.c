@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The monitor's I/O APIC, power registers and how the serial port's interrupt gets out. */
-/* links: mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/uart.c mgmt/monitor/pci_bus.c mgmt/monitor/pci_device.c */
+/* links: mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/serial.c mgmt/monitor/uart.c mgmt/monitor/pci_bus.c mgmt/monitor/pci_device.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,15 +40,22 @@ static int on_receive(void *ctx)
 	return *typed ? *typed++ : -1;
 }
 
+static bool on_waits(void *ctx)
+{
+	(void)ctx;
+	return *typed;
+}
+
 static int setup(void **state)
 {
 	(void)state;
 	sent = 0;
+	d.autonomous = false;
 	printed_count = 0;
 	typed = "";
 	d.state = &device_state;
 	d.out = (struct ioapic_out){ on_send, NULL };
-	d.console = (struct device_console){ on_transmit, on_receive, NULL };
+	d.console = (struct device_console){ on_transmit, on_receive, on_waits, NULL };
 	devices_reset(&d);
 	return 0;
 }

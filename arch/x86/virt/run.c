@@ -29,6 +29,7 @@ static void take_off(struct vcpu *v)
 {
 	struct vcpu *lender = v->lender;
 
+	trace(DAIS_TRACE_OFF, v, v->activity, v->borrower != NULL);
 	arch_vcpu_unload(v);
 	atomic_store(&v->on_cpu, 0);
 	if (lender)
@@ -200,6 +201,7 @@ static void loan_over(struct cpu *c, struct vcpu *v)
 {
 	struct vcpu *lender = v->lender;
 
+	trace(DAIS_TRACE_OFF, v, v->activity, 0);
 	vcpu_leave(v);
 	atomic_store(&lender->on_cpu, 0);
 	c->running = NULL;

@@ -78,7 +78,7 @@ enum dais_dom_op {
 	DAIS_DOM_KILL     = 3, /* any -> DEAD: no vCPU ever runs again; arg: enum dais_death of the caller's */
 	DAIS_DOM_SHUTDOWN = 4, /* control domain, on itself: sleep states may pass from now on (arg 1), or no longer (0) */
 	DAIS_DOM_LOG_LEVEL = 5, /* on itself: arg 0..3 */
-	DAIS_DOM_TRACE     = 6, /* on itself: arg 0 off, 1 on */
+	DAIS_DOM_TRACE     = 6, /* on itself: arg 0 off, 1 all, 2 SWITCH, OFF and WAKE alone */
 };
 
 enum dais_dom_state { DAIS_DOM_CONFIG = 0, DAIS_DOM_RUNNING = 1, DAIS_DOM_PAUSED = 2, DAIS_DOM_DEAD = 3 };
@@ -203,7 +203,24 @@ enum dais_trap_action {
 	DAIS_TRAP_EVENT = 2, /* write: raises the trap event with value's bits, goes on; read: all ones */
 	DAIS_TRAP_POST  = 3, /* write: appends the bytes to the domain's console ring, goes on; read: all ones */
 	DAIS_TRAP_CONST = 4, /* read: value; writes dropped */
+	DAIS_TRAP_REGISTER = 5, /* reads and writes bytes of the monitor's page; value: offset there of struct dais_register */
 };
+
+/* What a register of a device does with no monitor to ask. Offsets are those of bytes in the monitor's page, which the
+ * monitor writes and Dais only reads and writes at these. */
+struct dais_register {
+	dais_u16 read, write;       /* the register's bytes; + bank x size of the access */
+	dais_u16 select;            /* bank: this byte & select_mask */
+	dais_u16 input;             /* 0, or: if bit 0 of this byte is set, a read of bank 0 exits to the monitor */
+	dais_u16 line, line_select; /* line 0, or: after a write, if bit 0 of byte line + (byte line_select & line_mask) is clear, */
+	dais_u16 message;           /* ... the MSI in the u64 here goes out: address | data << 32 (0: none) */
+	dais_u8  select_mask, line_mask;
+	dais_u8  writable;          /* bits that a write changes, of each byte */
+	dais_u8  flags;             /* DAIS_REGISTER_* */
+};
+#define DAIS_REGISTER_POST  1u  /* a write in bank 0 is appended to the console ring; raises the trap event if all before was consumed */
+#define DAIS_REGISTER_EVENT 2u  /* a write raises the trap event */
+#define DAIS_REGISTER_BITS  (1ULL << 62) /* with these bits */
 
 /* ev_bind: what raises the event, or where it goes */
 enum dais_ev_bind {
@@ -273,10 +290,10 @@ struct dais_vcpu_page {
 
 /* The area shared with the control domain for each other domain: this page, one page for the
  * monitor's own state, and the console ring. */
-#define DAIS_DOM_AREA_PAGES   4
+#define DAIS_DOM_AREA_PAGES   10
 #define DAIS_DOM_MONITOR_PAGE 1
 #define DAIS_DOM_RING_PAGE    2
-#define DAIS_DOM_RING_SIZE    8192
+#define DAIS_DOM_RING_SIZE    32768
 struct dais_dom_page {
 	dais_u32 id;             /* never reused while Dais is up */
 	dais_u32 state;          /* enum dais_dom_state */
@@ -298,7 +315,8 @@ struct dais_dom_page {
 struct dais_log { dais_u64 head; char text[DAIS_LOG_SIZE - 8]; };
 
 struct dais_trace_entry { dais_u64 tsc /* 0: being written */; dais_u16 kind, cpu; dais_u32 vcpu /* domain id << 16 | index */; dais_u64 a, b; };
-enum dais_trace_kind { DAIS_TRACE_EXIT = 1 /* a = neutral reason, b = rip */, DAIS_TRACE_CALL = 2 /* a = number, b = status */, DAIS_TRACE_SWITCH = 3, DAIS_TRACE_IRQ = 4 /* a = vector */ };
+enum dais_trace_kind { DAIS_TRACE_EXIT = 1 /* a = neutral reason, b = rip */, DAIS_TRACE_CALL = 2 /* a = number, b = status */, DAIS_TRACE_SWITCH = 3 /* it comes onto the CPU */, DAIS_TRACE_IRQ = 4 /* a = vector */,
+	DAIS_TRACE_OFF = 5 /* it leaves the CPU; a = enum dais_activity, b = 1: lends its time */, DAIS_TRACE_WAKE = 6 /* a = what for (the core's VP_*) */ };
 struct dais_trace { dais_u64 head; struct dais_trace_entry entry[DAIS_TRACE_SIZE / 40 - 1]; };
 
 /* Pending events of one MSI-X vector: event e sets word[e / 64], bit e % 64,
