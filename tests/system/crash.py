@@ -22,7 +22,7 @@ dais create --name heart --kernel /boot/vmlinuz --initrd /boot/guest.img --memor
   --cmdline 'quiet loglevel=7 printk.devkmsg=on run="{GUEST}"' || exit 1
 until grep -q 'beat 20 ' /run/dais/heart.console; do usleep 100000; done
 dais stat heart --json
-echo crash
+sleep 2 # for these lines to reach the launcher
 echo 1 >/proc/sys/kernel/sysrq
 echo c >/proc/sysrq-trigger
 """
@@ -94,8 +94,8 @@ def wait_for_crash(m):
     area = None
     for line in m.lines():
         found = re.search(r'"area": *(\d+)', line)
-        area = int(found.group(1)) if found else area
-        if line == "crash":
+        if found:
+            area = int(found.group(1))
             break
     return area if area and until(lambda: "Kernel panic" in m.console(), 120) else None
 
