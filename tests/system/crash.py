@@ -13,10 +13,10 @@ PAGE = 4096
 RING_PAGE, RING_SIZE = 2, 32768         # DAIS_DOM_RING_*, of dais/abi.h
 HEAD = 16 + 128 + 8                     # struct dais_dom_page: ring_head
 TICK = 0.010                            # s: the longest period of the host's timer, docs/debugging.md
-AFTER = 3.0                             # s of the guest's time that are looked at after the crash
+AFTER = 1.0                             # s of the guest's time that are looked at after the crash
 SECONDS = 600
 # Through printk (polled) and through the terminal (interrupts of the transmitter) in turn.
-GUEST = ('i=0; while :; do read up idle </proc/uptime; echo tty $i $up; echo beat $i $up >/dev/kmsg; i=$((i + 1)); done')
+GUEST = ('i=0; while :; do read up idle </proc/uptime; echo tty $i $up; echo beat $i $up >/dev/kmsg; i=$((i + 1)); usleep 1000; done')
 SCRIPT = f"""
 dais create --name heart --kernel /boot/vmlinuz --initrd /boot/guest.img --memory 192M \
   --cmdline 'quiet loglevel=7 printk.devkmsg=on run="{GUEST}"' || exit 1
