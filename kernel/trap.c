@@ -102,7 +102,8 @@ bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *
 
 	spin_lock(&d->trap_lock);
 	there = overlapping(d, kind, addr, size);
-	if (there && addr >= there->base && addr + size <= there->base + there->length)
+	if (there && addr >= there->base && addr + size <= there->base + there->length &&
+	    (there->action != DAIS_TRAP_REGISTER || size == there->length))
 		t = *there;
 	o.exit = t.action == DAIS_TRAP_EXIT;
 	if (t.action == DAIS_TRAP_REGISTER)

@@ -1,8 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <stddef.h>
 #include <string.h>
 
 #include "devices.h"
 #include "layout.h"
+
+/* The I/O APIC of an autonomous guest: a window on the registers, which lie as they are numbered. */
+static void describe_ioapic(struct device_state *s)
+{
+	const uint16_t select = offsetof(struct device_state, ioapic.select), reg = offsetof(struct device_state, ioapic.reg);
+
+	_Static_assert(offsetof(struct ioapic, entry) == offsetof(struct ioapic, reg) + 4 * IOAPIC_FIRST_ENTRY,
+		       "registers 10h and up are the entries");
+	_Static_assert(IOAPIC_FIRST_ENTRY + 2 * IOAPIC_PINS == 0x40, "the mask names them all, and no more");
+	s->ioapic_select = (struct dais_register){ .read = select, .write = select, .writable = 0xff };
+	s->ioapic_data = (struct dais_register){
+		.read = reg, .write = reg, .select = select, .select_mask = 0x3f, .writable = 0xff,
+		.flags = DAIS_REGISTER_EVENT,
+	};
+}
 
 void devices_reset(struct devices *d)
 {
@@ -13,6 +29,7 @@ void devices_reset(struct devices *d)
 	uart_reset(&s->uart);
 	ioapic_reset(&s->ioapic);
 	serial_reset(&s->serial, s);
+	describe_ioapic(s);
 }
 
 static void pulse(struct devices *d, unsigned int pin)
@@ -43,10 +60,24 @@ static uint8_t take_input(struct devices *d)
 	return byte < 0 ? 0 : byte; /* what was typed went with the last monitor */
 }
 
+void devices_follow(struct devices *d)
+{
+	struct serial *s = &d->state->serial;
+	uint64_t message = ioapic_message(&d->state->ioapic, UART_GSI);
+
+	if (message != s->message) {
+		__atomic_store_n(&s->message, message, __ATOMIC_SEQ_CST);
+		/* An interrupt in the meantime went where the pin pointed before. */
+		if (serial_irq(s))
+			pulse(d, UART_GSI);
+	}
+	offer_input(d);
+}
+
 static void update_uart_line(struct devices *d)
 {
 	if (d->autonomous) {
-		d->state->serial.message = ioapic_message(&d->state->ioapic, UART_GSI);
+		devices_follow(d);
 		return;
 	}
 	ioapic_set_line(&d->state->ioapic, UART_GSI, uart_irq(&d->state->uart), &d->out);

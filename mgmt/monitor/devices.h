@@ -12,7 +12,7 @@
 #include "serial.h"
 #include "uart.h"
 
-#define DEVICES_MAGIC 0x33737665644d4944ULL	/* names the layout below */
+#define DEVICES_MAGIC 0x34737665644d4944ULL	/* names the layout below */
 
 /* Lies in the domain's monitor page: another monitor can go on with it. */
 struct device_state {
@@ -23,6 +23,7 @@ struct device_state {
 	struct pci_slots pci;
 	struct console_mark console;
 	struct serial serial;	/* of an autonomous one */
+	struct dais_register ioapic_select, ioapic_data;
 };
 
 enum device_request { REQUEST_NONE, REQUEST_POWEROFF, REQUEST_REBOOT };
@@ -50,6 +51,8 @@ enum device_request devices_port_write(struct devices *d, uint16_t port, unsigne
 				       uint64_t value);
 uint64_t devices_memory_read(struct devices *d, uint64_t gpa, unsigned int size);
 void devices_memory_write(struct devices *d, uint64_t gpa, unsigned int size, uint64_t value);
+/* An autonomous guest has written to registers that Dais serves. */
+void devices_follow(struct devices *d);
 /* Console bytes may have come. */
 void devices_feed(struct devices *d);
 void devices_press_power(struct devices *d);

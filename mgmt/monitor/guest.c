@@ -192,19 +192,24 @@ static int set_trap(struct guest *g, enum dais_trap_kind kind, uint64_t base, ui
 	return ret ? fail(err, "catching accesses to devices", ret) : 0;
 }
 
-/* An autonomous guest's serial port needs no monitor; what else it has is rarely touched. */
-static int set_serial_traps(struct guest *g, struct fault *err)
+static int set_register(struct guest *g, enum dais_trap_kind kind, uint64_t base, uint64_t length,
+			const struct dais_register *r, struct fault *err)
 {
-	struct serial *s = &g->devices.state->serial;
+	return set_trap(g, kind, base, length, DAIS_TRAP_REGISTER, (char *)r - (char *)g->devices.state, err);
+}
+
+/* What an autonomous guest touches in its daily life needs no monitor. */
+static int set_registers(struct guest *g, struct fault *err)
+{
+	struct device_state *s = g->devices.state;
 	unsigned int i;
 
-	if (!g->config.autonomous)
-		return set_trap(g, DAIS_TRAP_PORT, UART_PORT, UART_PORTS, DAIS_TRAP_EXIT, 0, err);
 	for (i = 0; i < UART_PORTS; i++)
-		if (set_trap(g, DAIS_TRAP_PORT, UART_PORT + i, 1, DAIS_TRAP_REGISTER,
-			     (char *)&s->reg[i] - (char *)g->devices.state, err))
+		if (set_register(g, DAIS_TRAP_PORT, UART_PORT + i, 1, &s->serial.reg[i], err))
 			return -1;
-	return 0;
+	return set_register(g, DAIS_TRAP_MMIO, IOAPIC_GPA, 4, &s->ioapic_select, err) ||
+	       set_register(g, DAIS_TRAP_MMIO, IOAPIC_GPA + IOAPIC_DATA, 4, &s->ioapic_data, err) ||
+	       set_trap(g, DAIS_TRAP_MMIO, IOAPIC_GPA + IOAPIC_EOI, 4, DAIS_TRAP_EXIT, 0, err) ? -1 : 0;
 }
 
 static int set_traps(struct guest *g, struct fault *err)
@@ -213,12 +218,16 @@ static int set_traps(struct guest *g, struct fault *err)
 	g->devices.autonomous = g->config.autonomous;
 	g->devices.state = dais_dom_monitor_page(g->dom);
 	devices_reset(&g->devices);
-	return set_serial_traps(g, err) ||
-	       set_trap(g, DAIS_TRAP_PORT, POWER_PORT, POWER_PORTS, DAIS_TRAP_EXIT, 0, err) ||
-	       set_trap(g, DAIS_TRAP_MMIO, IOAPIC_GPA, IOAPIC_SIZE, DAIS_TRAP_EXIT, 0, err) ||
-	       (g->config.pci &&
-		(set_trap(g, DAIS_TRAP_PORT, PCI_PORT, PCI_PORTS, DAIS_TRAP_EXIT, 0, err) ||
-		 set_trap(g, DAIS_TRAP_MMIO, ECAM_GPA, ECAM_SIZE, DAIS_TRAP_EXIT, 0, err))) ? -1 : 0;
+	if (g->config.autonomous && set_registers(g, err))
+		return -1;
+	if (!g->config.autonomous &&
+	    (set_trap(g, DAIS_TRAP_PORT, UART_PORT, UART_PORTS, DAIS_TRAP_EXIT, 0, err) ||
+	     set_trap(g, DAIS_TRAP_MMIO, IOAPIC_GPA, IOAPIC_SIZE, DAIS_TRAP_EXIT, 0, err)))
+		return -1;
+	if (g->config.pci && (set_trap(g, DAIS_TRAP_PORT, PCI_PORT, PCI_PORTS, DAIS_TRAP_EXIT, 0, err) ||
+			      set_trap(g, DAIS_TRAP_MMIO, ECAM_GPA, ECAM_SIZE, DAIS_TRAP_EXIT, 0, err)))
+		return -1;
+	return set_trap(g, DAIS_TRAP_PORT, POWER_PORT, POWER_PORTS, DAIS_TRAP_EXIT, 0, err);
 }
 
 int guest_bind_events(struct guest *g, struct fault *err)

@@ -6,13 +6,13 @@
 #include "layout.h"
 
 #define WINDOW_SELECT	0x00
-#define WINDOW_DATA	0x10
-#define WINDOW_EOI	0x40
+#define WINDOW_DATA	IOAPIC_DATA
+#define WINDOW_EOI	IOAPIC_EOI
 
 #define REG_ID		0x00
 #define REG_VERSION	0x01
 #define REG_ARBITRATION	0x02
-#define REG_ENTRIES	0x10
+#define REG_ENTRIES	IOAPIC_FIRST_ENTRY
 #define VERSION		0x20
 
 #define RTE_VECTOR	0xffULL
@@ -35,7 +35,8 @@ void ioapic_reset(struct ioapic *io)
 	unsigned int i;
 
 	memset(io, 0, sizeof(*io));
-	io->id = IOAPIC_ID << 24;
+	io->reg[REG_ID] = io->reg[REG_ARBITRATION] = IOAPIC_ID << 24;
+	io->reg[REG_VERSION] = VERSION | (IOAPIC_PINS - 1) << 16;
 	for (i = 0; i < IOAPIC_PINS; i++)
 		io->entry[i] = RTE_MASKED;
 }
@@ -104,13 +105,8 @@ static uint32_t read_register(const struct ioapic *io)
 {
 	unsigned int pin = (io->select - REG_ENTRIES) / 2;
 
-	switch (io->select) {
-	case REG_ID:
-	case REG_ARBITRATION:
-		return io->id;
-	case REG_VERSION:
-		return VERSION | (IOAPIC_PINS - 1) << 16;
-	}
+	if (io->select <= REG_ARBITRATION)
+		return io->reg[io->select];
 	if (io->select < REG_ENTRIES || pin >= IOAPIC_PINS)
 		return 0xffffffff;
 	return io->entry[pin] >> (io->select & 1 ? 32 : 0);
@@ -157,7 +153,7 @@ void ioapic_write(struct ioapic *io, uint64_t offset, uint32_t value, const stru
 		break;
 	case WINDOW_DATA:
 		if (io->select == REG_ID)
-			io->id = value & 0x0f000000;
+			io->reg[REG_ID] = io->reg[REG_ARBITRATION] = value & 0x0f000000;
 		else if (io->select >= REG_ENTRIES && pin < IOAPIC_PINS)
 			write_entry(io, pin, value, out);
 		break;

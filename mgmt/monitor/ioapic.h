@@ -8,11 +8,12 @@
 
 #define IOAPIC_PINS 24
 
+#define IOAPIC_FIRST_ENTRY 16	/* register number */
+
 struct ioapic {
 	uint32_t select;
-	uint32_t id;
 	uint32_t lines;		/* levels of the pins */
-	uint32_t reserved;
+	uint32_t reg[IOAPIC_FIRST_ENTRY]; /* by number; the entries follow */
 	uint64_t entry[IOAPIC_PINS];
 };
 

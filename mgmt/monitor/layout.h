@@ -34,6 +34,8 @@
 #define UART_GSI		4
 #define IOAPIC_GPA		0xfec00000ULL
 #define IOAPIC_SIZE		0x1000ULL
+#define IOAPIC_DATA		0x10	/* offsets of its registers; 0 selects */
+#define IOAPIC_EOI		0x40
 #define IOAPIC_ID		0
 #define LAPIC_GPA		0xfee00000ULL
 

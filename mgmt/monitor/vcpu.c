@@ -137,7 +137,7 @@ void guest_serve(struct guest *g, uint64_t bits)
 	if (bits & DAIS_REGISTER_BITS) {
 		arm_output(g);
 		pthread_mutex_lock(&g->lock);
-		devices_feed(&g->devices);
+		devices_follow(&g->devices);
 		pthread_mutex_unlock(&g->lock);
 	}
 	for (i = 0; i < g->vcpus; i++) {

@@ -37,11 +37,10 @@ static bool on_waits(void *ctx)
 	return *typed;
 }
 
-static void set_trap(unsigned int reg)
+static void set_trap(enum dais_trap_kind kind, u64 base, u64 length, const struct dais_register *r)
 {
 	struct call c = {
-		.arg = { 0, DAIS_TRAP_PORT, UART_PORT + reg, 1, DAIS_TRAP_REGISTER,
-			 (uint64_t)((char *)&d.state->serial.reg[reg] - (char *)d.state) },
+		.arg = { 0, kind, base, length, DAIS_TRAP_REGISTER, (uint64_t)((char *)r - (char *)d.state) },
 		.cap[0].obj = &dom->obj,
 	};
 
@@ -64,7 +63,9 @@ static int setup(void **state)
 	_Static_assert(sizeof(struct device_state) <= PAGE_SIZE, "it lies in one");
 	devices_reset(&d);
 	for (unsigned int i = 0; i < UART_PORTS; i++)
-		set_trap(i);
+		set_trap(DAIS_TRAP_PORT, UART_PORT + i, 1, &d.state->serial.reg[i]);
+	set_trap(DAIS_TRAP_MMIO, IOAPIC_GPA, 4, &d.state->ioapic_select);
+	set_trap(DAIS_TRAP_MMIO, IOAPIC_GPA + IOAPIC_DATA, 4, &d.state->ioapic_data);
 	typed = "";
 	sent = 0;
 	fake_last_msi = 0;
@@ -102,13 +103,52 @@ static void out(unsigned int reg, u64 x)
 {
 	assert_true(trap_access(v, DAIS_TRAP_PORT, UART_PORT + reg, 1, true, &x)); /* never the monitor's */
 	if (event_take(event, ~0ULL))
-		devices_feed(&d);
+		devices_follow(&d);
 }
 
+static void mmio(u64 offset, u64 x)
+{
+	assert_true(trap_access(v, DAIS_TRAP_MMIO, IOAPIC_GPA + offset, 4, true, &x));
+}
+
+static u32 io_read(u32 reg)
+{
+	u64 x = 0;
+
+	mmio(0, reg);
+	assert_true(trap_access(v, DAIS_TRAP_MMIO, IOAPIC_GPA + IOAPIC_DATA, 4, false, &x));
+	return (u32)x;
+}
+
+/* The monitor follows when it gets to it. */
 static void set_pin(uint32_t low)
 {
-	devices_memory_write(&d, IOAPIC_GPA, 4, 0x10 + 2 * UART_GSI);
-	devices_memory_write(&d, IOAPIC_GPA + 0x10, 4, low);
+	mmio(0, 0x10 + 2 * UART_GSI);
+	mmio(IOAPIC_DATA, low);
+	assert_int_equal(event_take(event, ~0ULL), DAIS_REGISTER_BITS);
+	devices_follow(&d);
+}
+
+static void test_ioapic(void **state)
+{
+	(void)state;
+	assert_int_equal(io_read(0), IOAPIC_ID << 24);
+	assert_int_equal(io_read(1), 0x00170020);
+	assert_int_equal(io_read(0x10), 0x10000);
+	assert_int_equal(io_read(0x3e), 0x10000);
+	mmio(0, 0x3f);
+	mmio(IOAPIC_DATA, 0x02000000);
+	assert_int_equal(io_read(0x3f), 0x02000000);
+	assert_int_equal(d.state->ioapic.entry[23], 0x0200000000010000ULL);
+	out(IER, 2); /* while the pin's new place is not yet known */
+	mmio(0, 0x10 + 2 * UART_GSI);
+	mmio(IOAPIC_DATA, 0x24);
+	assert_int_equal(fake_last_msi, 0);
+	assert_int_equal(sent, 0);
+	devices_follow(&d);
+	assert_int_equal(sent, 1); /* it is not lost */
+	devices_follow(&d);
+	assert_int_equal(sent, 1);
 }
 
 /* As Linux's 8250 driver finds out what the port is (the tests of a 16550A's data sheet, §8.6.1, §8.6.7). */
@@ -179,6 +219,7 @@ static void test_interrupts(void **state)
 	out(IER, 0);
 	out(IER, 2);
 	assert_int_equal(fake_last_msi, 0);
+	out(IER, 0);
 }
 
 static void test_input(void **state)
@@ -214,7 +255,9 @@ static void test_input(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { T(test_probe), T(test_polled_output), T(test_interrupts), T(test_input) };
+	const struct CMUnitTest tests[] = {
+		T(test_ioapic), T(test_probe), T(test_polled_output), T(test_interrupts), T(test_input),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

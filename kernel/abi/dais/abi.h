@@ -206,7 +206,7 @@ enum dais_trap_action {
 	DAIS_TRAP_REGISTER = 5, /* reads and writes bytes of the monitor's page; value: offset there of struct dais_register */
 };
 
-/* What a register of a device does with no monitor to ask. Offsets are those of bytes in the monitor's page, which the
+/* What a register of a device does with no monitor to ask; it is as wide as the range. Offsets are those of bytes in the monitor's page, which the
  * monitor writes and Dais only reads and writes at these. */
 struct dais_register {
 	dais_u16 read, write;       /* the register's bytes; + bank x size of the access */
