@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* An autonomous guest's serial port: the monitor's tables, served by the core's own code. */
-/* links: kernel/[!s]*.c kernel/sched/rr.c boot/frames.c tests/unit/fake.c mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/serial.c mgmt/monitor/uart.c mgmt/monitor/pci_bus.c mgmt/monitor/pci_device.c */
+/* links: kernel/[!s]*.c kernel/sched/[a-z]*.c boot/frames.c tests/unit/fake.c mgmt/monitor/devices.c mgmt/monitor/ioapic.c mgmt/monitor/serial.c mgmt/monitor/uart.c mgmt/monitor/pci_bus.c mgmt/monitor/pci_device.c */
 #include "tests/unit/fake.h"
 #include "kernel/hypercall.h"
 
