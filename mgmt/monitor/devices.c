@@ -38,6 +38,15 @@ static void pulse(struct devices *d, unsigned int pin)
 	ioapic_set_line(&d->state->ioapic, pin, false, &d->out);
 }
 
+/* The serial port's interrupt of an autonomous guest, as Dais sends it. */
+static void interrupt(struct devices *d)
+{
+	uint64_t message = d->state->serial.message;
+
+	if (message && serial_irq(&d->state->serial))
+		d->out.send(d->out.ctx, (uint32_t)message, message >> 32);
+}
+
 /* Input for a port whose registers Dais serves: one byte waits at a time. */
 static void offer_input(struct devices *d)
 {
@@ -46,8 +55,7 @@ static void offer_input(struct devices *d)
 	if (serial_has_input(s) || !serial_takes_input(s) || !d->console.waits(d->console.ctx))
 		return;
 	serial_set_input(s, true);
-	if (serial_irq(s))
-		pulse(d, UART_GSI);
+	interrupt(d);
 }
 
 /* The guest reads the byte that waits; the next one is announced behind it. */
@@ -67,11 +75,17 @@ void devices_follow(struct devices *d)
 
 	if (message != s->message) {
 		__atomic_store_n(&s->message, message, __ATOMIC_SEQ_CST);
-		/* An interrupt in the meantime went where the pin pointed before. */
-		if (serial_irq(s))
-			pulse(d, UART_GSI);
+		interrupt(d); /* one in the meantime went where the pin pointed before */
 	}
 	offer_input(d);
+}
+
+/* While its line is up, a level-triggered interrupt comes again after each end. */
+void devices_eoi(struct devices *d, uint8_t vector)
+{
+	ioapic_eoi(&d->state->ioapic, vector, &d->out);
+	if (d->autonomous && (uint8_t)(d->state->serial.message >> 32) == vector)
+		interrupt(d);
 }
 
 static void update_uart_line(struct devices *d)

@@ -53,6 +53,8 @@ uint64_t devices_memory_read(struct devices *d, uint64_t gpa, unsigned int size)
 void devices_memory_write(struct devices *d, uint64_t gpa, unsigned int size, uint64_t value);
 /* An autonomous guest has written to registers that Dais serves. */
 void devices_follow(struct devices *d);
+/* The local APIC ended a level-triggered interrupt. */
+void devices_eoi(struct devices *d, uint8_t vector);
 /* Console bytes may have come. */
 void devices_feed(struct devices *d);
 void devices_press_power(struct devices *d);

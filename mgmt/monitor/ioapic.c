@@ -60,7 +60,7 @@ uint64_t ioapic_message(const struct ioapic *io, unsigned int pin)
 {
 	uint64_t e = io->entry[pin];
 
-	return e & (RTE_MASKED | RTE_LEVEL) ? 0 : message_address(e) | (uint64_t)message_data(e) << 32;
+	return e & RTE_MASKED ? 0 : message_address(e) | (uint64_t)message_data(e) << 32;
 }
 
 /* The pin's active level depends on its polarity, but devices here say "active" and

@@ -29,7 +29,7 @@ void ioapic_reset(struct ioapic *io);
 uint32_t ioapic_read(struct ioapic *io, uint64_t offset);
 void ioapic_write(struct ioapic *io, uint64_t offset, uint32_t value, const struct ioapic_out *out);
 void ioapic_set_line(struct ioapic *io, unsigned int pin, bool high, const struct ioapic_out *out);
-/* What the pin sends at an edge, address | data << 32; 0: nothing (masked, or level-triggered). */
+/* What the pin sends, address | data << 32; 0: nothing, it is masked. */
 uint64_t ioapic_message(const struct ioapic *io, unsigned int pin);
 /* The local APIC ended a level-triggered interrupt. */
 void ioapic_eoi(struct ioapic *io, uint8_t vector, const struct ioapic_out *out);

@@ -58,7 +58,7 @@ static void serve(struct guest *g, struct dais_vcpu_page *page)
 		serve_mmio(g, &page->access);
 		break;
 	case DAIS_EXIT_EOI:
-		ioapic_eoi(&g->devices.state->ioapic, page->access.addr, &g->devices.out);
+		devices_eoi(&g->devices, page->access.addr);
 		break;
 	}
 	pthread_mutex_unlock(&g->lock);
