@@ -94,9 +94,8 @@ matches "the guest is the same, running" "\"id\": $id,.*\"state\": \"running\"" 
 check "dais stop presses the power button through the new monitor" dais stop --timeout 60 outlive
 check "dais destroy" dais destroy outlive
 
-# Devices that Dais serves from tables: level-triggered interrupts, string instructions
+# Level-triggered interrupts of a port that Dais serves from tables
 payload apic "" --autonomous
-payload strio "" --autonomous
 
 check "a busy guest" dais create --name busy --kernel /extra/guests/alive.elf --memory 16M --cmdline ms=1
 check "dais trace --sched" dais trace --sched $T/sched.json --seconds 1
