@@ -145,10 +145,13 @@ static void look_remapping(const struct check_machine *m, struct check_line *l)
 {
 	unsigned char dmar[DMAR_FLAGS + 1];
 	int n = check_read(m, TABLES "DMAR", dmar, sizeof(dmar));
+	bool none = n < 0 && errno == ENOENT;
 
 	if (check_on_dais(m)) {
 		check_say(l, CHECK_UNKNOWN, "Dais hides it from this Linux: dais info tells what it does with it");
-	} else if (n < 0 && errno == ENOENT) {
+	} else if (!check_exists(m, "/sys/firmware/acpi/tables")) {
+		check_say(l, CHECK_UNKNOWN, "ACPI's tables cannot be read");
+	} else if (none) {
 		if (check_exists(m, TABLES "IVRS"))
 			check_say(l, CHECK_OK, "AMD-Vi remaps interrupts");
 		else
