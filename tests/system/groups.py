@@ -6,6 +6,10 @@ DEVICES = ("-device ahci,id=sata -drive if=none,id=d0,format=raw,file={disk0} -d
            "-drive if=none,id=d1,format=raw,file={disk1} -device nvme,drive=d1,serial=dais1 "
            "-drive if=none,id=d2,format=raw,file={disk2} -device virtio-blk-pci,drive=d2 "
            "-netdev user,id=n1,net=10.0.3.0/24 -device e1000e,netdev=n1,romfile=")
+PASS_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device virtio-blk-pci,drive=d0 "
+                "-drive if=none,id=d1,format=raw,file={big} -device nvme,drive=d1,serial=dais1 "
+                "-netdev user,id=n1,net=10.0.3.0/24 -device e1000e,netdev=n1,romfile= "
+                "-device edu,dma_mask=0xffffffffffffffff")
 PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive=d0,bus=ide.0 "
               "-netdev user,id=n1,net=10.0.3.0/24 -device e1000,netdev=n1,romfile=")
 
@@ -23,12 +27,16 @@ GROUPS = {
     "outlive":  ({"CPUS": "2"}, "20", "200", 600, False),
     "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 600, False),
     "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 600, False),
+    "passvtd":  ({"CPUS": "2", "QEMU_ARGS": "-device intel-iommu,intremap=on " + PASS_DEVICES}, "vtd 3 2", "vtd 100 20", 900,
+                 True),
+    "passamd":  ({"CPUS": "2", "QEMU_ARGS": "-device amd-iommu,intremap=on " + PASS_DEVICES}, "amdvi 3 2", "amdvi 100 20", 900,
+                 True),
     "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),
     "badinput": ({"CPUS": "2"}, "", "", 600, False),
     "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
 }
 # The script of a group, where it is not the group's own name.
-SCRIPTS = {"one": "small", "many": "small"}
+SCRIPTS = {"one": "small", "many": "small", "passvtd": "pci", "passamd": "pci"}
 LONG_FACTOR = 8  # --long: that much more time
 
 # Bochs runs all CPUs on one thread and has two serial ports and two IDE disks.
@@ -36,6 +44,8 @@ BOCHS_CPUS = 2
 BOCHS_FACTOR = 4
 BOCHS_SKIPS = {
     "devices": "Bochs has none of its devices",
+    "passvtd": "Bochs has no IOMMU",
+    "passamd": "Bochs has no IOMMU",
     "pc": "Bochs is always an i440fx machine, without QEMU's IDE disk and e1000 of this group",
     "many": "16 CPUs on one thread take hours",
     "fewer": "4 CPUs on one thread take most of an hour",

@@ -36,10 +36,10 @@ def build():
     shutil.copytree(os.path.join(TOP, "tests", "system", "control"), os.path.join(EXTRA, "control"))
 
 
-def scratch_disk(name):
+def scratch_disk(name, size=DISK_BYTES):
     path = os.path.join(WORK, name)
     with open(path, "wb") as f:
-        f.truncate(DISK_BYTES)
+        f.truncate(size)
     return path
 
 

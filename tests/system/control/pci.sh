@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Functions given to guests: they work there, reach nothing else, and come back. Arguments: vtd|amdvi, rounds of
+# giving and taking, deaths with transfers under way.
+. /extra/control/lib.sh
+
+kind=$1 rounds=$2 deaths=$3
+IMAGE=$T/pci.img
+LINUX="--kernel /boot/vmlinuz --initrd $IMAGE --memory 384M"
+
+make_image() { # modules: the guest's image with these drivers
+	mkdir -p $T/root/pci
+	for m in "$@"; do modprobe -D "$m"; done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' >$T/modules
+	while read -r ko; do
+		cp "$ko" $T/root/pci/
+		basename "$ko"
+	done <$T/modules >$T/root/pci/order
+	cp /extra/control/guest-pci.sh $T/root/pci/
+	(cd $T/root && find . | cpio -o -H newc 2>/dev/null) >$T/more.cpio
+	cat /boot/guest.img $T/more.cpio >$IMAGE
+}
+function_of() { lspci -D -n -d "$1" | awk '{ print $1; exit }'; }
+driver_of() { basename "$(readlink /sys/bus/pci/devices/"$1"/driver)" 2>/dev/null; }
+note_of() { dais pci | grep "^$1"; }
+has_driver() { [ "$(driver_of "$1")" = "$2" ]; }
+nvme_disk() { ls /sys/bus/pci/devices/"$nvme"/nvme/nvme*/ 2>/dev/null | grep -m 1 '^nvme[0-9]*n[0-9]*$'; }
+has_disk() { [ -n "$(nvme_disk)" ] && [ -b /dev/"$(nvme_disk)" ]; }
+in_guest() { # name, what guest-pci.sh is to do, dais options: its output in $T/NAME.txt
+	name=$1 what=$2
+	shift 2
+	timeout 300 dais run --name "$name" $LINUX "$@" --cmdline "quiet $CMDLINE run=\"sh /pci/guest-pci.sh $what\"" \
+		>$T/"$name".out 2>&1 </dev/null
+	status=$?
+	tr -d '\r' <$T/"$name".out >$T/"$name".txt
+	[ $status = 0 ] && grep -q '^guest: status 0' $T/"$name".txt
+	verdict "guest with $what ends well" $? "status 0" "$(echo "status $status"; tail -n 30 $T/"$name".txt)"
+}
+said() { sed -n "s/^$2 //p" $T/"$1".txt | tail -n 1; }
+
+nvme=$(function_of ::0108) nic=$(function_of 8086:10d3) edu=$(function_of 1234:11e8)
+make_image nvme e1000e
+frames=$(counter frames_guest) caps=$(counter capabilities) heap=$(counter heap_used)
+
+# Refused, and nothing has changed.
+matches "the list shows what can be given" "^$nvme .* nvme +control +[0-9]+ *$" "$(note_of "$nvme")"
+refused 1 'bridge' "a bridge" dais run $LINUX --pci 0000:00:1f.0
+refused 1 '1f\.0.*1f\.3' "a function of a group, with the names of the others" dais run $LINUX --pci 0000:00:1f.2
+refused 1 'no function' "a function that is not there" dais run $LINUX --pci 0000:00:1b.7
+refused 1 "Dais's own" "Dais's own function" dais run $LINUX --pci "$(function_of da15:0001)"
+refused 2 'twice' "a function named twice" dais run $LINUX --pci "$nvme,$nvme"
+refused 1 'reset.*noreset' "a function that cannot be reset" dais run $LINUX --pci "$nvme,$edu"
+refused 1 'is up' "an interface in use" dais run $LINUX --pci "$nic"
+until_true 60 has_disk
+verdict "after all that the disk is still the control domain's" $? "a disk below $nvme" "$(note_of "$nvme")"
+check "and can be read" dd if=/dev/"$(nvme_disk)" of=/dev/null bs=64k count=16 iflag=direct
+
+# A disk in a guest, while the control domain uses another.
+other=$(for d in /sys/class/block/vd*; do [ "$(cat "$d"/size)" = 34816 ] && basename "$d"; done)
+(while [ ! -e $T/stop ]; do dd if=/dev/"$other" of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null || : >$T/bad; done) &
+in_guest disk nvme --pci "$nvme" --vcpus 2
+: >$T/stop
+wait
+[ "$(said disk wrote | wc -c)" = 65 ] && [ "$(said disk wrote)" = "$(said disk read)" ]
+verdict "64 MiB read back as they were written" $? "$(said disk wrote)" "$(said disk read)"
+[ "$(said disk interrupts)" -gt 60 ]
+verdict "by the disk's own interrupts" $? "more than 60" "$(said disk interrupts)"
+[ ! -e $T/bad ]
+verdict "the control domain's disk worked meanwhile" $? "no error" "$(dmesg | tail -n 5)"
+until_true 60 has_disk
+verdict "the disk is back" $? "a disk below $nvme" "$(note_of "$nvme")"
+same "with what the guest wrote" "$(said disk wrote)" "$(dd if=/dev/"$(nvme_disk)" bs=1M count=64 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+
+# A network card.
+eth=$(ls /sys/bus/pci/devices/"$nic"/net)
+ip link set "$eth" down
+in_guest net nic --pci "$nic"
+matches "the guest's card answers" '5 packets transmitted, 5 packets received' "$(cat $T/net.txt)"
+[ "$(said net interrupts)" -gt 0 ]
+verdict "by the card's own interrupts" $? "more than 0" "$(said net interrupts)"
+
+# A rogue: its guest tells it to write to all the memory that is not its own.
+start_witness
+CMDLINE='mem=128M' in_guest rogue edu --pci "$edu=noreset"
+same "its own memory it reaches" 0x1122334455667788 "$(said rogue own)"
+echo "# what it read elsewhere: $(said rogue stolen)"
+witness_alive "the attack on all memory"
+[ "$kind" != vtd ] || [ "$(dais log | grep -c 'refused')" -gt 0 ]
+verdict "the IOMMU tells of refused accesses" $? "lines in the log" "$(dais log | tail -n 5)"
+end_witness
+
+# Again and again.
+n=0
+while [ $n -lt "$rounds" ] && dais create --paused --name round $LINUX --pci "$nvme" >$T/round 2>&1 &&
+	dais pci | grep -q "^$nvme .*dais-guest *round" && dais destroy round >>$T/round 2>&1 && has_driver "$nvme" nvme; do
+	n=$((n + 1))
+done
+same "given and taken back" "$rounds" $n
+[ $n = "$rounds" ] || not_ok "the round that failed" "$(cat $T/round; note_of "$nvme")"
+
+# Deaths while the disk transfers.
+n=0
+while [ $n -lt "$deaths" ] && dais create --name dying $LINUX --pci "$nvme" --cmdline 'quiet run="sh /pci/guest-pci.sh load"' >$T/death 2>&1 &&
+	until_true 120 grep -q '^begin' /run/dais/dying.console; do
+	usleep $((100000 + n * 37000))
+	dais destroy dying >>$T/death 2>&1 || break
+	same "invariants hold after death $n" 0 "$(counter check)"
+	until_true 60 has_disk && dd if=/dev/"$(nvme_disk)" of=/dev/null bs=64k count=16 iflag=direct 2>>$T/death || break
+	n=$((n + 1))
+done
+same "guests died with transfers under way; the disk works afterwards" "$deaths" $n
+[ $n = "$deaths" ] || not_ok "the death that failed" "$(cat $T/death; note_of "$nvme"; tail -n 5 /run/dais/dying.console)"
+
+same "no guest's memory is left" "$frames" "$(counter frames_guest)"
+same "no capability is left" "$caps" "$(counter capabilities)"
+kernel_log_clean
+echo "# heap in use: $heap before, $(counter heap_used) now"
