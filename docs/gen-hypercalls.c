@@ -86,7 +86,7 @@ int main(void)
 		return EXIT_FAILURE;
 	printf("# Hypercalls of Dais, ABI version %d\n\n"
 	       "Made by `docs/gen-hypercalls.c` from `kernel/abi/dais/calls.def`: do not edit.\n\n"
-	       "`VMMCALL` (AMD-V) or `VMCALL` (VT-x) at CPL 0. RAX = %#llx + number; RDI, RSI, RDX, RCX, R8, R9 = arguments;\n"
+	       "`VMMCALL` (AMD-V) or `VMCALL` (VT-x) at CPL 0, without prefixes. RAX = %#llx + number; RDI, RSI, RDX, RCX, R8, R9 = arguments;\n"
 	       "those that a call does not have must be 0. Returns RAX = status, RDI = value, RSI = second value; all other\n"
 	       "registers are preserved. A capability argument is an index in the caller's table; 0 in an argument of type\n"
 	       "DOMAIN is the caller's own domain (a guest has the rights GRANT and IRQ on itself, the control domain all).\n"

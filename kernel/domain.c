@@ -79,6 +79,7 @@ status_t domain_create(mgmt_t m, struct pool *pool, u32 max_vcpus, u32 caps, str
 		return DAIS_NO_MEMORY;
 	}
 	d->id = d->page->id = next_id++;
+	d->flush_gen = (u64)d->id << 32;
 	d->page->max_vcpus = max_vcpus;
 	d->page->created_tsc = time_now();
 	d->heap_bytes += max_vcpus * sizeof(*d->vcpu) + DAIS_DOM_AREA_PAGES * PAGE_SIZE;

@@ -22,7 +22,7 @@ struct domain {
 	u64 frames;               /* pool frames owned */
 	u64 shared;               /* frames of the control domain mapped (DAIS_MEM_OWN) */
 	u64 heap_bytes;           /* of Dais's heap held for it; atomic */
-	u64 flush_gen;            /* atomic: raised by nested_flush (arch) */
+	u64 flush_gen;            /* atomic: raised by nested_flush (arch); no two domains' are ever the same */
 
 	u32 max_vcpus;
 	struct vcpu **vcpu;       /* max_vcpus entries, NULL where not created; written under mgmt_lock, release; they stay as long as the domain */

@@ -3,16 +3,17 @@
 #include "kernel/string.h"
 #include "kernel/trace.h"
 
-enum arg_kind { ARG_NONE = 0, ARG_VAL, ARG_CAP, ARG_OPT };
+enum arg_kind { ARG_VAL, ARG_CAP, ARG_OPT };
 
 struct arg_spec { u8 kind, type; u16 rights; u64 max; };
-struct call_spec { status_t (*handler)(struct call *c); struct arg_spec arg[CALL_ARGS]; };
+struct call_spec { status_t (*handler)(struct call *c); u32 args; struct arg_spec arg[CALL_ARGS]; };
 
 #define UNPACK(...) __VA_ARGS__
 #define CAP(name, type, rights) { ARG_CAP, DAIS_T_##type, DAIS_R_##rights, 0 }
 #define OPT(name, type, rights) { ARG_OPT, DAIS_T_##type, DAIS_R_##rights, 0 }
 #define VAL(name, max) { ARG_VAL, 0, 0, max }
-#define DAIS_CALL(nr, name, args) [nr] = { call_##name, { UNPACK args } },
+#define DAIS_CALL(nr, name, args) \
+	[nr] = { call_##name, sizeof((const struct arg_spec[]){ UNPACK args }) / sizeof(struct arg_spec), { UNPACK args } },
 static const struct call_spec specs[] = {
 #include <dais/calls.def>
 };
@@ -33,8 +34,6 @@ static status_t check(struct call *c, u32 i, const struct arg_spec *spec)
 {
 	u64 arg = c->arg[i];
 
-	if (spec->kind == ARG_NONE)
-		return arg ? DAIS_BAD_CALL : DAIS_OK;
 	if (spec->kind == ARG_VAL)
 		return arg > spec->max ? DAIS_BAD_ARG : DAIS_OK;
 	if (!arg && spec->kind == ARG_OPT)
@@ -51,8 +50,16 @@ static status_t check(struct call *c, u32 i, const struct arg_spec *spec)
 static status_t act(struct call *c, const struct call_spec *spec)
 {
 	status_t s = DAIS_OK;
+	u64 surplus = 0;
+	u32 i;
 
-	for (u32 i = CALL_ARGS; i-- && s == DAIS_OK; ) /* backwards: those that the call does not have come first */
+	for (i = CALL_ARGS; i-- > spec->args; )
+		surplus |= c->arg[i];
+	if (surplus)
+		return DAIS_BAD_CALL;
+	for (i = 0; i < spec->args; i++)
+		c->cap[i].obj = NULL;
+	for (; i-- && s == DAIS_OK; )
 		s = check(c, i, &spec->arg[i]);
 	if (s == DAIS_OK && (MAKES >> (spec - specs) & 1))
 		s = cap_prepare(&c->dom->caps);
@@ -60,7 +67,7 @@ static status_t act(struct call *c, const struct call_spec *spec)
 		s = spec->handler(c);
 	if (s == DAIS_OK && c->made)
 		CHECK(cap_insert(&c->dom->caps, c->made, DAIS_R_ALL, &c->out[0]) == DAIS_OK);
-	for (u32 i = 0; i < CALL_ARGS; i++)
+	for (i = 0; i < spec->args; i++)
 		if (c->cap[i].obj)
 			object_put(c->cap[i].obj);
 	return s;
@@ -68,10 +75,14 @@ static status_t act(struct call *c, const struct call_spec *spec)
 
 status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[2])
 {
-	struct call c = { .self = self, .dom = self->dom };
 	status_t s = DAIS_BAD_CALL;
+	struct call c;
 
-	memcpy(c.arg, arg, sizeof(c.arg));
+	c.self = self;
+	c.dom = self->dom;
+	__builtin_memcpy(c.arg, arg, sizeof(c.arg));
+	c.out[0] = c.out[1] = 0;
+	c.made = NULL;
 	if (nr < ARRAY_SIZE(specs) && (HOT >> nr & 1)) {
 		s = act(&c, &specs[nr]);
 	} else if (nr < ARRAY_SIZE(specs)) {
@@ -79,7 +90,8 @@ status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[
 		s = act(&c, &specs[nr]);
 		mgmt_release(c.mgmt);
 	}
-	memcpy(out, c.out, sizeof(c.out));
+	out[0] = c.out[0];
+	out[1] = c.out[1];
 	trace(DAIS_TRACE_CALL, self, nr, s);
 	return s;
 }

@@ -14,7 +14,7 @@ struct call {
 	struct vcpu *self;
 	struct domain *dom;   /* the caller's */
 	u64 arg[CALL_ARGS];
-	struct cap cap[CALL_ARGS];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own */
+	struct cap cap[CALL_ARGS];    /* of the CAP/OPT arguments: referenced while the call runs; obj NULL for an absent OPT. For a DOMAIN argument of 0: the caller's own; others undefined */
 	u64 out[2];
 	struct object *made;  /* what the caller gets a capability to, in out[0] */
 	mgmt_t mgmt;          /* held by every call but the hot ones (see hypercall.c) */

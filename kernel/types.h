@@ -46,3 +46,4 @@ typedef enum dais_status status_t;
 #define __printf(a, b) __attribute__((format(printf, a, b)))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define __cold __attribute__((cold, noinline)) /* rare: kept out of the way that most calls take */

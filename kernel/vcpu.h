@@ -35,10 +35,10 @@ struct vcpu {
 	u32 index;
 	bool autonomous;         /* has a scheduling context of its own */
 	u32 pending;             /* atomic VP_* */
-	u32 activity;            /* enum dais_activity: written by the CPU that runs it, or by state calls while it does not run */
+	u16 activity;            /* enum dais_activity: written by the CPU that runs it, or by state calls while it does not run */
+	u16 leaving;             /* enum dais_exit: what vcpu_leave is to report; only touched by the CPU that runs it */
 	u32 on_cpu;              /* atomic: CPU number + 1 while a CPU works for it, else 0 */
-	u32 in_guest;            /* atomic: 1 from before the last check of pending to after the exit; 2 in a lender meanwhile */
-	u32 leaving;             /* enum dais_exit: what vcpu_leave is to report; only touched by the CPU that runs it */
+	u32 in_guest;            /* atomic: 1 from before the last check of pending to after the exit; 2 in a lender as long as it lends */
 	u32 last_cpu;
 	struct sched_ctx sc;
 	struct vcpu *lender;     /* hosted: whose time it runs on, or who looks at its state; taken by compare-exchange */

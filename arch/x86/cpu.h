@@ -17,12 +17,12 @@ struct cpu {
 	u32 pending;               /* atomic CPU_* */
 	struct vcpu *running;      /* its on_cpu is this CPU; referenced */
 	u32 last_domain;           /* id of the domain that ran last: defences.c */
-	void *vendor;              /* svm: the host's save areas; vmx: the vCPU that is loaded */
+	void *vendor;              /* svm: physical address of the host's VMCB; vmx: the vCPU that is loaded */
 	u32 asid_next; u64 asid_generation; /* svm */
 	u64 *windows;              /* entries of its windows; NULL: not looked for yet */
 	/* What WIN_FETCH shows (guest.c): the page with this last byte (RIP + CS base) under this CR3, as long as the
 	 * domain's flush_gen is gen; all zero: nothing. */
-	struct fetch_view { u64 page, cr3, gen; u32 domain; const u8 *bytes; } fetch;
+	struct fetch_view { u64 page, cr3, gen; const u8 *bytes; } fetch;
 };
 
 static inline struct cpu *cpu_data(u32 n) { return (void *)(CPU_AREA(n) + CPU_DATA_PAGE * PAGE_SIZE); }

@@ -196,8 +196,7 @@ void fake_serve(struct xvcpu *x)
 		record(fake.exit == DAIS_EXIT_IO, p->access.addr, p->access.size, p->access.write, (u64 *)&p->access.data);
 	fake.exit = 0;
 	arch_vcpu_served(&x->v);
-	assert_int_equal(x->access.state, ACCESS_SERVED);
-	x86_access_end(x);
+	assert_int_equal(x->access.state, ACCESS_NONE);
 }
 
 bool control_port_access(u32 port, u32 size, bool write, u64 *value)
@@ -237,7 +236,7 @@ static const struct virt_ops ops = {
 };
 const struct virt_ops *virt = &ops;
 
-struct dais_sregs *x86_sregs(struct xvcpu *x) { return &x->sregs; }
+struct dais_sregs *x86_sregs(struct xvcpu *x) { x->sregs_cached = true; return &x->sregs; }
 u32 x86_cpl(struct xvcpu *x) { return x->sregs.cr0 & CR0_PE ? x->sregs.ss.attr >> 5 & 3 : 0; }
 void x86_set_tsc_aux(struct xvcpu *x, u64 v) { x->tsc_aux = v; }
 
@@ -249,11 +248,7 @@ void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 	fake.error = error;
 }
 
-void x86_skip(struct xvcpu *x, u32 length)
-{
-	x->rip += length;
-	x->access.state = ACCESS_NONE;
-}
+void x86_skip_rest(struct xvcpu *x) { (void)x; }
 
 /* --- CPUID of a host that has everything; vCPU 0 is on it --- */
 
@@ -300,6 +295,7 @@ static void start_vcpu(u32 n)
 	x->v.page = &pages[n];
 	x->v.activity = DAIS_ACT_RUNNABLE;
 	x->xcr0 = 1;
+	x->sregs_cached = true;
 	x->xsave = calloc(1, 4096);
 	lapic_reset(x, false);
 	fake_flat(x, INSN_64);

@@ -180,6 +180,14 @@ static void vectoring(const struct guest_event *e)
 static void take_interrupt(bool yes) { (void)yes; }
 static struct guest_event injected(void) { return entered; }
 
+static void on_cpu(bool yes)
+{
+	if (yes)
+		vmptrld(&vmx[0]);
+	else
+		vmclear(&vmx[0]);
+}
+
 static u32 msr_map_bits(const u8 *map, u32 range, u32 i)
 {
 	const u8 *at = map + range * 1024 + i / 8;
@@ -187,4 +195,4 @@ static u32 msr_map_bits(const u8 *map, u32 range, u32 i)
 	return (at[0] >> i % 8 & 1) | (at[2048] >> i % 8 & 1) << 1;
 }
 
-const struct vendor vendor = { raise_kind, raise_io, raise_fault, vectoring, take_interrupt, injected, msr_map_bits };
+const struct vendor vendor = { raise_kind, raise_io, raise_fault, vectoring, take_interrupt, injected, on_cpu, msr_map_bits };

@@ -426,9 +426,15 @@ static void timer_deadline(void **state)
 	fake_time(1);
 	assert_int_equal(fired(0x70), 1);
 	assert_int_equal(l->deadline, 0);
-	lapic_deadline_write(x, 1); /* long past */
-	fake_time(0);
+	lapic_deadline_write(x, 1); /* long past: at once, without a timer */
 	assert_int_equal(fired(0x70), 1);
+	assert_int_equal(l->deadline, 0);
+	wr(REG_LVT, 0x20070); /* nothing of an earlier period is left */
+	wr(REG_INITIAL, 1000000);
+	wr(REG_LVT, 0x40070);
+	lapic_deadline_write(x, 1);
+	assert_int_equal(fired(0x70), 1);
+	assert_int_equal(l->deadline, 0);
 	lapic_deadline_write(x, ~0ULL);
 	fake_time(MS);
 	assert_int_equal(fired(0x70), 0);
@@ -446,6 +452,23 @@ static void timer_deadline(void **state)
 	assert_true(msr_write(x, 0x3b, 9 * MS));
 	fake_time(MS);
 	assert_int_equal(fired(0x70), 1);
+}
+
+/* The vCPU that runs here looks for interrupts before it is entered anyway; others are told. */
+static void tells_others_only(void **state)
+{
+	(void)state;
+	wr(REG_SVR, 0x1ff);
+	assert_true(lapic_write(fake_vcpu(1), REG_SVR, 0x1ff));
+	this_cpu()->running = &x->v;
+	wr(REG_ICR, 3 << 18 | 0x51); /* all others */
+	wr(REG_ICR, 1 << 18 | 0x52); /* itself */
+	assert_int_equal(fake.notified[0], 0);
+	assert_int_equal(fake.notified[1], VP_IRQ);
+	assert_int_equal(lapic_deliverable(l), 0x52);
+	this_cpu()->running = &fake_vcpu(1)->v;
+	wr(REG_ICR, 1 << 18 | 0x53);
+	assert_int_equal(fake.notified[0], VP_IRQ);
 }
 
 static void random_registers(void **state)
@@ -489,7 +512,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(reset_state), T(priorities), T(disabled_drops), T(level_eoi), T(errors), T(xapic_registers), T(mode_transitions),
 		T(x2apic_registers), T(xapic_ipis), T(cluster_ipis), T(x2apic_ipis), T(start_up), T(messages),
-		T(timer_one_shot), T(timer_periodic), T(timer_deadline), T(random_registers),
+		T(timer_one_shot), T(timer_periodic), T(timer_deadline), T(tells_others_only), T(random_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

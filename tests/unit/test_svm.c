@@ -80,6 +80,7 @@ static int setup(void **state)
 	memset(vmcb, 0, sizeof(vmcb));
 	for (u32 i = 0; i < VCPUS; i++) {
 		vmcb[i].cpu = ~0u;
+		vmcb[i].hpa = (u64)&vmcb[i];
 		vcpu[i].vendor = &vmcb[i];
 	}
 	fake = (struct fake){ .deliver = true };
@@ -201,12 +202,14 @@ static struct guest_event injected(void)
 	return (struct guest_event){ i ? EVENT_TYPE(i >> 8 & 7) : EVENT_NONE, i, i & EVENTINJ_ERROR, i >> 32 };
 }
 
+static void on_cpu(bool yes) { (void)yes; }
+
 static u32 msr_map_bits(const u8 *map, u32 range, u32 i)
 {
 	return map[range * 0x800 + i / 4] >> (i % 4 * 2) & 3;
 }
 
-const struct vendor vendor = { raise_kind, raise_io, raise_fault, vectoring, take_interrupt, injected, msr_map_bits };
+const struct vendor vendor = { raise_kind, raise_io, raise_fault, vectoring, take_interrupt, injected, on_cpu, msr_map_bits };
 
 static const struct exit *run(u64 code, u64 i1, u64 i2, u64 info, int irq, bool *taken)
 {

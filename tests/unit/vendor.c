@@ -232,6 +232,24 @@ void vendor_sregs_survive(void **state)
 	}
 }
 
+/* What is asked without all the rest is the same as there. */
+void vendor_part_of_sregs(void **state)
+{
+	struct dais_sregs s;
+
+	(void)state;
+	ops->read_sregs(&vendor_vcpu[0], &s);
+	for (u32 n = 0; n < 100; n++) {
+		s.ss = any_seg();
+		s.cr4 = CR4_PAE | (n & 1 ? CR4_OSXSAVE : 0) | (n & 2 ? CR4_MCE : 0);
+		ops->write_sregs(&vendor_vcpu[0], &s);
+		vendor.on_cpu(true);
+		assert_int_equal(ops->cr4(&vendor_vcpu[0]), s.cr4);
+		assert_int_equal(ops->cpl(&vendor_vcpu[0]), s.ss.attr >> 5 & 3);
+		vendor.on_cpu(false);
+	}
+}
+
 void vendor_debug_survives(void **state)
 {
 	u64 dr6, dr7;

@@ -27,6 +27,7 @@ extern const struct vendor {
 	void (*vectoring)(const struct guest_event *e);
 	void (*take_interrupt)(bool yes);           /* the guest takes what is offered */
 	struct guest_event (*injected)(void);       /* what the last entry put into vCPU 0 */
+	void (*on_cpu)(bool yes);                   /* vCPU 0's control structure */
 	u32 (*msr_map_bits)(const u8 *map, u32 range, u32 i); /* bit 0 read exits, 1 write exits */
 } vendor;
 
@@ -35,7 +36,7 @@ extern const struct vendor {
 	cmocka_unit_test_setup(vendor_kinds, setup), cmocka_unit_test_setup(vendor_io, setup), \
 	cmocka_unit_test_setup(vendor_faults, setup), cmocka_unit_test_setup(vendor_vectoring, setup), \
 	cmocka_unit_test_setup(vendor_injects, setup), cmocka_unit_test_setup(vendor_interrupt_waits, setup), \
-	cmocka_unit_test_setup(vendor_sregs_survive, setup), cmocka_unit_test_setup(vendor_debug_survives, setup), \
+	cmocka_unit_test_setup(vendor_sregs_survive, setup), cmocka_unit_test_setup(vendor_part_of_sregs, setup), cmocka_unit_test_setup(vendor_debug_survives, setup), \
 	cmocka_unit_test_setup(vendor_msr_map, setup), cmocka_unit_test_setup(vendor_registers_go_through, setup)
 
 void vendor_kinds(void **state);
@@ -45,6 +46,7 @@ void vendor_vectoring(void **state);
 void vendor_injects(void **state);
 void vendor_interrupt_waits(void **state);
 void vendor_sregs_survive(void **state);
+void vendor_part_of_sregs(void **state);
 void vendor_debug_survives(void **state);
 void vendor_msr_map(void **state);
 void vendor_registers_go_through(void **state);

@@ -32,7 +32,7 @@ void svm_set_intercepts(struct vmcb *b)
  * exception (type 3) and leaves V_IRQ set: that one is offered again anyway. INT n,
  * INT3 and INTO are executed again.
  */
-static struct guest_event decode_vectoring(u64 info, bool irq_left)
+static __cold struct guest_event decode_vectoring(u64 info, bool irq_left)
 {
 	struct guest_event e = { EVENT_TYPE(info >> 8 & 7), info, info >> 11 & 1, info >> 32 };
 
@@ -45,44 +45,44 @@ static struct guest_event decode_vectoring(u64 info, bool irq_left)
 	return e;
 }
 
-static u32 kind_of(u64 code, u64 info1)
+/* Those that bring more than their code. */
+static void decode_details(struct exit *e, const struct vmcb *b)
 {
-	if (code == VMEXIT_MSR)
-		return info1 & 1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
-	if (code < ARRAY_SIZE(kinds))
-		return kinds[code];
-	return code == VMEXIT_NPF ? EXIT_NESTED_FAULT : (u32)code == VMEXIT_INVALID ? EXIT_INVALID : EXIT_UNKNOWN;
+	u64 code = b->exitcode, info1 = b->exitinfo1, info2 = b->exitinfo2;
+
+	if (code == VMEXIT_IOIO) { /* APM vol. 2 §15.10.2 */
+		e->io = (typeof(e->io)){ .port = info1 >> 16, .size = info1 >> 4 & 7, .in = info1 & 1, .string = info1 >> 2 & 1 };
+		e->insn_len = info2 - b->rip;
+	} else if (code == VMEXIT_NPF) { /* §15.25.6 */
+		e->kind = EXIT_NESTED_FAULT;
+		e->fault = (typeof(e->fault)){
+			.gpa = info2, .present = info1 & 1, .write = info1 >> 1 & 1, .exec = info1 >> 4 & 1,
+			.table_walk = info1 >> 33 & 1,
+		};
+	} else if ((u32)code == VMEXIT_INVALID) {
+		e->kind = EXIT_INVALID;
+		e->refused = "state refused at entry";
+	} else {
+		e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
+	}
 }
 
 void svm_decode_exit(struct xvcpu *x)
 {
 	const struct vmcb *b = vmcb_of(x);
 	struct exit *e = &x->exit;
-	u64 code = b->exitcode, info1 = b->exitinfo1, info2 = b->exitinfo2, length = b->nrip - b->rip;
+	u64 code = b->exitcode;
 
-	e->kind = kind_of(code, info1);
+	e->kind = code < ARRAY_SIZE(kinds) ? kinds[code] : EXIT_UNKNOWN;
 	e->detail = code;
-	e->insn_len = svm_features & SVM_NRIP && length <= 15 ? length : 0;
+	e->insn_len = svm_features & SVM_NRIP && b->nrip - b->rip <= 15 ? b->nrip - b->rip : 0;
 	e->linear = b->rip + b->cs.base;
 	e->cr3 = b->cr3;
 	e->vectoring.type = EVENT_NONE;
 	if (unlikely(b->exitintinfo & EVENTINJ_VALID))
 		e->vectoring = decode_vectoring(b->exitintinfo, b->vintr & VINTR_IRQ);
-	switch (e->kind) {
-	case EXIT_IO: /* APM vol. 2 §15.10.2 */
-		e->io = (typeof(e->io)){ .port = info1 >> 16, .size = info1 >> 4 & 7, .in = info1 & 1, .string = info1 >> 2 & 1 };
-		e->insn_len = info2 - b->rip;
-		break;
-	case EXIT_NESTED_FAULT: /* APM vol. 2 §15.25.6 */
-		e->fault = (typeof(e->fault)){
-			.gpa = info2, .present = info1 & 1, .write = info1 >> 1 & 1, .exec = info1 >> 4 & 1,
-			.table_walk = info1 >> 33 & 1,
-		};
-		break;
-	case EXIT_EXCEPTION:
-		e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
-		break;
-	case EXIT_INVALID:
-		e->refused = "state refused at entry";
-	}
+	if (e->kind == EXIT_MSR_READ)
+		e->kind += b->exitinfo1 & 1; /* EXIT_MSR_WRITE */
+	else if (e->kind == EXIT_IO || e->kind == EXIT_EXCEPTION || e->kind == EXIT_UNKNOWN)
+		decode_details(e, b);
 }

@@ -38,8 +38,8 @@ static status_t svm_cpu_start(u32 cpu)
 	facts[DAIS_STAT_FEATURES_USED] = r[3] & (SVM_NP | SVM_NRIP | SVM_FLUSH_ASID | SVM_PAUSE_FILTER);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, hva_to_hpa(save).v);
-	c->vendor = save + PAGE_SIZE;
-	__asm__ volatile("vmsave" : : "a"(hva_to_hpa(c->vendor).v) : "memory");
+	c->vendor = (void *)hva_to_hpa(save + PAGE_SIZE).v; /* as VMSAVE and VMLOAD want it */
+	__asm__ volatile("vmsave" : : "a"(c->vendor) : "memory");
 	c->asid_next = 1;
 	c->asid_generation = 1;
 	return DAIS_OK;
@@ -67,6 +67,7 @@ static status_t svm_vcpu_init(struct xvcpu *x)
 	b->n_cr3 = xdomain(x->v.dom)->nt.root.v;
 	b->tsc_offset = x->v.dom->tsc_offset;
 	b->cpu = ~0u;
+	b->hpa = hva_to_hpa(b).v;
 	x->vendor = b;
 	return DAIS_OK;
 }
@@ -92,7 +93,7 @@ static void svm_vcpu_unload(struct xvcpu *)
 
 static void svm_flush(struct xvcpu *x)
 {
-	vmcb_of(x)->flush = true;
+	vmcb_of(x)->asid_generation |= ASID_FLUSH;
 }
 
 /*
@@ -100,40 +101,41 @@ static void svm_flush(struct xvcpu *x)
  * begins with one flush of everything. A vCPU keeps its ASID as long as it stays
  * on the CPU and the generation lasts. TCG has 16, hardware 32768.
  */
-static void assign_asid(struct vmcb *b, struct cpu *c)
+static __cold void assign_asid(struct vmcb *b, struct cpu *c)
 {
-	bool by_asid = b->flush && (svm_features & SVM_FLUSH_ASID);
+	bool flush = b->asid_generation & ASID_FLUSH, by_asid = flush && (svm_features & SVM_FLUSH_ASID);
 
-	if (b->flush && !by_asid)
-		b->asid_generation = 0; /* a fresh ASID has no translations */
-	b->flush = false;
 	b->tlb_control = by_asid ? TLB_FLUSH_ASID : 0;
-	if (b->asid_generation == c->asid_generation)
-		return;
-	b->tlb_control = 0;
-	if (c->asid_next >= svm_asid_limit) {
-		c->asid_generation++;
-		c->asid_next = 1;
-		b->tlb_control = TLB_FLUSH_ALL;
+	/* without flush by ASID a fresh one, which has no translations */
+	if ((flush && !by_asid) || (b->asid_generation & ~(ASID_FLUSH | ASID_CONTROL)) != c->asid_generation) {
+		b->tlb_control = 0;
+		if (c->asid_next >= svm_asid_limit) {
+			c->asid_generation++;
+			c->asid_next = 1;
+			b->tlb_control = TLB_FLUSH_ALL;
+		}
+		b->asid = c->asid_next++;
 	}
-	b->asid_generation = c->asid_generation;
-	b->asid = c->asid_next++;
+	b->asid_generation = c->asid_generation | (b->tlb_control ? ASID_CONTROL : 0);
 }
 
-static u64 event_bits(const struct guest_event *e)
+static __cold u64 event_bits(const struct guest_event *e)
 {
-	if (e->type == EVENT_NONE)
-		return 0;
 	return EVENTINJ_VALID | EVENT_NUMBER(e->type) << 8 | e->vector |
 	       (e->has_error ? EVENTINJ_ERROR | (u64)e->error << 32 : 0);
 }
 
-/* The mask ends when IRET has run, which the entry after its exit may not get to. */
-static void watch_iret(struct xvcpu *x)
+/* An NMI's mask ends when its IRET has run, which the entry after its exit may not get to. */
+static __cold void watch_iret(struct xvcpu *x, bool entry)
 {
 	struct vmcb *b = vmcb_of(x);
+	u32 *word = &b->intercept[VMEXIT_IRET / 32], bit = 1u << VMEXIT_IRET % 32;
 
-	if (b->exitcode == VMEXIT_IRET) {
+	if (entry) {
+		b->iret &= x->nmi_masked;
+		*word = x->nmi_masked && !b->iret ? *word | bit : *word & ~bit;
+		b->watch = x->nmi_masked;
+	} else if (b->exitcode == VMEXIT_IRET) {
 		b->iret = true;
 		b->iret_rip = x->rip;
 	} else if (b->iret && x->rip != b->iret_rip) {
@@ -141,42 +143,35 @@ static void watch_iret(struct xvcpu *x)
 	}
 }
 
-static void want_iret(struct vmcb *b, bool on)
-{
-	u32 *word = &b->intercept[VMEXIT_IRET / 32], bit = 1u << VMEXIT_IRET % 32;
-
-	*word = on ? *word | bit : *word & ~bit;
-}
-
 static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
 {
 	struct vmcb *b = vmcb_of(x);
 	struct cpu *c = this_cpu();
 
-	assign_asid(b, c);
+	if (unlikely(b->asid_generation != c->asid_generation))
+		assign_asid(b, c);
+	if (unlikely(x->nmi_masked || b->watch))
+		watch_iret(x, true);
 	b->rax = x->gpr[RAX];
 	b->rsp = x->gpr[RSP];
 	b->rip = x->rip;
 	b->rflags = x->rflags;
-	b->iret &= x->nmi_masked;
-	want_iret(b, x->nmi_masked && !b->iret);
-	b->eventinj = event_bits(&x->inject);
+	b->eventinj = unlikely(x->inject.type) ? event_bits(&x->inject) : 0;
 	b->int_state = x->shadow;
-	b->vintr = VINTR_MASKING | x->lapic.tpr >> 4;
-	if (irq >= 0)
-		b->vintr |= VINTR_IRQ | VINTR_IGN_TPR | VINTR_VECTOR(irq) | (u64)(irq >> 4) << 16;
-	b->clean = 0;
-	svm_enter_guest(hva_to_hpa(b).v, x->gpr, hva_to_hpa(c->vendor).v, x->shadow && quirks.shadow_by_sti);
+	b->vintr = VINTR_MASKING | x->lapic.tpr >> 4 |
+		   (irq < 0 ? 0 : VINTR_IRQ | VINTR_IGN_TPR | VINTR_VECTOR(irq) | (u64)(irq >> 4) << 16);
+	svm_enter_guest(b->hpa, x->gpr, (u64)c->vendor, x->shadow && quirks.shadow_by_sti);
 	x->gpr[RAX] = b->rax;
 	x->gpr[RSP] = b->rsp;
 	x->rip = b->rip;
 	x->rflags = b->rflags;
 	x->shadow = b->int_state & 1;
 	*irq_taken = irq >= 0 && !(b->vintr & VINTR_IRQ);
-	watch_iret(x);
-	svm_decode_exit(x);
+	if (unlikely(b->watch))
+		watch_iret(x, false);
 	if (quirks.loses_irqs)
 		apic_reread_tpr();
+	svm_decode_exit(x);
 }
 
 /* --- registers in the VMCB --- */
@@ -213,6 +208,16 @@ static void svm_read_sregs(struct xvcpu *x, struct dais_sregs *s)
 	s->efer = b->efer & ~EFER_SVME;
 }
 
+static u32 svm_cpl(struct xvcpu *x)
+{
+	return vmcb_of(x)->cpl;
+}
+
+static u64 svm_cr4(struct xvcpu *x)
+{
+	return vmcb_of(x)->cr4;
+}
+
 static void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 {
 	struct vmcb *b = vmcb_of(x);
@@ -226,7 +231,8 @@ static void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 	b->gdtr.limit = s->gdt_limit;
 	b->idtr.base = s->idt_base;
 	b->idtr.limit = s->idt_limit;
-	b->flush |= b->cr3 != s->cr3 || b->cr4 != s->cr4;
+	if (b->cr3 != s->cr3 || b->cr4 != s->cr4)
+		svm_flush(x);
 	b->cr0 = s->cr0;
 	b->cr2 = s->cr2;
 	b->cr3 = s->cr3;
@@ -268,6 +274,8 @@ const struct virt_ops svm_ops = {
 	.enter = svm_enter,
 	.read_sregs = svm_read_sregs,
 	.write_sregs = svm_write_sregs,
+	.cpl = svm_cpl,
+	.cr4 = svm_cr4,
 	.set_pat = svm_set_pat,
 	.read_debug = svm_read_debug,
 	.write_debug = svm_write_debug,

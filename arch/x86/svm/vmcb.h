@@ -22,12 +22,12 @@ struct vmcb {
 	u64 nrip;                                 /* 0c8 */
 	u8  r4[0x3e0 - 0xd0];
 	/* 3e0: the processor leaves this to software */
-	u64 asid_generation;
+	u64 asid_generation;                      /* with ASID_*: not as the CPU's, so that assign_asid looks at it */
 	u32 cpu;                                  /* whose ASIDs it has; ~0: none */
-	bool flush;
-	bool iret;                                /* an NMI's IRET is at iret_rip: the mask ends when RIP leaves it */
+	bool watch;                               /* IRET is intercepted, or is under way: */
+	bool iret;                                /* an NMI's is at iret_rip: the mask ends when RIP leaves it */
 	u64 iret_rip;
-	u8  r5[0x400 - 0x3f8];
+	u64 hpa;                                  /* its own */
 	/* state save area; no segment is "unusable" here: those that are not present are null */
 	struct dais_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 400 */
 	u8  r6[0xcb - 0xa0];
@@ -49,6 +49,8 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, cr2) == 0x640, "VMCB layout");
 _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB layout");
 
+#define ASID_FLUSH     (1ULL << 63) /* translations are to be flushed */
+#define ASID_CONTROL   (1ULL << 62) /* tlb_control was set for one entry */
 #define TLB_FLUSH_ALL  1
 #define TLB_FLUSH_ASID 3
 

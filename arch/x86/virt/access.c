@@ -61,36 +61,6 @@ static bool serve(struct xvcpu *x, struct access *a)
 	return true;
 }
 
-static void ask_monitor(struct xvcpu *x, const struct access *a)
-{
-	x->v.page->access = (struct dais_access){ a->addr, a->value, a->size, access_writes(a) };
-	vcpu_exit_to_monitor(&x->v, a->port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
-}
-
-void x86_access(struct xvcpu *x, const struct access *access)
-{
-	struct access *a = &x->access;
-
-	*a = *access;
-	a->value &= size_mask(a->size);
-	if (serve(x, a)) {
-		x86_access_end(x);
-	} else {
-		a->state = ACCESS_ASKED;
-		ask_monitor(x, a);
-	}
-}
-
-void arch_vcpu_served(struct vcpu *v)
-{
-	struct access *a = &xvcpu(v)->access;
-
-	if (a->state != ACCESS_ASKED)
-		return;
-	a->value = v->page->access.data;
-	a->state = ACCESS_SERVED;
-}
-
 /* CF, PF, AF, ZF, SF, OF: SDM vol. 1 §3.4.3.1 */
 static u64 compare(u64 a, u64 b, u32 size)
 {
@@ -100,7 +70,7 @@ static u64 compare(u64 a, u64 b, u32 size)
 	       (((a ^ b) & (a ^ r)) >> top) << 11;
 }
 
-void x86_access_end(struct xvcpu *x)
+static void access_end(struct xvcpu *x)
 {
 	const struct access *a = &x->access;
 	u64 *r = &x->gpr[a->reg], mask = size_mask(a->to) << a->shift;
@@ -114,4 +84,35 @@ void x86_access_end(struct xvcpu *x)
 		*r = (a->to >= 4 ? 0 : *r & ~mask) | (v << a->shift & mask);
 	}
 	x86_skip(x, a->length);
+}
+
+static void ask_monitor(struct xvcpu *x, const struct access *a)
+{
+	x->v.page->access = (struct dais_access){ a->addr, a->value, a->size, access_writes(a) };
+	vcpu_exit_to_monitor(&x->v, a->port ? DAIS_EXIT_IO : DAIS_EXIT_MMIO);
+}
+
+void x86_access(struct xvcpu *x, const struct access *access)
+{
+	struct access *a = &x->access;
+
+	*a = *access;
+	a->value &= size_mask(a->size);
+	if (serve(x, a)) {
+		access_end(x);
+	} else {
+		a->state = ACCESS_ASKED;
+		ask_monitor(x, a);
+	}
+}
+
+void arch_vcpu_served(struct vcpu *v)
+{
+	struct access *a = &xvcpu(v)->access;
+
+	if (a->state != ACCESS_ASKED)
+		return;
+	a->state = ACCESS_NONE;
+	a->value = v->page->access.data;
+	access_end(xvcpu(v));
 }

@@ -91,7 +91,7 @@ static void features(struct xvcpu *x, u32 out[4])
 {
 	out[EBX] = (out[EBX] & 0xffff) | MIN(1u << id_bits(x), 255u) << 16 | x->lapic.id << 24;
 	out[EDX] |= id_bits(x) ? BIT(28) : 0; /* HTT */
-	if ((out[ECX] & BIT(26)) && (x86_sregs(x)->cr4 & CR4_OSXSAVE))
+	if ((out[ECX] & BIT(26)) && (x86_cr4(x) & CR4_OSXSAVE))
 		out[ECX] |= BIT(27); /* OSXSAVE, when there is XSAVE */
 }
 
@@ -137,53 +137,63 @@ static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 		out[EDX] &= ~APIC;
 }
 
-/* --- the policy --- */
+/* --- the policy: by leaf, in four ranges; what is not named is zero --- */
 
-static const struct rule { u32 first, last, keep[4], set[4]; } policy[] = {
-	{ 0, 0, { ALL, ALL, ALL, ALL }, { 0 } },
+struct rule { u32 keep[4], set[4]; };
+
+static const struct rule basic[] = {
+	[0] = { { ALL, ALL, ALL, ALL }, { 0 } },
 	/* SSE3, PCLMULQDQ, SSSE3, FMA, CX16, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES, XSAVE, AVX, F16C, RDRAND;
 	 * FPU to MCE, CX8, SEP, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2, SS, without MCE;
 	 * always x2APIC, TSC-deadline, hypervisor, MTRR */
-	{ 1, 1, { ALL, 0xff00, 0x76da3203, 0x0f8ba97f }, { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
-	{ 2, 2, { ALL, ALL, ALL, ALL }, { 0 } },
-	{ 4, 4, { CACHE_EAX, ALL, ALL, 7 }, { 0 } },
-	{ 6, 6, { 0 }, { BIT(2) } }, /* ARAT */
+	[1] = { { ALL, 0xff00, 0x76da3203, 0x0f8ba97f }, { 0, 0, BIT(21) | BIT(24) | BIT(31), APIC | BIT(12) } },
+	[2] = { { ALL, ALL, ALL, ALL }, { 0 } },
+	[4] = { { CACHE_EAX, ALL, ALL, 7 }, { 0 } },
+	[6] = { { 0 }, { BIT(2) } }, /* ARAT */
 	/* FSGSBASE, BMI1, AVX2, FDP, SMEP, BMI2, ERMS, INVPCID, FPCSDS, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB, SHA;
 	 * UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID, CLDEMOTE, MOVDIRI, MOVDIR64B; FSRM, MD_CLEAR because VERW
 	 * is the guest's own, SERIALIZE; always TSC_ADJUST */
-	{ 7, 7, { ALL, 0x219c27e9 | AVX512_EBX, 0x1a410704 | AVX512_ECX, 0x4410 }, { 0, BIT(1) } },
-	{ 0xb, 0xb, { 0 }, { 0 } }, { 0x1f, 0x1f, { 0 }, { 0 } },
-	{ 0xd, 0xd, { ALL, ALL, ALL, 0 }, { 0 } },
-	{ KVM_LEAF, KVM_LEAF, { 0 }, { KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d } }, /* "KVMKVMKVM" */
+	[7] = { { ALL, 0x219c27e9 | AVX512_EBX, 0x1a410704 | AVX512_ECX, 0x4410 }, { 0, BIT(1) } },
+	[0xd] = { { ALL, ALL, ALL, 0 }, { 0 } }, [0x1f] = { { 0 }, { 0 } },
+};
+static const struct rule kvm[] = {
+	{ { 0 }, { KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d } }, /* "KVMKVMKVM" */
 	/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
-	{ KVM_LEAF + 1, KVM_LEAF + 1, { 0 }, { 0x0100888b } },
-	{ DAIS_CPUID_LEAF, DAIS_CPUID_LEAF, { 0 }, { DAIS_CPUID_LEAF + 1 } },
-	{ DAIS_CPUID_LEAF + 1, DAIS_CPUID_LEAF + 1, { 0 }, { DAIS_ABI_VERSION } },
-	{ 0x80000000, 0x80000000, { ALL, ALL, ALL, ALL }, { 0 } },
+	{ { 0 }, { 0x0100888b } },
+};
+static const struct rule dais[] = { { { 0 }, { DAIS_CPUID_LEAF + 1 } }, { { 0 }, { DAIS_ABI_VERSION } } };
+static const struct rule extended[] = {
+	[0] = { { ALL, ALL, ALL, ALL }, { 0 } },
 	/* LAHF64, CR8, ABM, SSE4A, misaligned SSE, prefetch, TOPOEXT; leaf 1's, SYSCALL, NX, extended MMX, 1 GiB
 	 * pages, RDTSCP, LM */
-	{ 0x80000001, 0x80000001, { ALL, ALL, 0x004001f1, 0x2fd3a97f }, { 0 } },
-	{ 0x80000002, 0x80000006, { ALL, ALL, ALL, ALL }, { 0 } },
-	{ 0x80000007, 0x80000007, { 0, 0, 0, BIT(8) }, { 0 } }, /* invariant TSC */
-	{ 0x80000008, 0x80000008, { 0xffff, 0x1205, 0, 0 }, { 0 } }, /* CLZERO, RSTRERRP, WBNOINVD, IBPB */
-	{ 0x80000019, 0x8000001a, { ALL, ALL, 0, 0 }, { 0 } },
-	{ 0x8000001d, 0x8000001d, { CACHE_EAX, ALL, ALL, 3 }, { 0 } },
-	{ 0x8000001e, 0x8000001e, { 0 }, { 0 } },
-	{ 0x80000021, 0x80000021, { BIT(2) | BIT(6), 0, 0, 0 }, { 0 } },
+	[1] = { { ALL, ALL, 0x004001f1, 0x2fd3a97f }, { 0 } },
+	[2 ... 6] = { { ALL, ALL, ALL, ALL }, { 0 } },
+	[7] = { { 0, 0, 0, BIT(8) }, { 0 } }, /* invariant TSC */
+	[8] = { { 0xffff, 0x1205, 0, 0 }, { 0 } }, /* CLZERO, RSTRERRP, WBNOINVD, IBPB */
+	[0x19 ... 0x1a] = { { ALL, ALL, 0, 0 }, { 0 } },
+	[0x1d] = { { CACHE_EAX, ALL, ALL, 3 }, { 0 } },
+	[0x21] = { { BIT(2) | BIT(6), 0, 0, 0 }, { 0 } },
+};
+
+static const struct { const struct rule *rule; u32 count, first; } ranges[] = {
+	{ basic, ARRAY_SIZE(basic), 0 }, { kvm, ARRAY_SIZE(kvm), KVM_LEAF }, { dais, ARRAY_SIZE(dais), DAIS_CPUID_LEAF },
+	{ extended, ARRAY_SIZE(extended), 0x80000000 },
 };
 
 void cpuid_emulate(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 {
-	const struct rule *p = policy, *end = policy + ARRAY_SIZE(policy);
+	static const struct rule none;
+	u32 n = leaf >> 31 ? 3 : leaf >= DAIS_CPUID_LEAF ? 2 : leaf >> 30;
+	u32 i = leaf - ranges[n].first, max = n == 3 ? host.max_ext_leaf : host.max_leaf;
+	const struct rule *p = i < ranges[n].count ? &ranges[n].rule[i] : &none;
+	u32 r[4] = { 0 };
 
-	memset(out, 0, 4 * sizeof(*out));
-	while (p < end && (leaf < p->first || leaf > p->last))
-		p++;
-	if (p == end)
-		return;
-	if (leaf <= (leaf >> 30 == 2 ? host.max_ext_leaf : host.max_leaf))
-		host_cpuid(leaf, sub, out);
-	for (u32 k = 0; k < 4; k++)
-		out[k] = (out[k] & p->keep[k]) | p->set[k];
-	adjust(x, leaf, sub, out);
+	if (leaf <= max)
+		host_cpuid(leaf, sub, r);
+	out[EAX] = (r[EAX] & p->keep[EAX]) | p->set[EAX];
+	out[EBX] = (r[EBX] & p->keep[EBX]) | p->set[EBX];
+	out[ECX] = (r[ECX] & p->keep[ECX]) | p->set[ECX];
+	out[EDX] = (r[EDX] & p->keep[EDX]) | p->set[EDX];
+	if (p != &none)
+		adjust(x, leaf, sub, out);
 }

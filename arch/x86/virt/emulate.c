@@ -122,20 +122,28 @@ static const struct { u32 bytes, mask; u8 n; } known[EXIT_KINDS] = {
 	[EXIT_PAUSE] = { 0x90, 0xff, 1 }, [EXIT_WBINVD] = { 0x080f, 0xfeff, 2 },
 };
 
-u32 guest_insn_length(struct xvcpu *x)
+static __cold u32 walk_length(struct xvcpu *x)
 {
-	u32 kind = x->exit.kind, n = known[kind].n, first;
+	u32 kind = x->exit.kind, first;
 	struct insn i;
 
-	if (guest_peek(x, &first) && !((first ^ known[kind].bytes) & known[kind].mask))
-		return n;
 	begin(&i, x);
 	memcpy(&first, i.b + i.pos, sizeof(first));
-	if (i.pos + n <= i.n && !((first ^ known[kind].bytes) & known[kind].mask))
-		return i.pos + n;
-	i.pos++;
+	i.pos += known[kind].n;
+	if (i.pos <= i.n && !((first ^ known[kind].bytes) & known[kind].mask))
+		return i.pos;
+	i.pos -= known[kind].n - 1;
 	complete(&i);
 	return 0;
+}
+
+u32 guest_insn_length(struct xvcpu *x)
+{
+	u32 kind = x->exit.kind, first;
+
+	if (guest_peek(x, &first) && !((first ^ known[kind].bytes) & known[kind].mask))
+		return known[kind].n;
+	return walk_length(x);
 }
 
 /* --- device memory --- */

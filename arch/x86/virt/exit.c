@@ -73,7 +73,7 @@ static bool insn_xsetbv(struct xvcpu *x)
 /* Ours when RAX names it, else KVM's. CPL 0 only, as on KVM. */
 static bool insn_hypercall(struct xvcpu *x)
 {
-	u64 nr = x->gpr[RAX], out[2] = { 0, 0 };
+	u64 nr = x->gpr[RAX], out[2];
 	u64 arg[6] = { x->gpr[RDI], x->gpr[RSI], x->gpr[RDX], x->gpr[RCX], x->gpr[R8], x->gpr[R9] };
 
 	if (x86_cpl(x))
@@ -158,13 +158,15 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 void exit_handle(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
-	u32 kind = x->exit.kind, n;
+	u32 kind = x->exit.kind;
 
 	trace(DAIS_TRACE_EXIT, v, kind, x->rip);
 	if (handler[kind].insn) {
-		n = x->exit.insn_len ? x->exit.insn_len : guest_insn_length(x);
-		if (n && handler[kind].insn(x))
-			x86_skip(x, n);
+		if (!x->exit.insn_len) /* our own hypercall has no prefixes, by the ABI */
+			x->exit.insn_len = kind == EXIT_HYPERCALL && (x->gpr[RAX] & ~0xffffULL) == DAIS_CALL_BASE ?
+				3 : guest_insn_length(x);
+		if (x->exit.insn_len && handler[kind].insn(x))
+			x86_skip(x, x->exit.insn_len);
 	} else if (handler[kind].other) {
 		handler[kind].other(x);
 	}

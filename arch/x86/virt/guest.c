@@ -7,21 +7,6 @@
 #include "kernel/arch.h"
 #include "kernel/string.h"
 
-/*
- * No lock: exits come here for every instruction's bytes. While x->accessing is
- * set, nested_flush waits, so that a frame, or a table that the look-up passes,
- * is given to nobody else before we are done with it. Takes no lock inside.
- */
-static void access_begin(struct xvcpu *x)
-{
-	atomic_xchg(&x->accessing, 1); /* before the tables, or flush_gen, are read */
-}
-
-static void access_end(struct xvcpu *x)
-{
-	atomic_store(&x->accessing, 0);
-}
-
 static bool ram_at(struct xvcpu *x, u64 gpa, u32 right, hpa_t *frame)
 {
 	u32 order;
@@ -38,7 +23,7 @@ bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
 
 	if (offset + n > PAGE_SIZE)
 		return false;
-	access_begin(x);
+	guest_access_begin(x);
 	ok = ram_at(x, gpa, write ? DAIS_MAP_WRITE : DAIS_MAP_READ, &frame);
 	if (ok) {
 		u8 *p = (u8 *)window_open(WIN_MEM, frame) + offset;
@@ -46,7 +31,7 @@ bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
 		memcpy(write ? p : buf, write ? buf : p, n);
 		window_close(WIN_MEM);
 	}
-	access_end(x);
+	guest_access_end(x);
 	return ok;
 }
 
@@ -101,39 +86,17 @@ enum insn_mode guest_mode(struct xvcpu *x)
 	return s->cs.attr & SEG_D ? INSN_32 : INSN_16;
 }
 
-/*
- * The page that instructions were last fetched from stays in view: found again by CR3 and its
- * linear address while no mapping of the domain was taken away. A guest that changed its own
- * tables since may see what was there before: the caller compares it with the exit, and does not give it up
- * before it has walked the tables.
- */
-bool guest_peek(struct xvcpu *x, u32 *first)
-{
-	const struct fetch_view *f = &this_cpu()->fetch;
-	u64 linear = x->exit.linear, offset = linear & ~PAGE_MASK;
-	struct domain *d = x->v.dom;
-	bool ok;
-
-	access_begin(x);
-	ok = f->page == (linear | ~PAGE_MASK) && f->cr3 == x->exit.cr3 && f->gen == atomic_load(&d->flush_gen) &&
-	     f->domain == d->id && offset <= PAGE_SIZE - sizeof(*first);
-	if (ok)
-		memcpy(first, f->bytes + offset, sizeof(*first));
-	access_end(x);
-	return ok;
-}
-
 static void keep_in_view(struct xvcpu *x, u64 gpa)
 {
 	u64 gen, linear = x->rip + x86_sregs(x)->cs.base;
 	hpa_t frame;
 
-	access_begin(x);
+	guest_access_begin(x);
 	gen = atomic_load(&x->v.dom->flush_gen);
 	if (ram_at(x, gpa, DAIS_MAP_READ, &frame))
-		this_cpu()->fetch = (struct fetch_view){ linear | ~PAGE_MASK, x86_sregs(x)->cr3, gen, x->v.dom->id,
+		this_cpu()->fetch = (struct fetch_view){ linear | ~PAGE_MASK, x86_sregs(x)->cr3, gen,
 							 window_open(WIN_FETCH, frame) };
-	access_end(x);
+	guest_access_end(x);
 }
 
 /* The processor has fetched them by the same tables. Where they are no longer mapped, there are

@@ -4,9 +4,25 @@
 #ifndef DAIS_GUEST_H
 #define DAIS_GUEST_H
 
+#include "arch/x86/cpu.h"
 #include "arch/x86/virt/vcpu_x86.h"
 
 /* --- guest.c: a guest's memory from host mode --- */
+/*
+ * No lock: exits come here for every instruction's bytes. While x->accessing is
+ * set, nested_flush waits, so that a frame, or a table that the look-up passes,
+ * is given to nobody else before we are done with it. Takes no lock inside.
+ */
+static inline void guest_access_begin(struct xvcpu *x)
+{
+	atomic_xchg(&x->accessing, 1); /* before the tables, or flush_gen, are read */
+}
+
+static inline void guest_access_end(struct xvcpu *x)
+{
+	atomic_store(&x->accessing, 0);
+}
+
 /* RAM of the domain within one page; false: it is none, or read-only, or n reaches beyond the
  * page. */
 bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write);
@@ -16,8 +32,26 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 #define INSN_BYTES 15
 /* The bytes at CS:RIP, at most INSN_BYTES; returns how many there are. */
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
-/* The first 4 at x->exit.linear, quickly, as they were when the page was last looked at; false: not there. */
-bool guest_peek(struct xvcpu *x, u32 *first);
+/*
+ * The first 4 at x->exit.linear, quickly; false: not there. The page that instructions were last fetched from stays in
+ * view: found again by CR3 and its linear address while no mapping of the domain was taken away. A guest that changed its
+ * own tables since may see what was there before: the caller compares it with the exit, and does not give it up before it
+ * has walked the tables.
+ */
+static inline bool guest_peek(struct xvcpu *x, u32 *first)
+{
+	const struct fetch_view *f = &this_cpu()->fetch;
+	u64 linear = x->exit.linear, offset = linear & ~PAGE_MASK;
+	bool ok;
+
+	guest_access_begin(x);
+	ok = f->page == (linear | ~PAGE_MASK) && f->cr3 == x->exit.cr3 && f->gen == atomic_load(&x->v.dom->flush_gen) &&
+	     offset <= PAGE_SIZE - sizeof(*first);
+	if (ok)
+		__builtin_memcpy(first, f->bytes + offset, sizeof(*first));
+	guest_access_end(x);
+	return ok;
+}
 enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 }; /* the default address size */
 enum insn_mode guest_mode(struct xvcpu *x);
 /* of operands, in bytes */

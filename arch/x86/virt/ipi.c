@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Interrupt messages: from an ICR (SDM vol. 3 §11.6), a PCI device or monitor (§11.11), or KVM's
  * paravirtual IPI. */
+#include "arch/x86/cpu.h"
 #include "arch/x86/virt/vcpu_x86.h"
 #include "drivers/devices.h"
 #include "kernel/arch.h"
@@ -26,8 +27,11 @@ static void deliver(struct xvcpu *to, const struct message *m)
 	if (m->mode == SIPI) /* the vector before the bit: vcpu_notify is a full barrier */
 		atomic_store(&to->sipi_vector, m->vector);
 	/* there is no SMM: an SMI is taken and does nothing */
-	if (m->mode <= LOWEST ? lapic_post(&to->lapic, m->vector, m->level) : pending[m->mode])
-		vcpu_notify(&to->v, m->mode <= LOWEST ? VP_IRQ : pending[m->mode]);
+	if (m->mode > LOWEST && pending[m->mode])
+		vcpu_notify(&to->v, pending[m->mode]);
+	/* the one that runs here looks for interrupts before its next entry, or rest, anyway */
+	else if (m->mode <= LOWEST && lapic_post(&to->lapic, m->vector, m->level) && this_cpu()->running != &to->v)
+		vcpu_notify(&to->v, VP_IRQ);
 }
 
 void arch_vcpu_interrupt(struct vcpu *v, u32 vector)

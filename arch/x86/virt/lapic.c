@@ -22,20 +22,17 @@ bool lapic_x2apic(const struct lapic *l)
 	return atomic_load_relaxed(&l->base_msr) & BASE_X2APIC;
 }
 
-/* The run loop looks again for an interrupt; it is this vCPU's own CPU that asks. */
-static void look_again(struct xvcpu *x)
-{
-	atomic_or(&x->v.pending, VP_IRQ);
-}
-
-/* 0: none; there are no vectors below 16 */
+/* 0: none; there are no vectors below 16. Two registers at a time: most often there is nothing. */
 static u32 highest(const u32 word[8])
 {
-	for (int n = 7; n >= 0; n--) {
-		u32 w = atomic_load(&word[n]);
+	const u64 *pair = (const u64 *)word;
+
+	_Static_assert(!(offsetof(struct lapic, isr) % 8) && !(offsetof(struct lapic, irr) % 8), "pairs are aligned");
+	for (int n = 3; n >= 0; n--) {
+		u64 w = atomic_load(&pair[n]);
 
 		if (w)
-			return n * 32 + 31 - __builtin_clz(w);
+			return n * 64 + 63 - __builtin_clzll(w);
 	}
 	return 0;
 }
@@ -120,8 +117,7 @@ static void end_of_interrupt(struct xvcpu *x)
 
 void lapic_set_tpr(struct xvcpu *x, u32 tpr)
 {
-	x->lapic.tpr = tpr;
-	look_again(x);
+	x->lapic.tpr = tpr; /* every entry looks anew for what can be delivered */
 }
 
 /* --- registers, by index (offset / 16) --- */
@@ -208,7 +204,6 @@ bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 
 	if (x2 && (!(regs[n].x2 & WR) || low != ((u32)value & ~ignored) || (value >> 32 && !icr)))
 		return false;
-	look_again(x);
 	if (!icr) {
 		register_set(x, n, low);
 		return true;
@@ -258,6 +253,5 @@ bool lapic_set_base(struct xvcpu *x, u64 value)
 	if (old != BASE_MODES && new == BASE_MODES)
 		l->icr = 0;
 	atomic_store(&l->base_msr, value);
-	look_again(x);
 	return true;
 }

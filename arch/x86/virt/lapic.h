@@ -58,6 +58,13 @@ bool lapic_set_base(struct xvcpu *x, u64 value);   /* IA32_APIC_BASE; false: #GP
 void lapic_set_tpr(struct xvcpu *x, u32 tpr);
 /* From any CPU: sets IRR (TMR by level). Needs vcpu_notify(VP_IRQ) after it. False: dropped. */
 bool lapic_post(struct lapic *l, u32 vector, bool level);
+/* Nothing is in IRR: most often so at an entry */
+static inline bool lapic_idle(const struct lapic *l)
+{
+	const u64 *irr = (const u64 *)l->irr;
+
+	return !(atomic_load(&irr[0]) | atomic_load(&irr[1]) | atomic_load(&irr[2]) | atomic_load(&irr[3]));
+}
 /* Highest IRR vector above PPR, or -1; ignores RFLAGS.IF */
 int lapic_deliverable(const struct lapic *l);
 /* IRR -> ISR, before the entry that offers it: the same vector sent while its handler runs is

@@ -45,7 +45,7 @@ void lapic_timer_fire(struct timer *t)
 void lapic_timer_stop(struct lapic *l)
 {
 	timer_cancel(&l->timer);
-	l->timer.deadline = l->deadline = 0;
+	l->timer.deadline = l->timer.period = l->deadline = 0;
 }
 
 void lapic_timer_start(struct lapic *l, u32 initial)
@@ -91,6 +91,8 @@ void lapic_deadline_write(struct xvcpu *x, u64 value)
 		return;
 	lapic_timer_stop(l);
 	l->deadline = value;
-	if (value)
+	if (value && !wait)
+		lapic_timer_fire(&l->timer);
+	else if (value)
 		timer_set(&l->timer, wait < ~now ? now + wait : ~0ULL, 0);
 }

@@ -18,8 +18,10 @@ static void put_on(struct cpu *c, struct vcpu *v)
 	object_get(&v->obj); /* the end of a loan may be the end of v */
 	c->running = v;
 	atomic_store(&v->on_cpu, c->id + 1);
-	if (v->lender)
+	if (v->lender) {
+		atomic_store(&v->lender->in_guest, 2); /* poked in any case: it has no loop of its own meanwhile */
 		atomic_store(&v->lender->on_cpu, c->id + 1);
+	}
 	trace(DAIS_TRACE_SWITCH, v, 0, 0);
 	x86_vcpu_load(xvcpu(v));
 }
@@ -32,8 +34,10 @@ static void take_off(struct vcpu *v)
 	trace(DAIS_TRACE_OFF, v, v->activity, v->borrower != NULL);
 	arch_vcpu_unload(v);
 	atomic_store(&v->on_cpu, 0);
-	if (lender)
+	if (lender) {
 		atomic_store(&lender->on_cpu, 0);
+		atomic_store(&lender->in_guest, 0);
+	}
 	this_cpu()->running = NULL;
 	object_put(&v->obj);
 }
@@ -105,6 +109,8 @@ static bool settle(struct xvcpu *x)
 			return !block(v, VP_RESUMED | VP_STOP);
 		arch_vcpu_served(v);
 		v->activity = DAIS_ACT_RUNNABLE;
+	} else if (unlikely(p & VP_RESUMED)) { /* two resumed it at once */
+		atomic_and(&v->pending, ~VP_RESUMED);
 	}
 	settle_init(x);
 	settle_halt(x);
@@ -123,27 +129,42 @@ static void offer_nmi(struct xvcpu *x)
 	x->nmi_masked = true;
 }
 
-static void in_guest(struct vcpu *v, u32 yes)
-{
-	atomic_store(&v->in_guest, yes);
-	if (v->lender)
-		atomic_store(&v->lender->in_guest, 2 * yes);
-}
-
-/* VP_NMI stays set while the NMI is masked: no reason not to enter. One that comes after offer_nmi pokes. */
-static bool may_enter(struct cpu *c, struct vcpu *v)
-{
-	return !(atomic_load(&v->pending) & ~VP_NMI) && !atomic_load(&c->pending) &&
-	       !(v->lender && atomic_load(&v->lender->pending));
-}
-
-static void enter(struct xvcpu *x)
+/* Something is pending. VP_NMI stays set while the NMI is masked: no reason not to enter. One that comes later pokes. */
+static __cold bool may_enter(struct cpu *c, struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
-	u64 gen = atomic_load(&v->dom->flush_gen), begin;
-	int irq = x->inject.type == EVENT_INTR ? -1 : lapic_deliverable(&x->lapic);
-	bool taken;
 
+	if ((atomic_load(&v->pending) & ~VP_NMI) || atomic_load(&c->pending))
+		return false;
+	if (v->lender && atomic_load(&v->lender->pending)) {
+		vcpu_exit_to_monitor(v, DAIS_EXIT_INTR);
+		return false;
+	}
+	offer_nmi(x);
+	return true;
+}
+
+
+/* An event whose delivery was cut short; INT n is executed again instead. */
+static __cold void inject_again(struct xvcpu *x)
+{
+	x->inject = x->exit.vectoring;
+	if (x->inject.type == EVENT_SOFT)
+		x->inject.type = EVENT_NONE;
+}
+
+/* The vector to offer, or -1 */
+static __cold int offer_irq(struct xvcpu *x)
+{
+	int irq = x->inject.type == EVENT_INTR ? -1 : lapic_deliverable(&x->lapic);
+
+	if (irq >= 0)
+		lapic_accept(&x->lapic, irq);
+	return irq;
+}
+
+static __cold void before_entry(struct xvcpu *x, u64 gen)
+{
 	if (gen != x->flush_seen) {
 		atomic_store(&x->flush_seen, gen);
 		virt->flush(x);
@@ -151,49 +172,25 @@ static void enter(struct xvcpu *x)
 	if (x->sregs_dirty)
 		virt->write_sregs(x, &x->sregs);
 	x->sregs_cached = x->sregs_dirty = false;
-	if (irq >= 0)
-		lapic_accept(&x->lapic, irq);
+}
+
+static void enter(struct xvcpu *x)
+{
+	struct vcpu *v = &x->v;
+	u64 gen = atomic_load(&v->dom->flush_gen), begin;
+	int irq = lapic_idle(&x->lapic) ? -1 : offer_irq(x);
+	bool taken;
+
+	if (unlikely(gen != x->flush_seen || x->sregs_cached))
+		before_entry(x, gen);
 	begin = rdtsc();
 	virt->enter(x, irq, &taken);
 	v->guest_tsc += rdtsc() - begin;
 	v->exits++;
 	if (irq >= 0 && !taken)
 		lapic_take_back(&x->lapic, irq);
-	x->inject = x->exit.vectoring;
-	if (x->inject.type == EVENT_SOFT)
-		x->inject.type = EVENT_NONE;
-}
-
-/* One entry and its exit; false: this vCPU does not go on now. What it leaves for its monitor is in v->leaving. */
-static bool run_once(struct cpu *c, struct xvcpu *x)
-{
-	struct vcpu *v = &x->v;
-
-	if ((v->pending & ~VP_NMI) || v->activity != DAIS_ACT_RUNNABLE) {
-		if (!settle(x))
-			return false;
-		if (v->activity != DAIS_ACT_RUNNABLE || v->leaving)
-			return true;
-	}
-	if (v->lender && atomic_load(&v->lender->pending)) {
-		vcpu_exit_to_monitor(v, DAIS_EXIT_INTR);
-		return true;
-	}
-	if (x->access.state == ACCESS_SERVED) {
-		x86_access_end(x);
-		return true;
-	}
-	in_guest(v, 1);
-	atomic_fence(); /* against vcpu_notify and nested_flush */
-	offer_nmi(x);
-	if (!may_enter(c, v)) {
-		in_guest(v, 0);
-		return true;
-	}
-	enter(x);
-	in_guest(v, 0);
-	exit_handle(x);
-	return !v->borrower;
+	if (unlikely(x->inject.type | x->exit.vectoring.type))
+		inject_again(x);
 }
 
 /* The loan is over: v may be running elsewhere already. */
@@ -204,23 +201,42 @@ static void loan_over(struct cpu *c, struct vcpu *v)
 	trace(DAIS_TRACE_OFF, v, v->activity, 0);
 	vcpu_leave(v);
 	atomic_store(&lender->on_cpu, 0);
+	atomic_store(&lender->in_guest, 0);
 	c->running = NULL;
 	object_put(&v->obj);
 }
 
-/* False: v does not go on; nothing of it may be touched unless it is still c->running. */
+static bool leave(struct cpu *c, struct vcpu *v)
+{
+	if (v->autonomous)
+		vcpu_leave(v);
+	else
+		loan_over(c, v);
+	return v->autonomous;
+}
+
+/*
+ * One entry and its exit, or what has to come before. False: v does not go on; nothing of it may be touched unless it
+ * is still c->running.
+ */
 static bool step(struct cpu *c, struct vcpu *v)
 {
-	bool on = run_once(c, xvcpu(v));
+	struct xvcpu *x = xvcpu(v);
+	u32 pending;
 
-	if (!c->running || likely(!v->leaving))
-		return on;
-	if (v->autonomous) {
-		vcpu_leave(v);
-		return true;
+	if (unlikely((v->pending & ~VP_NMI) || v->activity != DAIS_ACT_RUNNABLE || v->leaving))
+		return v->leaving ? leave(c, v) : settle(x) && (v->leaving || !atomic_load(&c->pending));
+	atomic_store(&v->in_guest, 1);
+	atomic_fence(); /* against vcpu_notify and nested_flush */
+	pending = atomic_load(&v->pending) | atomic_load(&c->pending) | (v->lender ? atomic_load(&v->lender->pending) : 0);
+	if (unlikely(pending) && !may_enter(c, x)) {
+		atomic_store(&v->in_guest, 0);
+		return !atomic_load(&c->pending);
 	}
-	loan_over(c, v);
-	return false;
+	enter(x);
+	atomic_store(&v->in_guest, 0);
+	exit_handle(x);
+	return !v->borrower;
 }
 
 static struct vcpu *next(struct cpu *c)
@@ -243,14 +259,21 @@ static void idle(struct cpu *c)
 		idle_wait();
 }
 
-/* Runs v until it blocks, leaves, lends, or the CPU has something else to do. */
+/* Runs v until it blocks or the CPU has something else to do; and in its time those whom it lends to. */
 static void run(struct cpu *c, struct vcpu *v)
 {
-	put_on(c, v);
-	while (!atomic_load_relaxed(&c->pending) && step(c, v))
-		;
-	if (c->running)
+	struct vcpu *then;
+
+	for (; v && !atomic_load_relaxed(&c->pending); v = then) {
+		then = v->lender;
+		put_on(c, v);
+		while (step(c, v))
+			;
+		if (!c->running)
+			continue; /* v's loan is over; or it blocked, and has no lender */
+		then = v->borrower;
 		take_off(v);
+	}
 }
 
 void cpu_loop(void)

@@ -145,7 +145,7 @@ void x86_reset_vcpu(struct xvcpu *x, bool init)
 	x->gprs = (struct dais_gprs){ .rdx = 0x600, .rip = 0xfff0, .rflags = 2 };
 	x->shadow = false;
 	x->inject.type = EVENT_NONE;
-	x->nmi_masked = false;
+	x->nmi_masked = x->nmi_waits = false;
 	x->access.state = ACCESS_NONE;
 	memset(x->dr, 0, sizeof(x->dr));
 	virt->write_debug(x, 0xffff0ff0, 0x400);
@@ -167,8 +167,10 @@ struct dais_sregs *x86_sregs(struct xvcpu *x)
 
 u32 x86_cpl(struct xvcpu *x)
 {
-	const struct dais_sregs *s = x86_sregs(x);
+	const struct dais_sregs *s = &x->sregs;
 
+	if (!x->sregs_cached)
+		return virt->cpl(x);
 	if (!(s->cr0 & CR0_PE))
 		return 0;
 	return x->rflags & RFLAGS_VM ? 3 : s->ss.attr >> 5 & 3;
@@ -197,46 +199,48 @@ void x86_exception(struct xvcpu *x, u8 vector, u32 error)
 	e->has_error = (WITH_ERROR >> vector & 1) && (x86_sregs(x)->cr0 & CR0_PE);
 }
 
-void x86_skip(struct xvcpu *x, u32 length)
+__cold void x86_skip_rest(struct xvcpu *x)
 {
-	x->rip += length;
-	x->shadow = false;
-	x->access.state = ACCESS_NONE;
-	/* the only way the 64-bit sum can be wrong outside 64-bit mode */
-	if (unlikely(x->rip >> 32 || !x->rip) && guest_mode(x) != INSN_64)
-		x->rip = (u32)x->rip;
-	x->rflags &= ~RFLAGS_RF;
-	if (unlikely(x->rflags & RFLAGS_TF)) {
-		u64 dr6, dr7;
+	u64 dr6, dr7;
 
-		virt->read_debug(x, &dr6, &dr7);
-		virt->write_debug(x, dr6 | 1 << 14, dr7);
-		x86_exception(x, VEC_DB, 0);
-	}
+	/* it wrapped, if this is no 64-bit mode */
+	if (x->rip >> 32 && guest_mode(x) != INSN_64)
+		x->rip = (u32)x->rip;
+	if (!(x->rflags & RFLAGS_TF))
+		return;
+	virt->read_debug(x, &dr6, &dr7);
+	virt->write_debug(x, dr6 | 1 << 14, dr7);
+	x86_exception(x, VEC_DB, 0);
 }
 
 /* --- hardware state that Dais switches --- */
 
 static void xsave_out(struct xvcpu *x)
 {
+	u64 allowed = cpuid_xcr0_allowed();
+
 	if (!host.xsave) {
 		__asm__ volatile("fxsave64 (%0)" : : "r"(x->xsave) : "memory");
 		return;
 	}
-	x->xcr0 = xgetbv(0) & cpuid_xcr0_allowed(); /* TCG ignores the intercept of XSETBV */
-	xsetbv(0, cpuid_xcr0_allowed());
+	x->xcr0 = xgetbv(0) & allowed; /* TCG ignores the intercept of XSETBV */
+	if (x->xcr0 != allowed)
+		xsetbv(0, allowed);
 	__asm__ volatile("xsave64 (%0)" : : "r"(x->xsave), "a"(~0u), "d"(~0u) : "memory");
 }
 
 static void xsave_in(struct xvcpu *x)
 {
+	u64 allowed = cpuid_xcr0_allowed();
+
 	if (!host.xsave) {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(x->xsave) : "memory");
 		return;
 	}
-	xsetbv(0, cpuid_xcr0_allowed());
+	xsetbv(0, allowed);
 	__asm__ volatile("xrstor64 (%0)" : : "r"(x->xsave), "a"(~0u), "d"(~0u) : "memory");
-	xsetbv(0, x->xcr0);
+	if (x->xcr0 != allowed)
+		xsetbv(0, x->xcr0);
 }
 
 void arch_vcpu_unload(struct vcpu *v)

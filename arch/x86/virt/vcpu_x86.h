@@ -5,6 +5,7 @@
 
 #include "arch/x86/virt/lapic.h"
 #include "arch/x86/virt/nested.h"
+#include "arch/x86/x86.h"
 #include "kernel/domain.h"
 #include "kernel/vcpu.h"
 
@@ -60,7 +61,7 @@ struct access {
 	bool port;
 	u8 reg, to, shift;         /* a read sets `to` bytes of this register from bit `shift` on */
 	u32 length;                /* of the instruction */
-	enum { ACCESS_NONE, ACCESS_ASKED, ACCESS_SERVED } state; /* of what the monitor has to do */
+	enum { ACCESS_NONE, ACCESS_ASKED } state; /* of what the monitor has to do */
 };
 enum {
 	OP_STORE = 1, OP_IMM = 2, OP_IMM8 = 4, OP_OFFSET = 8 /* in place of ModRM; the register is RAX */,
@@ -124,6 +125,9 @@ struct virt_ops {
 	void (*enter)(struct xvcpu *x, int irq, bool *irq_taken);
 	void (*read_sregs)(struct xvcpu *x, struct dais_sregs *s);
 	void (*write_sregs)(struct xvcpu *x, const struct dais_sregs *s);
+	/* Of a vCPU that is on this CPU, without all the rest: for x86_cpl, x86_cr4 */
+	u32 (*cpl)(struct xvcpu *x);
+	u64 (*cr4)(struct xvcpu *x);
 	void (*set_pat)(struct xvcpu *x, u64 value);
 	void (*read_debug)(struct xvcpu *x, u64 *dr6, u64 *dr7);
 	void (*write_debug)(struct xvcpu *x, u64 dr6, u64 dr7);
@@ -137,6 +141,7 @@ struct dais_sregs *x86_sregs(struct xvcpu *x);
 static inline void x86_sregs_changed(struct xvcpu *x) { x->sregs_dirty = true; }
 /* CPL 0..3; 3 in virtual-8086 mode */
 u32 x86_cpl(struct xvcpu *x);
+static inline u64 x86_cr4(struct xvcpu *x) { return x->sregs_cached ? x->sregs.cr4 : virt->cr4(x); }
 
 /* Queue an exception for the next entry; when another is pending: the double-fault rules (SDM vol. 3 §6.15).
  * The error code counts for those that have one. */
@@ -145,11 +150,20 @@ void x86_exception(struct xvcpu *x, u8 vector, u32 error);
 void x86_set_tsc_aux(struct xvcpu *x, u64 value); /* of the vCPU that runs here */
 
 /* Ends the current instruction: RIP += length (wrapped to the mode's size), shadow off, RF off, single-step trap if TF. */
-void x86_skip(struct xvcpu *x, u32 length);
+void x86_skip_rest(struct xvcpu *x);
+static inline void x86_skip(struct xvcpu *x, u32 length)
+{
+	u64 from = x->rip;
 
-/* access.c: makes the access and ends its instruction; or asks the monitor for it: then it ends when that is SERVED. */
+	x->rip += length;
+	x->shadow = false;
+	x->rflags &= ~RFLAGS_RF;
+	if (unlikely(((from ^ x->rip) >> 32) || (x->rflags & RFLAGS_TF)))
+		x86_skip_rest(x);
+}
+
+/* access.c: makes the access and ends its instruction; or asks the monitor for it: then it ends in arch_vcpu_served. */
 void x86_access(struct xvcpu *x, const struct access *a);
-void x86_access_end(struct xvcpu *x);
 
 /* Brings its state into this CPU's registers; arch_vcpu_unload saves it again. */
 void x86_vcpu_load(struct xvcpu *x);

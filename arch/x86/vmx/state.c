@@ -90,6 +90,19 @@ static void write_control(struct xvcpu *x, const struct dais_sregs *s)
 	vmwrite(ENTRY_CONTROLS, vmx_control[VMX_ENTRY] | (s->efer & EFER_LMA ? ENTRY_IA32E : 0));
 }
 
+/* The DPL of SS in every mode (SDM vol. 3 §27.3.1.2); of the vCPU that is loaded */
+u32 vmx_cpl(struct xvcpu *)
+{
+	return vmread(segment_field(GUEST_ES_ACCESS_RIGHTS, 2)) >> 5 & 3;
+}
+
+u64 vmx_cr4(struct xvcpu *)
+{
+	u64 m = vmx_cr4_mask();
+
+	return (vmread(GUEST_CR4) & ~m) | (vmread(CR4_READ_SHADOW) & m);
+}
+
 void vmx_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 {
 	bool loaded = vmx_borrow(x);

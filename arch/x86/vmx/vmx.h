@@ -72,6 +72,8 @@ u64 vmx_cr0_mask(void);                     /* bits that are not as the guest se
 u64 vmx_cr4_mask(void);
 void vmx_read_sregs(struct xvcpu *x, struct dais_sregs *s);
 void vmx_write_sregs(struct xvcpu *x, const struct dais_sregs *s);
+u32 vmx_cpl(struct xvcpu *x);
+u64 vmx_cr4(struct xvcpu *x);
 void vmx_set_pat(struct xvcpu *x, u64 value);
 void vmx_read_debug(struct xvcpu *x, u64 *dr6, u64 *dr7);
 void vmx_write_debug(struct xvcpu *x, u64 dr6, u64 dr7);
