@@ -145,6 +145,7 @@ struct host {
 	bool apicv;       /* VT-x's may be used: dais.conf */
 	bool lfence_by_msr;      /* LFENCE serializes once DE_CFG says so */
 	uint64_t xcr0;           /* XCR0 bits */
+	uint8_t core_shift, cache_shift; /* APIC ID >> these: equal for CPUs of one core, of one last-level cache */
 	/* Quirks of emulators and steppings (docs/platforms.md): here are all; hardware pays a load and a branch. */
 	struct quirks {
 		bool shadow_by_sti; /* INT_STATE is not loaded at VMRUN */

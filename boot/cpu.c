@@ -180,6 +180,31 @@ static void describe_quirks(cpuid_fn id, struct host *h)
 	h->tsc_deadline = false; /* fires once: a lost tick would be the last one */
 }
 
+/* Bits of the APIC ID that number so many. */
+static uint8_t id_bits(uint32_t count)
+{
+	return count > 1 ? (uint8_t)(32 - __builtin_clz(count - 1)) : 0;
+}
+
+/* SDM vol. 3 §9.9; APM vol. 3 CPUID 8000_001D, 8000_001E. Caches are listed from the nearest on. */
+static void describe_topology(cpuid_fn id, struct host *h)
+{
+	bool amd = has(id, 0x80000001, ECX, 22);
+	uint32_t leaf = amd ? 0x8000001d : 4;
+	struct cpuid c;
+
+	for (uint32_t i = 0; i < 16 && leaf <= (amd ? h->max_ext_leaf : h->max_leaf); i++) {
+		c = id(leaf, i);
+		if (!(c.r[EAX] & 0x1f))
+			break;
+		h->cache_shift = id_bits((c.r[EAX] >> 14 & 0xfff) + 1);
+	}
+	if (h->max_leaf >= 0xb && id(0xb, 0).r[EBX])
+		h->core_shift = id(0xb, 0).r[EAX] & 0x1f;
+	else if (amd && h->max_ext_leaf >= 0x8000001e)
+		h->core_shift = id_bits((id(0x8000001e, 0).r[EBX] >> 8 & 0xff) + 1);
+}
+
 struct host cpu_host(cpuid_fn id, bool x2apic)
 {
 	struct cpuid c = id(0, 0);
@@ -199,6 +224,7 @@ struct host cpu_host(cpuid_fn id, bool x2apic)
 	h.lfence_by_msr = h.amd && (id(1, 0).r[EAX] >> 20 & 0xff) > 2 && !has(id, 0x80000021, EAX, 2) &&
 			  !has(id, 1, ECX, 31);
 	describe_quirks(id, &h);
+	describe_topology(id, &h);
 	return h;
 }
 

@@ -70,4 +70,6 @@ struct sched_ctx *sched_pick(u64 now);
  * much left: *left millionths. cpus: of DAIS_SCHED_CPUS. */
 status_t sched_set(struct sched_ctx *c, u64 param, u64 value, const struct cpu_mask *cpus, u64 *left) __must_check;
 status_t sched_get(const struct sched_ctx *c, u64 param, u64 *value); /* from DAIS_STAT_VCPU_SCHED on. BAD_ARG */
+/* `to`, when it waits and may run here, runs next on this CPU in the place of the running one. False: it does not wait. */
+bool sched_yield_to(struct sched_ctx *to);
 u64 sched_idle_time(void);                /* TSC ticks, summed over CPUs */

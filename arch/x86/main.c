@@ -61,7 +61,7 @@ static void __noreturn join(void)
 	apic_init();
 	if (virt->cpu_start(c->id) != DAIS_OK)
 		panic("CPU %u: %s cannot be switched on", c->id, virt->name);
-	sched_init_cpu(c->id, c->id, 0);
+	sched_init_cpu(c->id, c->apic_id >> host.core_shift, c->apic_id >> host.cache_shift);
 	atomic_store(&c->online, rdtsc());
 	cpu_loop();
 }
@@ -113,7 +113,7 @@ void boot_main(const struct boot_info *info)
 	iommu_init(boot);
 	check(virt->cpu_start(0), virt->name);
 	this_cpu()->online = rdtsc();
-	sched_init_cpu(0, 0, 0);
+	sched_init_cpu(0, this_cpu()->apic_id >> host.core_shift, this_cpu()->apic_id >> host.cache_shift);
 	start_others();
 	control_init();
 	log_info("entering the control domain: %u vCPUs, kernel at %lx", boot->control_vcpus, boot->control_entry);

@@ -138,6 +138,21 @@ static bool pull(struct run_queue *q, struct run_queue *from)
 	return c;
 }
 
+bool place_fetch(struct run_queue *q, struct sched_ctx *c)
+{
+	struct run_queue *from = queues[atomic_load_relaxed(&c->cpu)];
+	bool ok = from == q;
+
+	if (ok || !may_run(c, q->cpu))
+		return ok;
+	lock_both(q, from);
+	ok = c->cpu == from->cpu && c->tree == &from->fair;
+	if (ok)
+		move(from, q, c, time_now());
+	unlock_both(q, from);
+	return ok;
+}
+
 static bool pull_of(struct run_queue *q, const struct cpu_mask *m)
 {
 	u32 words = (cpu_count() + 63) / 64;

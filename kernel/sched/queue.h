@@ -15,7 +15,7 @@
 struct run_queue {
 	spinlock_t lock;
 	u32 cpu, core, cache;
-	struct sched_ctx *current;
+	struct sched_ctx *current, *next; /* next: fair and ready, runs whoever else is due: sched_yield_to */
 	struct node *fair, *reserved;  /* ready, by virtual deadline, by deadline */
 	struct node *later;            /* without budget, by when it comes */
 	u64 base;                      /* the fair ones' average virtual time, by weight, ... */
@@ -71,6 +71,7 @@ void place_waiting(struct run_queue *q);            /* tells the idle whether so
 void place_offer(const struct run_queue *q);        /* wakes an idle CPU for one that waits */
 bool place_steal(struct run_queue *q);              /* this CPU's has nothing to do: now it has */
 void place_balance(struct run_queue *q, u64 now);   /* no lock held */
+bool place_fetch(struct run_queue *q, struct sched_ctx *c); /* a fair one that waits: into this CPU's queue. No lock held */
 
 /* --- sched.c: under the queue's lock --- */
 struct run_queue *lock_home(struct sched_ctx *c);   /* takes it */

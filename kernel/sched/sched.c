@@ -61,6 +61,7 @@ void dequeue(struct run_queue *q, struct sched_ctx *c, u64 now)
 		c->waited += now - c->since;
 	tree_remove(c->tree, &c->node);
 	c->tree = NULL;
+	q->next = q->next == c ? NULL : q->next;
 	c->state = SCHED_BLOCKED;
 	if (c->counted)
 		fair_leave(q, c);
@@ -222,12 +223,13 @@ static struct sched_ctx *choose(struct run_queue *q, u64 now)
 	if (c && !before(now, c->deadline)) /* missed */
 		server_renew(c, now);
 	if (!c)
-		c = ctx_of(tree_first(q->fair, q->base));
+		c = q->next ? q->next : ctx_of(tree_first(q->fair, q->base));
 	q->idle_since = now;
 	q->current = c;
 	if (c) {
 		tree_remove(c->tree, &c->node);
 		c->tree = NULL;
+		q->next = q->next == c ? NULL : q->next;
 		c->state = SCHED_RUNNING;
 		c->started = now;
 		c->waited += before(c->since, now) ? now - c->since : 0;
@@ -259,6 +261,20 @@ struct sched_ctx *sched_pick(u64 now)
 		place_balance(q, now);
 	}
 	return c;
+}
+
+bool sched_yield_to(struct sched_ctx *to)
+{
+	struct run_queue *q = queues[cpu_id()];
+
+	if (atomic_load_relaxed(&to->state) != SCHED_QUEUED || !place_fetch(q, to))
+		return false;
+	spin_guard(&q->lock);
+	if (to->tree != &q->fair)
+		return false;
+	q->next = to;
+	cpu_request(q->cpu, CPU_RESCHED);
+	return true;
 }
 
 u64 sched_idle_time(void)

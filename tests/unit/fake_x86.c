@@ -132,6 +132,12 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 	fake.notified[v->index] |= bits;
 }
 
+bool sched_yield_to(struct sched_ctx *to)
+{
+	fake.yielded_to = container_of(to, struct vcpu, sc);
+	return fake.yielded_to->index == fake.waits;
+}
+
 void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason)
 {
 	(void)v;

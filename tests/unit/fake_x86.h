@@ -23,6 +23,7 @@ extern struct fake {
 	u8 vector; bool raised; u32 error; /* the last exception */
 	u32 kills; char reason[128];
 	u32 notified[FAKE_VCPUS];      /* VP_* bits */
+	struct vcpu *yielded_to; u32 waits; /* the last that was tried; the one that waits for a CPU */
 	u32 eoi;                       /* vector given to irq_eoi */
 	struct fake_io io[64]; u32 ios;
 	u8 *memory;                    /* 8 KiB at FAKE_MMIO, or NULL: then */

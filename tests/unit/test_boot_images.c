@@ -361,13 +361,57 @@ static void test_host(void **state)
 			 1 << DAIS_DEFENCE_VERW);
 }
 
+/* EPYC: two threads to a core, eight to a cache. Xeon: two, sixteen. */
+static struct cpuid fake_epyc(uint32_t leaf, uint32_t subleaf)
+{
+	switch (leaf) {
+	case 0: return (struct cpuid){ { 0xd, 0x68747541, 0x444d4163, 0x69746e65 } };
+	case 0x80000000: return (struct cpuid){ { 0x8000001e, 0, 0, 0 } };
+	case 0x80000001: return (struct cpuid){ { 0, 0, 1 << 22, 0 } };
+	case 0x8000001d: return (struct cpuid){ { subleaf < 3 ? 1 << 14 | 0x21 : subleaf == 3 ? 7 << 14 | 0x63 : 0 } };
+	case 0x8000001e: return (struct cpuid){ { 0, 0x100, 0, 0 } };
+	}
+	return (struct cpuid){ { 0 } };
+}
+
+static struct cpuid fake_xeon(uint32_t leaf, uint32_t subleaf)
+{
+	switch (leaf) {
+	case 0: return (struct cpuid){ { 0xb, 0x756e6547, 0x6c65746e, 0x49656e69 } };
+	case 4: return (struct cpuid){ { subleaf < 3 ? 1 << 14 | 0x21 : subleaf == 3 ? 15 << 14 | 0x63 : 0 } };
+	case 0xb: return (struct cpuid){ { subleaf ? 4 : 1, 2, 0, 0 } };
+	}
+	return (struct cpuid){ { 0 } };
+}
+
+static struct cpuid fake_old(uint32_t leaf, uint32_t subleaf)
+{
+	(void)subleaf;
+	return (struct cpuid){ { leaf ? 0 : 1 } };
+}
+
+static void test_topology(void **state)
+{
+	struct host h = cpu_host(fake_epyc, true);
+
+	(void)state;
+	assert_int_equal(h.core_shift, 1);
+	assert_int_equal(h.cache_shift, 3);
+	h = cpu_host(fake_xeon, true);
+	assert_int_equal(h.core_shift, 1);
+	assert_int_equal(h.cache_shift, 4);
+	h = cpu_host(fake_old, true);
+	assert_int_equal(h.core_shift, 0);
+	assert_int_equal(h.cache_shift, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused),
 		cmocka_unit_test(test_bzimage), cmocka_unit_test(test_bzimage_refused),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_paging),
-		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host), cmocka_unit_test(test_topology),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,12 @@ static void hypervisor_leaves(void **state)
 	assert_int_equal(r[EAX], 0x40000001);
 	assert_memory_equal(&r[EBX], "KVMKVMKVM\0\0\0", 12);
 	leaf(0x40000001, 0);
-	assert_int_equal(r[EAX], 1 << 0 | 1 << 1 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 15 | 1 << 24);
+	assert_int_equal(r[EAX], 1 << 0 | 1 << 1 | 1 << 3 | 1 << 7 | 1 << 11 | 1 << 13 | 1 << 15 | 1 << 24);
+	x->v.autonomous = true;
+	leaf(0x40000001, 0);
+	assert_true(r[EAX] & 1 << 5); /* steal time */
+	x->v.autonomous = false;
+	leaf(0x40000001, 0);
 	leaf(DAIS_CPUID_LEAF, 0);
 	assert_memory_equal(&r[EBX], DAIS_CPUID_SIGNATURE, 12);
 	leaf(DAIS_CPUID_LEAF + 1, 0);

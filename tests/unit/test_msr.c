@@ -204,6 +204,51 @@ static void hypercalls(void **state)
 	assert_int_equal(call(1ULL << 32 | 99, 0, 0, 0, 0), -1000u);
 }
 
+/* Of autonomous guests' vCPUs: what they waited, and whether they wait. */
+static void steal_time(void **state)
+{
+	struct { u64 ns; u32 version, flags; u8 preempted; } *s = (void *)fake_ram(0x7040);
+
+	(void)state;
+	assert_false(msr_write(x, 0x4b564d03, 0x7041)); /* hosted: Linux accounts for it */
+	x->v.autonomous = true;
+	assert_false(msr_write(x, 0x4b564d03, 0x7043)); /* not aligned */
+	assert_true(msr_write(x, 0x4b564d03, 0x7041));
+	assert_int_equal(rd(0x4b564d03), 0x7041);
+	assert_int_equal(s->version % 2, 0);
+	x->v.sc.waited = 7 * FAKE_HZ + FAKE_HZ / 4;
+	pv_steal_update(x, false);
+	assert_int_equal(s->preempted, 1);
+	pv_steal_update(x, true);
+	assert_int_equal(s->preempted, 0);
+	assert_int_equal(s->ns, 7250000000);
+	assert_true(msr_write(x, 0x4b564d03, 0));
+	x->v.sc.waited = 0;
+	pv_steal_update(x, true);
+	assert_int_equal(s->ns, 7250000000);
+	assert_true(msr_write(x, 0x4b564d03, FAKE_MMIO | 1)); /* no RAM there: nothing */
+}
+
+/* To a vCPU of the same domain that waits for a CPU: the one that is named, or the next in turn. */
+static void yields(void **state)
+{
+	(void)state;
+	fake.waits = 2;
+	assert_int_equal(call(11, 2, 0, 0, 0), 0);
+	assert_null(fake.yielded_to); /* hosted */
+	x->v.autonomous = true;
+	assert_int_equal(call(11, 3, 0, 0, 0), 0);
+	assert_ptr_equal(fake.yielded_to, &fake_vcpu(3)->v);
+	assert_int_equal(call(11, ~0ULL, 0, 0, 0), 0);
+	assert_int_equal(call(11, 0, 0, 0, 0), 0); /* itself */
+	assert_ptr_equal(fake.yielded_to, &fake_vcpu(3)->v);
+	pv_yield(x);
+	assert_ptr_equal(fake.yielded_to, &fake_vcpu(2)->v);
+	fake.waits = 1;
+	pv_yield(x);
+	assert_ptr_equal(fake.yielded_to, &fake_vcpu(1)->v);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -217,7 +262,7 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(what_is_there), T(what_passes), T(hostile), T(efer), T(tsc), T(memory_types), T(tsc_aux), T(x2apic), T(kvm_clock), T(hypercalls) };
+	const struct CMUnitTest tests[] = { T(what_is_there), T(what_passes), T(hostile), T(efer), T(tsc), T(memory_types), T(tsc_aux), T(x2apic), T(kvm_clock), T(hypercalls), T(steal_time), T(yields) };
 
 	return fake_run_both(tests);
 }

@@ -284,6 +284,34 @@ static void test_spread(void **state)
 	assert_int_equal(more[0].cpu, 2);
 }
 
+/* Who is named runs next, wherever it waits and whoever else is due; nobody that does not wait, or may not come. */
+static void test_yield(void **state)
+{
+	u64 left;
+
+	(void)state;
+	for (u32 i = 0; i < 4; i++)
+		sched_wake(&c[i]);
+	assert_ptr_equal(pick(), &c[0]);
+	assert_false(sched_yield_to(&c[0]));
+	assert_false(sched_yield_to(&c[4]));
+	fake_requests[0] = 0;
+	assert_true(sched_yield_to(&c[3]));
+	assert_int_equal(fake_requests[0], CPU_RESCHED);
+	assert_ptr_equal(pick(), &c[3]);
+	assert_true(sched_yield_to(&c[2]));
+	assert_true(sched_freeze(&c[2])); /* gone meanwhile */
+	assert_ptr_not_equal(pick(), &c[2]);
+	assert_int_equal(set(5, DAIS_SCHED_CPUS, 0, 6, &left), DAIS_OK);
+	sched_wake(&c[5]);
+	assert_false(sched_yield_to(&c[5])); /* not allowed here */
+	assert_int_equal(set(5, DAIS_SCHED_CPUS, 0, ~0ULL, &left), DAIS_OK);
+	fake_requests[0] = 0;
+	assert_true(sched_yield_to(&c[5]));
+	assert_ptr_equal(pick(), &c[5]);
+	assert_int_equal(c[5].cpu, 0);
+}
+
 static void test_idle(void **state)
 {
 	u64 before;
@@ -318,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup(test_params, setup),
 		cmocka_unit_test_setup(test_spread, setup),
 		cmocka_unit_test_setup(test_idle, setup),
+		cmocka_unit_test_setup(test_yield, setup),
 		cmocka_unit_test_setup(test_affinity, setup),
 		cmocka_unit_test_setup(test_admission, setup),
 	};

@@ -126,6 +126,7 @@ static void adjust(struct xvcpu *x, u32 leaf, u32 sub, u32 out[4])
 	case 7: features_7(sub, out); break;
 	case 0xb: case 0x1f: topology(x, sub, out); break;
 	case 0xd: xsave(sub, out); break;
+	case KVM_LEAF + 1: out[EAX] |= pv_has_steal(x) ? BIT(5) : 0; break; /* STEAL_TIME */
 	case DAIS_CPUID_LEAF: memcpy(&out[EBX], DAIS_CPUID_SIGNATURE, 12); break;
 	case DAIS_CPUID_LEAF + 1: out[EBX] = is_control(x) ? DAIS_CPUID_CONTROL : 0; break;
 	case 0x80000000: out[EAX] = MIN(out[EAX], 0x80000021); break;
@@ -158,8 +159,8 @@ static const struct rule basic[] = {
 };
 static const struct rule kvm[] = {
 	{ { 0 }, { KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d } }, /* "KVMKVMKVM" */
-	/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, MSI_EXT_DEST_ID */
-	{ { 0 }, { 0x0100888b } },
+	/* CLOCKSOURCE 1 and 2, STABLE, NOP_IO_DELAY, PV_UNHALT, SEND_IPI, SCHED_YIELD, MSI_EXT_DEST_ID */
+	{ { 0 }, { 0x0100a88b } },
 };
 static const struct rule dais[] = { { { 0 }, { DAIS_CPUID_LEAF + 1 } }, { { 0 }, { DAIS_ABI_VERSION } } };
 static const struct rule extended[] = {

@@ -28,6 +28,13 @@ static bool insn_skip(struct xvcpu *)
 	return true;
 }
 
+/* Spins for long: somebody whom it waits for may be waiting for a CPU. */
+static bool insn_pause(struct xvcpu *x)
+{
+	pv_yield(x);
+	return true;
+}
+
 static bool insn_hlt(struct xvcpu *x)
 {
 	x->v.activity = DAIS_ACT_HALTED;
@@ -144,7 +151,7 @@ static void exit_bad(struct xvcpu *x)
 /* Neither: nothing is to be done. */
 static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu *x); } handler[EXIT_KINDS] = {
 	[EXIT_CPUID] = { .insn = insn_cpuid }, [EXIT_HLT] = { .insn = insn_hlt }, [EXIT_HYPERCALL] = { .insn = insn_hypercall },
-	[EXIT_MSR_READ] = { .insn = insn_rdmsr }, [EXIT_MSR_WRITE] = { .insn = insn_wrmsr }, [EXIT_PAUSE] = { .insn = insn_skip },
+	[EXIT_MSR_READ] = { .insn = insn_rdmsr }, [EXIT_MSR_WRITE] = { .insn = insn_wrmsr }, [EXIT_PAUSE] = { .insn = insn_pause },
 	[EXIT_WBINVD] = { .insn = insn_skip }, [EXIT_XSETBV] = { .insn = insn_xsetbv },
 	[EXIT_CR8_WRITE] = { .other = emulate_cr8_write }, [EXIT_EXCEPTION] = { .other = exit_exception },
 	[EXIT_INTR] = { .other = exit_interrupt }, [EXIT_INVALID] = { .other = exit_bad }, [EXIT_IO] = { .other = emulate_io },

@@ -86,6 +86,11 @@ void msr_reset(struct xvcpu *x);                       /* power-up values of wha
 u64 guest_tsc(const struct xvcpu *x);
 bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write);
 void pv_hypercall(struct xvcpu *x);              /* KVM's numbers: result in RAX */
+/* It comes onto a CPU, or leaves it while it wants to run: the guest is told. */
+void pv_steal_update(struct xvcpu *x, bool runs);
+/* Of those that Dais schedules only; the control domain, which lends its time, would pay for it at every loan. */
+static inline bool pv_has_steal(const struct xvcpu *x) { return x->v.autonomous && !is_control(x); }
+void pv_yield(struct xvcpu *x);                  /* to one of its domain that waits for a CPU: the next in turn */
 void pv_clock_update(struct xvcpu *x);           /* the guest's TSC was set */
 
 #endif

@@ -141,7 +141,7 @@ enum { EXITS, FREE, CONTROL };
 static const struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; } policy[] = {
 	{ MSR_TSC, MSR_TSC, .fn = msr_tsc }, { 0x3b, 0x3b, .fn = msr_tsc /* TSC_ADJUST */ },
 	{ MSR_X2APIC, MSR_X2APIC + 0x3f, .fn = msr_x2apic }, { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, .fn = msr_deadline },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, .fn = msr_apic_base }, { 0x11, 0x12, .fn = pv_msr }, { 0x4b564d00, 0x4b564d01, .fn = pv_msr },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, .fn = msr_apic_base }, { 0x11, 0x12, .fn = pv_msr }, { 0x4b564d00, 0x4b564d01, .fn = pv_msr }, { 0x4b564d03, 0x4b564d03, .fn = pv_msr },
 	{ MSR_PAT, MSR_PAT, .fn = msr_pat }, { MSR_EFER, MSR_EFER, .fn = msr_efer }, { MSR_TSC_AUX, MSR_TSC_AUX, .fn = msr_tsc_aux },
 	{ 0x3a, 0x3a, .value = FEATURE_LOCKED }, /* FEATURE_CONTROL: VMX off */
 	{ 0xfe, 0xfe, .value = MTRR_CAP }, { 0x2ff, 0x2ff, .value = MTRR_DEF },

@@ -10,9 +10,11 @@
 
 #define MSR_OLD_WALL   0x11u
 #define MSR_WALL       0x4b564d00u
+#define MSR_STEAL      0x4b564d03u
 #define PV_ENABLED     1ULL
+#define YIELD_TRIES    8u
 
-enum { HC_KICK_CPU = 5, HC_SEND_IPI = 10 };
+enum { HC_KICK_CPU = 5, HC_SEND_IPI = 10, HC_YIELD = 11 };
 #define HC_ENOSYS (-1000ULL)
 
 struct pv_clock {
@@ -69,13 +71,31 @@ static void write_wall(struct xvcpu *x)
 	publish(x, x->pv_wall, &w, sizeof(w));
 }
 
+/* One write: nobody reads it but its own vCPU, which does not run, and others the flag alone. */
+void pv_steal_update(struct xvcpu *x, bool runs)
+{
+	const struct sched_ctx *c = &x->v.sc;
+	struct { u64 ns; u32 version, flags; u8 preempted, pad[7]; } s = { .version = x->pv_version += 2, .preempted = !runs };
+	u64 hz = time_hz();
+
+	if (!(x->pv_steal & PV_ENABLED))
+		return;
+	s.ns = c->waited / hz * NS_PER_S + c->waited % hz * NS_PER_S / hz;
+	(void)guest_ram(x, x->pv_steal & ~PV_ENABLED, &s, sizeof(s), true);
+}
+
 bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write)
 {
-	bool wall = msr == MSR_WALL || msr == MSR_OLD_WALL;
-	u64 *at = wall ? &x->pv_wall : &x->pv_clock;
+	bool wall = msr == MSR_WALL || msr == MSR_OLD_WALL, steal = msr == MSR_STEAL;
+	u64 *at = wall ? &x->pv_wall : steal ? &x->pv_steal : &x->pv_clock;
 
+	if (steal && (!pv_has_steal(x) || (write && (*value & 0x3e)))) /* 64-byte aligned */
+		return false;
 	if (!write) {
 		*value = *at;
+	} else if (steal) {
+		*at = *value;
+		pv_steal_update(x, true);
 	} else {
 		*at = *value;
 		(wall ? write_wall : pv_clock_update)(x);
@@ -83,10 +103,34 @@ bool pv_msr(struct xvcpu *x, u32 msr, u64 *value, bool write)
 	return true;
 }
 
+/* vCPU by APIC ID, or NULL */
+static struct vcpu *vcpu_of(struct domain *d, u64 apic_id)
+{
+	return apic_id < d->max_vcpus ? atomic_load(&d->vcpu[apic_id]) : NULL;
+}
+
+static bool yield_to(struct xvcpu *x, u64 apic_id)
+{
+	struct vcpu *v = vcpu_of(x->v.dom, apic_id);
+
+	return v && v != &x->v && x->v.autonomous && sched_yield_to(&v->sc);
+}
+
+void pv_yield(struct xvcpu *x)
+{
+	u32 n = x->v.dom->max_vcpus;
+
+	for (u32 i = 0; i < MIN(n, YIELD_TRIES); i++) {
+		x->yielded_to = (x->yielded_to + 1) % n;
+		if (yield_to(x, x->yielded_to))
+			return;
+	}
+}
+
 /* Wakes a vCPU from HLT whatever its IF, or makes its next HLT return at once. */
 static void kick(struct domain *d, u64 apic_id)
 {
-	struct vcpu *v = apic_id < d->max_vcpus ? atomic_load(&d->vcpu[apic_id]) : NULL;
+	struct vcpu *v = vcpu_of(d, apic_id);
 
 	if (!v)
 		return;
@@ -101,6 +145,9 @@ void pv_hypercall(struct xvcpu *x)
 
 	if ((r[RAX] & mask) == HC_KICK_CPU) {
 		kick(x->v.dom, r[RCX] & mask);
+		result = 0;
+	} else if ((r[RAX] & mask) == HC_YIELD) {
+		yield_to(x, r[RBX] & mask);
 		result = 0;
 	} else if ((r[RAX] & mask) == HC_SEND_IPI) {
 		u64 base = r[RDX] & mask;

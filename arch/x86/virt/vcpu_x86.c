@@ -247,6 +247,8 @@ void arch_vcpu_unload(struct vcpu *v)
 {
 	struct xvcpu *x = xvcpu(v);
 
+	if (unlikely(x->pv_steal) && v->activity == DAIS_ACT_RUNNABLE)
+		pv_steal_update(x, false);
 	xsave_out(x);
 	x->dr[0] = read_dr0();
 	x->dr[1] = read_dr1();
@@ -266,6 +268,8 @@ void x86_vcpu_load(struct xvcpu *x)
 	if (host.rdtscp)
 		wrmsr(MSR_TSC_AUX, x->tsc_aux);
 	x->v.last_cpu = cpu_id();
+	if (unlikely(x->pv_steal))
+		pv_steal_update(x, true);
 	virt->vcpu_load(x);
 }
 

@@ -90,7 +90,7 @@ struct xvcpu {
 	u64 dr[4];
 	u64 tsc_aux, tsc_adjust, pat;
 	/* KVM's paravirtual interface */
-	u64 pv_clock, pv_wall; u32 pv_kicked;
+	u64 pv_clock, pv_wall, pv_steal; u32 pv_kicked, pv_version, yielded_to;
 	u32 accessing;             /* atomic: host mode looks at the guest's memory (guest.c) */
 	u64 flush_seen;            /* domain's flush_gen at the last entry */
 	void *vendor;              /* struct vmcb or vmx_vcpu */
