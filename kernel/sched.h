@@ -31,12 +31,12 @@ struct node {
 enum sched_state { SCHED_FROZEN = 0 /* no wake-up counts */, SCHED_BLOCKED, SCHED_QUEUED, SCHED_RUNNING };
 
 struct sched_params {
+	u64 set[DAIS_SCHED_PARAMS]; /* as in the ABI; the others follow from it */
 	u32 weight;              /* 1..10000 */
 	u32 home;                /* reserved: where it was admitted */
 	u64 slice;               /* what it asks for at once: the shorter, the sooner it runs after a wake-up */
 	u64 budget, period;      /* reserved or capped; 0: neither */
 	bool reserved;
-	u32 core;                /* shares a core's threads with its own domain only */
 	struct cpu_mask cpus;    /* not empty */
 };
 

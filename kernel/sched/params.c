@@ -4,9 +4,15 @@
 #include "kernel/sched/queue.h"
 
 #define MICROSECOND (time_hz() / 1000000)
-#define SLICE       (4000 * MICROSECOND)
-#define SLICE_SOON  (1000 * MICROSECOND) /* the control domain's: others' devices hang on it */
+#define SLICE       4000 /* us */
+#define SLICE_SOON  1000 /* the control domain's: others' devices hang on it */
 #define CAP_PERIOD  (20000 * MICROSECOND)
+
+static void know(struct cpu_mask *mine, struct cpu_mask *other, u32 cpu, u32 i)
+{
+	atomic_or(&other->word[cpu / 64], 1ULL << cpu % 64);
+	atomic_or(&mine->word[i / 64], 1ULL << i % 64);
+}
 
 void sched_init_cpu(u32 cpu, u32 core, u32 cache)
 {
@@ -22,11 +28,49 @@ void sched_init_cpu(u32 cpu, u32 core, u32 cache)
 	atomic_fence(); /* of two that come at once, one sees the other */
 	for (u32 i = 0; i < cpu_count(); i++) {
 		other = atomic_load(&queues[i]);
-		if (other && other->cache == cache) {
-			atomic_or(&other->near.word[cpu / 64], 1ULL << cpu % 64);
-			atomic_or(&q->near.word[i / 64], 1ULL << i % 64);
+		if (other && other->cache == cache)
+			know(&q->near, &other->near, cpu, i);
+		if (other && other->core == core) {
+			know(&q->mates, &other->mates, cpu, i);
+			q->smt |= other != q;
+			atomic_store(&other->smt, q->smt);
+			q->lead = q->lead ? q->lead : other;
+			atomic_store(&other->lead, q->lead);
 		}
 	}
+}
+
+static const struct { u64 min, max; } range[DAIS_SCHED_PARAMS] = {
+	[DAIS_SCHED_WEIGHT] = { 1, WEIGHT_MAX }, [DAIS_SCHED_CAP] = { 0, 99 }, [DAIS_SCHED_RESERVE] = { 0, ~0ULL },
+	[DAIS_SCHED_SLICE] = { 100, 100000 }, [DAIS_SCHED_CORE] = { 0, 1 },
+};
+
+static bool reserve_valid(u64 budget, u64 period)
+{
+	return period >= DAIS_SCHED_PERIOD_MIN && period <= DAIS_SCHED_PERIOD_MAX && budget >= DAIS_SCHED_BUDGET_MIN &&
+	       budget <= period;
+}
+
+static bool set_cpus(struct cpu_mask *m, const struct cpu_mask *cpus)
+{
+	u64 any = 0;
+
+	*m = (struct cpu_mask){ { 0 } };
+	for (u32 i = 0; i < cpu_count(); i++)
+		any |= m->word[i / 64] |= cpus->word[i / 64] & 1ULL << i % 64;
+	return any;
+}
+
+/* What follows from the values */
+static void derive(struct sched_params *p)
+{
+	u64 reserve = p->set[DAIS_SCHED_RESERVE], cap = p->set[DAIS_SCHED_CAP];
+
+	p->weight = p->set[DAIS_SCHED_WEIGHT];
+	p->slice = p->set[DAIS_SCHED_SLICE] * MICROSECOND;
+	p->reserved = reserve;
+	p->budget = reserve ? (reserve >> 32) * MICROSECOND : CAP_PERIOD * cap / 100;
+	p->period = reserve ? (u32)reserve * MICROSECOND : cap ? CAP_PERIOD : 0;
 }
 
 /* The change takes effect at once, wherever c is. */
@@ -74,8 +118,9 @@ void sched_attach(struct sched_ctx *c, u32 group, bool control)
 		p->cpus.word[c->cpu / 64] = 1ULL << c->cpu % 64;
 	}
 	c->group = group;
-	p->weight = WEIGHT_DEFAULT;
-	p->slice = control ? SLICE_SOON : SLICE;
+	p->set[DAIS_SCHED_WEIGHT] = WEIGHT_DEFAULT;
+	p->set[DAIS_SCHED_SLICE] = control ? SLICE_SOON : SLICE;
+	derive(p);
 	c->node.where = place_fold(c);
 	c->vtime = queues[c->cpu]->base;
 	atomic_add(&queues[c->cpu]->attached, 1);
@@ -88,75 +133,18 @@ void sched_detach(struct sched_ctx *c)
 	atomic_sub(&queues[c->cpu]->attached, 1);
 }
 
-static status_t set_server(struct sched_params *p, u64 budget, u64 period, bool reserved)
-{
-	p->budget = budget * MICROSECOND;
-	p->period = period * MICROSECOND;
-	p->reserved = reserved;
-	return DAIS_OK;
-}
-
-static status_t set_reserve(struct sched_params *p, u64 value)
-{
-	u64 budget = value >> 32, period = value & 0xffffffff;
-
-	if (value && (period < DAIS_SCHED_PERIOD_MIN || period > DAIS_SCHED_PERIOD_MAX || budget < DAIS_SCHED_BUDGET_MIN ||
-		      budget > period))
-		return DAIS_BAD_ARG;
-	return set_server(p, budget, period, value);
-}
-
-static status_t set_cap(struct sched_params *p, u64 percent)
-{
-	u64 period = percent ? CAP_PERIOD / MICROSECOND : 0;
-
-	return percent < 100 ? set_server(p, period * percent / 100, period, false) : DAIS_BAD_ARG;
-}
-
-static status_t set_cpus(struct sched_params *p, const struct cpu_mask *cpus)
-{
-	u64 any = 0;
-
-	p->cpus = (struct cpu_mask){ { 0 } };
-	for (u32 i = 0; i < cpu_count(); i++)
-		p->cpus.word[i / 64] |= cpus->word[i / 64] & 1ULL << i % 64;
-	for (u32 w = 0; w < ARRAY_SIZE(p->cpus.word); w++)
-		any |= p->cpus.word[w];
-	return any ? DAIS_OK : DAIS_BAD_ARG;
-}
-
-static status_t set_slice(struct sched_params *p, u64 us)
-{
-	p->slice = us * MICROSECOND;
-	return us >= 100 && us <= 100000 ? DAIS_OK : DAIS_BAD_ARG;
-}
-
-static status_t set_number(u32 *field, u64 value, u64 least, u64 most)
-{
-	*field = (u32)value;
-	return value >= least && value <= most ? DAIS_OK : DAIS_BAD_ARG;
-}
-
-static status_t apply(struct sched_params *p, u64 param, u64 value, const struct cpu_mask *cpus)
-{
-	switch (param) {
-	case DAIS_SCHED_WEIGHT: return set_number(&p->weight, value, 1, WEIGHT_MAX);
-	case DAIS_SCHED_CAP: return set_cap(p, value);
-	case DAIS_SCHED_RESERVE: return set_reserve(p, value);
-	case DAIS_SCHED_SLICE: return set_slice(p, value);
-	case DAIS_SCHED_CPUS: return set_cpus(p, cpus);
-	case DAIS_SCHED_CORE: return set_number(&p->core, value, 0, 1);
-	}
-	return DAIS_BAD_ARG;
-}
-
 status_t sched_set(struct sched_ctx *c, u64 param, u64 value, const struct cpu_mask *cpus, u64 *left)
 {
 	struct sched_params p = c->p;
-	status_t s = apply(&p, param, value, cpus);
 
-	if (s != DAIS_OK)
-		return s;
+	if (param >= DAIS_SCHED_PARAMS || value < range[param].min || value > range[param].max ||
+	    (param == DAIS_SCHED_CPUS && !set_cpus(&p.cpus, cpus)) ||
+	    (param == DAIS_SCHED_RESERVE && value && !reserve_valid(value >> 32, (u32)value)))
+		return DAIS_BAD_ARG;
+	p.set[param] = value;
+	if (param == DAIS_SCHED_CAP || param == DAIS_SCHED_RESERVE)
+		p.set[DAIS_SCHED_CAP + DAIS_SCHED_RESERVE - param] = 0;
+	derive(&p);
 	if (p.reserved && (param == DAIS_SCHED_RESERVE || param == DAIS_SCHED_CPUS) && !server_admit(c, &p, left))
 		return DAIS_NO_SPACE;
 	commit(c, &p);
@@ -165,17 +153,9 @@ status_t sched_set(struct sched_ctx *c, u64 param, u64 value, const struct cpu_m
 
 status_t sched_get(const struct sched_ctx *c, u64 param, u64 *value)
 {
-	const struct sched_params *p = &c->p;
-	u64 budget = p->budget / MICROSECOND, period = p->period / MICROSECOND;
+	u64 w = param - (DAIS_STAT_VCPU_CPUS - DAIS_STAT_VCPU_SCHED);
+	bool set = param < DAIS_SCHED_PARAMS;
 
-	switch (param) {
-	case DAIS_SCHED_WEIGHT: *value = p->weight; return DAIS_OK;
-	case DAIS_SCHED_CAP: *value = budget && !p->reserved ? 100 * budget / period : 0; return DAIS_OK;
-	case DAIS_SCHED_RESERVE: *value = p->reserved ? budget << 32 | period : 0; return DAIS_OK;
-	case DAIS_SCHED_SLICE: *value = p->slice / MICROSECOND; return DAIS_OK;
-	case DAIS_SCHED_CORE: *value = p->core; return DAIS_OK;
-	}
-	param -= DAIS_STAT_VCPU_CPUS - DAIS_STAT_VCPU_SCHED;
-	*value = param < ARRAY_SIZE(p->cpus.word) ? p->cpus.word[param] : 0;
-	return param < ARRAY_SIZE(p->cpus.word) ? DAIS_OK : DAIS_BAD_ARG;
+	*value = set ? c->p.set[param] : w < ARRAY_SIZE(c->p.cpus.word) ? c->p.cpus.word[w] : 0;
+	return set || w < ARRAY_SIZE(c->p.cpus.word) ? DAIS_OK : DAIS_BAD_ARG;
 }

@@ -124,12 +124,12 @@ static bool may(const struct node *n, u32 cpu)
 	return may_run(container_of(n, struct sched_ctx, node), cpu);
 }
 
-static bool pull(struct run_queue *q, struct run_queue *from)
+/* c, if it waits there; NULL: the first that may come */
+static bool pull(struct run_queue *q, struct run_queue *from, struct sched_ctx *c)
 {
-	struct sched_ctx *c;
-
 	lock_both(q, from);
-	c = ctx_of(tree_for(from->fair, q->cpu, may));
+	if (!c || c->cpu != from->cpu || c->tree != &from->fair)
+		c = c ? NULL : ctx_of(tree_for(from->fair, q->cpu, may));
 	if (c) {
 		move(from, q, c, time_now());
 		place_offer(from); /* there may be more */
@@ -141,16 +141,8 @@ static bool pull(struct run_queue *q, struct run_queue *from)
 bool place_fetch(struct run_queue *q, struct sched_ctx *c)
 {
 	struct run_queue *from = queues[atomic_load_relaxed(&c->cpu)];
-	bool ok = from == q;
 
-	if (ok || !may_run(c, q->cpu))
-		return ok;
-	lock_both(q, from);
-	ok = c->cpu == from->cpu && c->tree == &from->fair;
-	if (ok)
-		move(from, q, c, time_now());
-	unlock_both(q, from);
-	return ok;
+	return from == q || (may_run(c, q->cpu) && pull(q, from, c));
 }
 
 static bool pull_of(struct run_queue *q, const struct cpu_mask *m)
@@ -164,7 +156,7 @@ static bool pull_of(struct run_queue *q, const struct cpu_mask *m)
 		for (; bits; bits &= bits - 1) {
 			u32 cpu = w * 64 + __builtin_ctzll(bits);
 
-			if (cpu != q->cpu && pull(q, queues[cpu]))
+			if (cpu != q->cpu && pull(q, queues[cpu], NULL))
 				return true;
 		}
 	}

@@ -12,6 +12,14 @@
 #define WEIGHT_MAX     10000u
 #define UNIT           (16ULL * WEIGHT_MAX) /* virtual time of a tick at weight 1: whole numbers at every weight, nearly */
 
+/* Of the CPUs that are threads of one core: in the first one's queue. Its lock comes after the queues'. */
+struct core {
+	spinlock_t lock;
+	u32 running, claimant;         /* threads that run something; the CPU that claimed the core */
+	bool claimed, due;             /* due: those who have the core are to leave it */
+	u64 group, since;              /* whom it belongs to, since when */
+};
+
 struct run_queue {
 	spinlock_t lock;
 	u32 cpu, core, cache;
@@ -25,6 +33,10 @@ struct run_queue {
 	u64 promised;                  /* bandwidth of those whose home it is, millionths; mgmt_lock */
 	u32 attached;                  /* atomic: contexts that were placed here first */
 	struct cpu_mask near, mates;   /* share the cache, the core */
+	struct run_queue *lead;        /* of its core */
+	struct core threads;           /* of the lead: the whole core */
+	bool smt, in_core;             /* the core has several threads; this one counts in running */
+	bool held;                     /* somebody is ready, but not allowed onto the core now */
 } __aligned(64);
 
 extern struct run_queue *queues[MAX_CPUS];
@@ -72,6 +84,12 @@ void place_offer(const struct run_queue *q);        /* wakes an idle CPU for one
 bool place_steal(struct run_queue *q);              /* this CPU's has nothing to do: now it has */
 void place_balance(struct run_queue *q, u64 now);   /* no lock held */
 bool place_fetch(struct run_queue *q, struct sched_ctx *c); /* a fair one that waits: into this CPU's queue. No lock held */
+
+/* --- core.c: under the queue's lock --- */
+/* Before it runs here: does the core allow c? c NULL: nobody wants to run. */
+bool core_enter(struct run_queue *q, const struct sched_ctx *c, u64 now);
+struct sched_ctx *core_join(struct run_queue *q);   /* it does not: a fair one that may join those on the core, for the rest of their turn; or NULL */
+void core_leave(struct run_queue *q);
 
 /* --- sched.c: under the queue's lock --- */
 struct run_queue *lock_home(struct sched_ctx *c);   /* takes it */

@@ -143,6 +143,7 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 		fair_leave(q, c);
 	c->state = SCHED_BLOCKED;
 	q->current = NULL;
+	core_leave(q);
 	return true;
 }
 
@@ -178,6 +179,7 @@ static struct sched_ctx *put_back(struct run_queue *q, u64 now)
 	}
 	charge(q, now);
 	q->current = NULL;
+	core_leave(q);
 	if (may_run(c, q->cpu)) {
 		enqueue(q, c, now);
 		return NULL;
@@ -224,6 +226,10 @@ static struct sched_ctx *choose(struct run_queue *q, u64 now)
 		server_renew(c, now);
 	if (!c)
 		c = q->next ? q->next : ctx_of(tree_first(q->fair, q->base));
+	q->held = !core_enter(q, c, now) && c;
+	if (q->held)
+		c = core_join(q);
+	q->held &= !c;
 	q->idle_since = now;
 	q->current = c;
 	if (c) {
@@ -236,7 +242,7 @@ static struct sched_ctx *choose(struct run_queue *q, u64 now)
 	}
 	set_timer(q, now);
 	place_waiting(q);
-	if (c)
+	if (c || q->held)
 		place_offer(q);
 	return c;
 }
@@ -252,14 +258,14 @@ struct sched_ctx *sched_pick(u64 now)
 	spin_unlock(&q->lock);
 	if (unlikely(away))
 		sched_wake(away);
-	while (!c && place_steal(q)) {
+	while (!c && !q->held && place_steal(q)) {
 		spin_guard(&q->lock);
 		c = choose(q, now);
 	}
-	if (c) {
+	if (c || q->held)
 		place_idle(q->cpu, false);
+	if (c)
 		place_balance(q, now);
-	}
 	return c;
 }
 

@@ -41,7 +41,7 @@ static void machine(u64 seed)
 	static struct sim_task *t[8192];
 	char text[200];
 
-	sim_start(&(struct sim_config){ .cpus = 1024, .per_cache = 16, .per_core = 2, .seed = seed, .check_all = 20000 });
+	sim_start(&(struct sim_config){ .cpus = 1024, .per_cache = 16, .per_core = 2, .group = 8, .seed = seed, .check_all = 20000 });
 	for (u32 i = 0; i < ARRAY_SIZE(t); i++) {
 		t[i] = sim_add(sim_random() % 4, 1 + sim_random() % (2 * MS), 1 + sim_random() % (6 * MS));
 		if (i % 16 == 1)
@@ -50,6 +50,7 @@ static void machine(u64 seed)
 			sim_set(t[i], DAIS_SCHED_CAP, 1 + sim_random() % 99);
 		if (i % 16 == 3)
 			sim_bind(t[i], i % 1000, i % 1000 + sim_random() % 24);
+		sim_set(t[i], DAIS_SCHED_CORE, i / 8 % 8 == 5);
 		sim_set(t[i], DAIS_SCHED_WEIGHT, 1 + sim_random() % 1000);
 	}
 	sim_run(300 * MS);

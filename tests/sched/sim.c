@@ -21,7 +21,7 @@ static u32 count, events, room, this;
 static u64 numbers, state, idle_timers;
 static u32 log_word;
 
-u64 sim_now, sim_events, sim_switches, sim_steals, sim_lag_worst;
+u64 sim_now, sim_events, sim_switches, sim_steals, sim_lag_worst, sim_mixed;
 
 u64 sim_random(void)
 {
@@ -179,6 +179,26 @@ static void check_node(struct walk *w, struct node *n)
 	w->nodes++;
 }
 
+/* Its threads run one domain, if one of them asks for it and no change is on its way. */
+static void check_core(const struct run_queue *q)
+{
+	u32 running = 0;
+
+	for (u32 i = 0; i < config.cpus; i++) {
+		const struct sched_ctx *a = q->current, *b = queues[i]->current;
+
+		if (queues[i]->lead != q->lead)
+			continue;
+		running += queues[i]->in_core;
+		MUST(queues[i]->in_core == (b && q->smt));
+		if (!a || !b || a->group == b->group)
+			continue;
+		sim_mixed++;
+		MUST((!a->p.set[DAIS_SCHED_CORE] && !b->p.set[DAIS_SCHED_CORE]) || cpus[q->cpu].asked || cpus[i].asked);
+	}
+	MUST(q->lead->threads.running == running && !q->lead->threads.lock.locked);
+}
+
 static u32 check_queue(struct run_queue *q)
 {
 	struct walk w = { .q = q };
@@ -202,6 +222,9 @@ static u32 check_queue(struct run_queue *q)
 		}
 	}
 	MUST(q->load == w.load && q->sum == w.sum);
+	MUST(!q->held || (!c && (q->fair || q->reserved)) || cpus[q->cpu].asked || !q->fair);
+	if (config.per_core > 1 && config.cpus <= 96)
+		check_core(q);
 	return w.nodes;
 }
 
@@ -212,7 +235,7 @@ static bool idle_long(struct cpu_mask *m)
 
 	memset(m, 0, sizeof(*m));
 	for (u32 i = 0; i < config.cpus; i++) {
-		if (cpus[i].busy || sim_now - cpus[i].idle_since <= 2 * config.latency)
+		if (cpus[i].busy || queues[i]->held || sim_now - cpus[i].idle_since <= 2 * config.latency)
 			continue;
 		m->word[i / 64] |= 1ULL << i % 64;
 		any = true;
@@ -323,7 +346,7 @@ static void on(struct sim_task *t, u32 cpu, u32 index)
 		t->event = schedule(sim_now + t->need, EV_TASK, index);
 }
 
-static u32 index_of(const struct sim_task *t) { return t->c.group; }
+static u32 index_of(const struct sim_task *t) { return t->index; }
 
 static void sleep_now(struct sim_task *t)
 {
@@ -428,13 +451,15 @@ void sim_start(const struct sim_config *c)
 		config.per_cache = config.cpus;
 	if (!config.per_core)
 		config.per_core = 1;
+	if (!config.group)
+		config.group = 1;
 	if (!config.check_all)
 		config.check_all = 1;
 	if (!config.latency)
 		config.latency = 1000;
 	state = config.seed * 0x9e3779b97f4a7c15ULL | 1;
 	sim_now = 1000000;
-	sim_events = sim_switches = sim_steals = sim_lag_worst = numbers = idle_timers = 0;
+	sim_events = sim_switches = sim_steals = sim_lag_worst = sim_mixed = numbers = idle_timers = 0;
 	count = events = 0;
 	for (u32 i = 0; i < config.cpus; i++)
 		cpus[i] = (struct sim_cpu){ .timer = ~0ULL, .idle_since = sim_now };
@@ -452,7 +477,8 @@ struct sim_task *sim_add(enum sim_kind kind, u64 run, u64 sleep)
 	t->kind = kind;
 	t->run = run;
 	t->sleep = sleep;
-	sched_attach(&t->c, count, false);
+	t->index = count;
+	sched_attach(&t->c, count / config.group, false);
 	tasks[count++] = t;
 	sched_thaw(&t->c);
 	t->frozen = false;

@@ -22,7 +22,7 @@ struct sim_task {
 	u64 run, sleep;         /* ns */
 	/* the driver's */
 	bool wants, frozen;
-	u32 on;                 /* CPU + 1 */
+	u32 index, on;          /* on: CPU + 1 */
 	u64 need, began, event; /* what is left of this burst; since when on the CPU; number of its only valid event */
 	u64 woke;
 	u64 latency_worst, latency_sum, wakes; /* from wake-up to running, ns */
@@ -35,9 +35,11 @@ struct sim_config {
 	u64 seed;
 	u64 latency;            /* ns of a poke, at most */
 	u32 check_all;          /* events between checks of everything */
+	u32 group;              /* contexts of a domain; 0: 1 */
 };
 
 extern u64 sim_now, sim_events, sim_switches, sim_steals;
+extern u64 sim_mixed;           /* times that a core's threads ran contexts of two domains */
 extern u64 sim_lag_worst;       /* ns of any fair context behind or ahead of its share, at weight */
 u64 sim_random(void);
 void sim_start(const struct sim_config *config);

@@ -166,13 +166,46 @@ static void test_turns(void **state)
 	sim_end();
 }
 
+/* Two domains that share a core's threads with nobody else: never at the same time, and each has its half. */
+static void test_core(void **state)
+{
+	struct sim_task *t[6];
+
+	(void)state;
+	for (u32 on = 0; on < 2; on++) {
+		sim_start(&(struct sim_config){ .cpus = 2, .per_core = 2, .group = 2, .seed = 9 });
+		for (u32 i = 0; i < 4; i++) {
+			t[i] = sim_add(i < 3 ? SIM_HOG : SIM_BURST, 2 * MS, 1 * MS);
+			sim_set(t[i], DAIS_SCHED_CORE, on);
+		}
+		sim_run(20 * S);
+		assert_int_equal(!sim_mixed, on);
+		near(t[0]->ran + t[1]->ran, 20 * S, on ? 100 : 250);
+		assert_true(t[2]->ran > 5 * S);
+		sim_end();
+	}
+	/* a reservation takes the core at once, and nobody starves beside those who do not ask for it */
+	sim_start(&(struct sim_config){ .cpus = 4, .per_core = 2, .group = 2, .seed = 10 });
+	for (u32 i = 0; i < 6; i++) {
+		t[i] = sim_add(SIM_HOG, 0, 0);
+		sim_bind(t[i], 0, 1);
+		sim_set(t[i], DAIS_SCHED_CORE, i < 4);
+	}
+	sim_set(t[0], DAIS_SCHED_RESERVE, 2000ULL << 32 | 10000);
+	sim_run(20 * S);
+	assert_int_equal(t[0]->c.missed, 0);
+	for (u32 i = 0; i < 6; i++)
+		assert_true(t[i]->ran > 1 * S);
+	sim_end();
+}
+
 /* Everything at once, changed all the time: only the invariants count. */
 static void churn(u32 cpus, u32 tasks, u64 ns, u64 seed)
 {
 	struct sim_task **t = calloc(tasks, sizeof(*t));
 	u32 r;
 
-	sim_start(&(struct sim_config){ .cpus = cpus, .per_cache = 4, .per_core = 2, .seed = seed, .check_all = cpus > 16 ? 64 : 1 });
+	sim_start(&(struct sim_config){ .cpus = cpus, .per_cache = 4, .per_core = 2, .group = 3, .seed = seed, .check_all = cpus > 16 ? 64 : 1 });
 	for (u32 i = 0; i < tasks; i++)
 		t[i] = sim_add(sim_random() % 4, 1 + sim_random() % (3 * MS), 1 + sim_random() % (8 * MS));
 	for (u64 end = sim_now + ns; sim_now < end; ) {
@@ -180,7 +213,8 @@ static void churn(u32 cpus, u32 tasks, u64 ns, u64 seed)
 
 		sim_run(sim_random() % (20 * MS / tasks));
 		r = sim_random();
-		switch (r % 8) {
+		switch (r % 9) {
+		case 8: sim_set(x, DAIS_SCHED_CORE, r >> 4 & 1); break;
 		case 0: sim_set(x, DAIS_SCHED_WEIGHT, 1 + (r >> 3) % 10000); break;
 		case 1: sim_set(x, DAIS_SCHED_CAP, (r >> 3) % 100); break;
 		case 2: sim_bind(x, 0, cpus - 1); break;
@@ -192,6 +226,7 @@ static void churn(u32 cpus, u32 tasks, u64 ns, u64 seed)
 		}
 	}
 	free(t);
+	assert_true(sim_events < cpus * 20ULL * (ns / MS)); /* nobody pokes anybody all the time */
 	sim_end();
 }
 
@@ -208,7 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shares), cmocka_unit_test(test_caps), cmocka_unit_test(test_cheat),
 		cmocka_unit_test(test_latency), cmocka_unit_test(test_reserve), cmocka_unit_test(test_reserve_many),
-		cmocka_unit_test(test_tickless), cmocka_unit_test(test_turns), cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_tickless), cmocka_unit_test(test_turns), cmocka_unit_test(test_core), cmocka_unit_test(test_churn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
