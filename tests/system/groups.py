@@ -20,7 +20,7 @@ GROUPS = {
     "basic":    ({"CPUS": "4"}, "{cpus} {vendor}", "{cpus} {vendor}", 900, False),
     "good":     ({"CPUS": "2"}, "", "", 900, False),
     "life":     ({"CPUS": "2"}, "15", "100", 600, False),
-    "sched":    ({"CPUS": "4"}, "", "", 600, False),
+    "sched":    ({"CPUS": "4", "QEMU_ARGS": "-smp 4,sockets=1,cores=2,threads=2"}, "", "", 600, False),
     "selftest": ({"CPUS": "2"}, "5", "50", 600, False),
     "one":      ({"CPUS": "1"}, "1", "1", 600, False),
     "fewer":    ({"CPUS": "4", "CONF": "control_vcpus = 2"}, "", "", 600, False),

@@ -90,6 +90,16 @@ idle=$(($(now) - idle))
 verdict "with eight that spin no CPU idles" $? "less than 5 %" "$idle ticks of $((hz * 5 * cpus))"
 matches "top has the columns" 'WAIT +MOVES/S +MISSED' "$(dais top -b -n1)"
 dais destroy s1 s2 s3 s4
+
+# CPUs 2 and 3 are threads of one core
+spin x 2 --cpus 2-3 --core-sched on
+spin y 2 --cpus 2-3 --core-sched on
+r=$(ratio x y 5)
+between 80 125 "$r"
+verdict "two guests that share no core take turns on one" $? "80 to 125 %" "$r"
+check "core scheduling off" dais sched --core-sched off x
+same "it is" off "$(setting x core_sched)"
+dais destroy x y
 linux smp 4 'nproc' 4 --autonomous --cpus 0-1
 timeout 60 dais run --name h --kernel /extra/guests/alive.elf --memory 16M --cmdline ms=50 >/dev/null 2>&1 </dev/null &
 check "a hosted guest" until_true 30 state_is h running
