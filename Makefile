@@ -42,7 +42,7 @@ help:
 #: make deb             build/deb/*.deb: packages for Debian 12, with what lintian says of them
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones;
 #:                      PLATFORM=bochs-svm|bochs-vmx MODEL=…: the system tests there
-#: make test-long       the same with the long system tests and test-install
+#: make test-long       the same with the long system tests, the scheduler's long simulation and test-install
 #: make test-install    a Debian server: install the packages, boot under Dais, upgrade, purge
 #: make unit            unit tests only
 #: make bench           what Dais costs beside Xen, KVM and no hypervisor: table, build/bench/results.json, picture
@@ -230,7 +230,8 @@ units: $(if $(ONLY),$(foreach u,$(UNITS),$(if $(findstring $(ONLY),$(u)),$(u))),
 test: all
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system
 
-test-long: all
+test-long: all $(OUT)/sched/long
+	@$(OUT)/sched/long
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test unit system-long install
 
 # On a Debian disk of its own; some packages come from Debian's mirror.

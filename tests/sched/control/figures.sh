@@ -83,6 +83,16 @@ timeout 100 dais run --autonomous --name l --kernel /extra/guests/wake.elf --mem
 matches "wake-up to run, fair and light: $(grep '^WAKE' $T/wake.out)" '^WAKE median' "$(cat $T/wake.out)"
 clear_all
 
+# Forks and opens of eight processes at once: the time they take with 8 vCPUs on the two CPUs, and with 2
+work='cd /; read a b </proc/uptime; for w in 1 2 3 4 5 6 7 8; do (i=0; while [ $i -lt 150 ]; do (: >x); i=$((i+1)); done) & done; wait; read c d </proc/uptime; echo TOOK $a $c'
+took() { # VCPUS
+	timeout 300 dais run --autonomous --name t --kernel /boot/vmlinuz --initrd /boot/guest.img --memory 256M --vcpus "$1" \
+		--cmdline "quiet run=\"$work\"" 2>&1 </dev/null | tr -d '\r' | awk '$1 == "TOOK" { printf "%.0f", ($3 - $2) * 1000 }'
+}
+few=$(took 2) many=$(took 8)
+[ "${few:-0}" -gt 0 ] && [ "${many:-0}" -gt 0 ] && [ $((many * 10)) -le $((few * 13)) ]
+verdict "lock-heavy Linux: 8 vCPUs on two CPUs take $many ms, 2 take $few ms" $? "at most 1.3 x" "$many of $few"
+
 # What host mode takes for each exit when each exit is a switch: N vCPUs with slices of 1 ms on CPU 1
 first=
 for n in 2 16 256; do
