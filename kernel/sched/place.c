@@ -46,16 +46,16 @@ static bool claim(u32 cpu)
 	return (atomic_load_relaxed(word) & bit) && (atomic_and(word, ~bit) & bit);
 }
 
-/* An idle CPU of both masks (of all: NULL), with number % 64 in fold; the next after `from`. ~0: none */
-static u32 claim_of(const struct cpu_mask *a, const struct cpu_mask *b, u64 fold, u32 from)
+/* An idle CPU of the mask, or (NULL) with number % 64 in fold; one that shares home's cache first; ~0: none */
+static u32 claim_of(const struct cpu_mask *m, u64 fold, u32 home)
 {
 	u32 words = (cpu_count() + 63) / 64;
 
-	for (u32 i = 0; i < words; i++) {
-		u32 w = (from / 64 + i) % words;
-		u64 bits = atomic_load_relaxed(&cpus_idle.word[w]) & (a ? a->word[w] : ~0ULL) & (b ? b->word[w] : ~0ULL) & fold;
+	for (u32 i = 0; i < 2 * words; i++) {
+		u32 w = (home / 64 + i) % words;
+		u64 bits = atomic_load_relaxed(&cpus_idle.word[w]) & (m ? m->word[w] : fold);
 
-		for (; bits; bits &= bits - 1)
+		for (bits &= i < words ? queues[home]->near.word[w] : ~0ULL; bits; bits &= bits - 1)
 			if (claim(w * 64 + __builtin_ctzll(bits)))
 				return w * 64 + __builtin_ctzll(bits);
 	}
@@ -75,23 +75,18 @@ u32 place_any(const struct sched_ctx *c)
 
 u32 place_wake(const struct sched_ctx *c)
 {
-	u32 home = place_any(c), cpu = home;
+	u32 home = place_any(c), cpu;
 
 	if (claim(home) || c->p.reserved)
 		return home;
-	cpu = claim_of(&c->p.cpus, &queues[home]->near, ~0ULL, home);
-	if (cpu == ~0u)
-		cpu = claim_of(&c->p.cpus, NULL, ~0ULL, home);
+	cpu = claim_of(&c->p.cpus, 0, home);
 	return cpu == ~0u ? home : cpu;
 }
 
 void place_offer(const struct run_queue *q)
 {
-	u64 fold = q->fair ? q->fair->any : 0;
-	u32 cpu = fold ? claim_of(&q->near, NULL, fold, q->cpu) : ~0u;
+	u32 cpu = q->fair ? claim_of(NULL, q->fair->any, q->cpu) : ~0u;
 
-	if (fold && cpu == ~0u)
-		cpu = claim_of(NULL, NULL, fold, q->cpu);
 	if (cpu != ~0u)
 		cpu_request(cpu, CPU_RESCHED);
 }
