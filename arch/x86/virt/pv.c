@@ -75,11 +75,12 @@ static void write_wall(struct xvcpu *x)
 void pv_steal_update(struct xvcpu *x, bool runs)
 {
 	const struct sched_ctx *c = &x->v.sc;
-	struct { u64 ns; u32 version, flags; u8 preempted, pad[7]; } s = { .version = x->pv_version += 2, .preempted = !runs };
+	struct { u64 ns; u32 version, flags; u8 preempted, pad[7]; } s = { .preempted = !runs };
 	u64 hz = time_hz();
 
 	if (!(x->pv_steal & PV_ENABLED))
 		return;
+	s.version = x->pv_version += 2;
 	s.ns = c->waited / hz * NS_PER_S + c->waited % hz * NS_PER_S / hz;
 	(void)guest_ram(x, x->pv_steal & ~PV_ENABLED, &s, sizeof(s), true);
 }
