@@ -46,18 +46,21 @@ static bool claim(u32 cpu)
 	return (atomic_load_relaxed(word) & bit) && (atomic_and(word, ~bit) & bit);
 }
 
-/* An idle CPU of the mask, or (NULL) with number % 64 in fold; one that shares home's cache first; ~0: none */
+/* An idle CPU of the mask, or (NULL) with number % 64 in fold; one that shares home's cache first, of these one whose
+ * core idles wholly, of these home itself; ~0: none */
 static u32 claim_of(const struct cpu_mask *m, u64 fold, u32 home)
 {
 	u32 words = (cpu_count() + 63) / 64;
 
-	for (u32 i = 0; i < 2 * words; i++) {
-		u32 w = (home / 64 + i) % words;
+	for (u32 i = 0; i < 3 * words; i++) {
+		u32 w = (home / 64 + i) % words, cpu;
 		u64 bits = atomic_load_relaxed(&cpus_idle.word[w]) & (m ? m->word[w] : fold);
 
-		for (bits &= i < words ? queues[home]->near.word[w] : ~0ULL; bits; bits &= bits - 1)
-			if (claim(w * 64 + __builtin_ctzll(bits)))
-				return w * 64 + __builtin_ctzll(bits);
+		for (bits &= i < 2 * words ? queues[home]->near.word[w] : ~0ULL; bits; bits &= ~(1ULL << cpu % 64)) {
+			cpu = w == home / 64 && (bits >> home % 64 & 1) ? home : w * 64 + __builtin_ctzll(bits);
+			if ((i >= words || !atomic_load_relaxed(&queues[cpu]->lead->threads.running)) && claim(cpu))
+				return cpu;
+		}
 	}
 	return ~0u;
 }
@@ -75,12 +78,12 @@ u32 place_any(const struct sched_ctx *c)
 
 u32 place_wake(const struct sched_ctx *c)
 {
-	u32 home = place_any(c), cpu;
+	u32 home = place_any(c), cpu = c->p.reserved ? ~0u : claim_of(&c->p.cpus, 0, home);
 
-	if (claim(home) || c->p.reserved)
-		return home;
-	cpu = claim_of(&c->p.cpus, 0, home);
-	return cpu == ~0u ? home : cpu;
+	if (cpu != ~0u)
+		return cpu;
+	claim(home);
+	return home;
 }
 
 void place_offer(const struct run_queue *q)

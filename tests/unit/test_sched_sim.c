@@ -199,6 +199,31 @@ static void test_core(void **state)
 	sim_end();
 }
 
+/* Four sleepers on four cores of two threads: each wakes onto a core of its own, in its cache. */
+static void test_cores_first(void **state)
+{
+	struct sim_task *t[4];
+
+	(void)state;
+	sim_start(&(struct sim_config){ .cpus = 16, .per_core = 2, .per_cache = 8, .seed = 11 });
+	for (u32 i = 0; i < 4; i++) {
+		t[i] = sim_add(SIM_BURST, 2 * MS, 2 * MS);
+		sim_bind(t[i], 0, 0); /* all from CPU 0 on, ... */
+	}
+	sim_run(50 * MS);
+	for (u32 i = 0; i < 4; i++) {
+		sim_set(t[i], DAIS_SCHED_SLICE, 4000);
+		sim_bind(t[i], 0, 15); /* ... then free to go */
+	}
+	sim_run(1 * S);
+	for (u32 i = 0; i < 4; i++) {
+		assert_in_range(t[i]->c.cpu, 0, 7);
+		for (u32 k = 0; k < i; k++)
+			assert_int_not_equal(t[i]->c.cpu / 2, t[k]->c.cpu / 2);
+	}
+	sim_end();
+}
+
 /* Everything at once, changed all the time: only the invariants count. */
 static void churn(u32 cpus, u32 tasks, u64 ns, u64 seed)
 {
@@ -243,7 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shares), cmocka_unit_test(test_caps), cmocka_unit_test(test_cheat),
 		cmocka_unit_test(test_latency), cmocka_unit_test(test_reserve), cmocka_unit_test(test_reserve_many),
-		cmocka_unit_test(test_tickless), cmocka_unit_test(test_turns), cmocka_unit_test(test_core), cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_tickless), cmocka_unit_test(test_turns), cmocka_unit_test(test_core), cmocka_unit_test(test_cores_first), cmocka_unit_test(test_churn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
