@@ -27,8 +27,6 @@ void core_leave(struct run_queue *q)
 {
 	struct core *k = &q->lead->threads;
 
-	if (!q->in_core)
-		return;
 	spin_guard(&k->lock);
 	q->in_core = false;
 	if (!--k->running && k->due)
@@ -75,8 +73,6 @@ bool core_enter(struct run_queue *q, const struct sched_ctx *c, u64 now)
 	struct core *k = &q->lead->threads;
 	bool settled;
 
-	if (!q->smt)
-		return c;
 	spin_guard(&k->lock);
 	settled = k->claimed && k->claimant == q->cpu; /* or void, or made again below */
 	if (settled)

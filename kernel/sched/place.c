@@ -78,12 +78,12 @@ u32 place_any(const struct sched_ctx *c)
 
 u32 place_wake(const struct sched_ctx *c)
 {
-	u32 home = place_any(c), cpu = c->p.reserved ? ~0u : claim_of(&c->p.cpus, 0, home);
+	u32 home = place_any(c), cpu;
 
-	if (cpu != ~0u)
-		return cpu;
-	claim(home);
-	return home;
+	if ((c->p.reserved || !atomic_load_relaxed(&queues[home]->lead->threads.running)) && claim(home))
+		return home; /* the usual way, made short */
+	cpu = c->p.reserved ? ~0u : claim_of(&c->p.cpus, 0, home);
+	return cpu == ~0u ? home : cpu;
 }
 
 void place_offer(const struct run_queue *q)

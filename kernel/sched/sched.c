@@ -143,7 +143,8 @@ bool sched_block(struct sched_ctx *c, const u32 *word, u32 mask)
 		fair_leave(q, c);
 	c->state = SCHED_BLOCKED;
 	q->current = NULL;
-	core_leave(q);
+	if (q->in_core)
+		core_leave(q);
 	return true;
 }
 
@@ -179,7 +180,8 @@ static struct sched_ctx *put_back(struct run_queue *q, u64 now)
 	}
 	charge(q, now);
 	q->current = NULL;
-	core_leave(q);
+	if (q->in_core)
+		core_leave(q);
 	if (may_run(c, q->cpu)) {
 		enqueue(q, c, now);
 		return NULL;
@@ -226,10 +228,11 @@ static struct sched_ctx *choose(struct run_queue *q, u64 now)
 		server_renew(c, now);
 	if (!c)
 		c = q->next ? q->next : ctx_of(tree_first(q->fair, q->base));
-	q->held = !core_enter(q, c, now) && c;
-	if (q->held)
-		c = core_join(q);
-	q->held &= !c;
+	if (unlikely(q->smt)) {
+		q->held = !core_enter(q, c, now) && c;
+		c = q->held ? core_join(q) : c;
+		q->held &= !c;
+	}
 	q->idle_since = now;
 	q->current = c;
 	if (c) {
