@@ -87,6 +87,22 @@ LOADER = {
 }
 LOADER_SECONDS = 150
 
+# dais check on plain Linux, with --long: name: (settings, what its lines say)
+OVMF_ARGS = ("-drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd "
+             "-drive if=pflash,format=raw,unit=1,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd")
+CHECKS = {
+    "BIOS, AMD-V": ({}, (r"ok +virtualization +AMD-V with nested", r"ok +firmware lock", r"missing +UEFI", r"missing +IOMMU",
+                         r"missing +interrupt remapping", r"missing +TPM", r"ok +serial console +ttyS0", r"ok +CPUs +4")),
+    "UEFI": ({"QEMU_ARGS": OVMF_ARGS}, (r"ok +UEFI", r"ok +boot variables", r"ok +Secure Boot +off", r"missing +ESP")),
+    "no AMD-V": ({"QEMU_ARGS": "-cpu EPYC,-svm"}, (r"missing +virtualization +.*neither", r"can't tell +firmware lock")),
+    "no nested paging": ({"QEMU_ARGS": "-cpu EPYC,+svm,-npt"}, (r"missing +virtualization +.*NPT",)),
+    "VT-d": ({"QEMU_ARGS": "-device intel-iommu,intremap=on"}, (r"ok +IOMMU +Intel VT-d", r"ok +interrupt remapping")),
+    "VT-d without interrupt remapping": ({"QEMU_ARGS": "-device intel-iommu,intremap=off"},
+                                         (r"ok +IOMMU +Intel VT-d", r"missing +interrupt remapping")),
+    "AMD-Vi": ({"QEMU_ARGS": "-device amd-iommu,intremap=on"}, (r"ok +IOMMU +AMD-Vi", r"ok +interrupt remapping")),
+}
+CHECK_SECONDS = 150
+
 # Test images: fault: what the report on the console says
 FAULTS = {
     "text-write": r"[Pp]age fault|#PF",
