@@ -30,7 +30,7 @@ GROUPS = {
     "passvtd":  ({"CPUS": "2", "QEMU_ARGS": "-device intel-iommu,intremap=on " + PASS_DEVICES}, "vtd 3 2", "vtd 100 20", 900,
                  True),
     "passamd":  ({"CPUS": "2", "QEMU_ARGS": "-device amd-iommu,intremap=on " + PASS_DEVICES}, "amdvi 3 2", "amdvi 100 20", 900,
-                 True),
+                 False),
     "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),
     "badinput": ({"CPUS": "2"}, "", "", 600, False),
     "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
