@@ -412,6 +412,7 @@ static void build_host(struct work *w)
 
 		iommu_quiet_devices(w->iommus, &m, pci_put);
 		iommu_build(w->iommus, w->plan.mem, w->plan.mem_count, w->dais[4].base);
+		__asm__ volatile("wbinvd" : : : "memory"); /* IOMMUs may read past the caches */
 	}
 	info->apic_hz = cpu_apic_hz(info->tsc_hz);
 }

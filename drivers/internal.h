@@ -80,6 +80,9 @@ struct irq_route {
 #define MSI_ADDRESS 0xfee00000u /* with the local APICs, in the 1 MiB of this mask */
 #define MSI_ADDRESS_MASK (~0xfffffULL)
 #define MSI_DEST_SHIFT 12
+/* Bits 14:8 of an ID stand in 11:5, as KVM has it; real ones only if they are remapped. */
+#define MSI_DEST(id) (((id) & 0xff) << MSI_DEST_SHIFT | ((id) >> 8 & 0x7f) << 5)
+#define MSI_DEST_OF(message) (((message) >> MSI_DEST_SHIFT & 0xff) | ((message) >> 5 & 0x7f) << 8)
 #define MSI_LEVEL   0x8000u    /* in the data, and in an IO-APIC's entry */
 /*
  * Makes *r lead to this message of the guest; the result is what the hardware

@@ -7,7 +7,6 @@
 #include "kernel/heap.h"
 
 #define VECTORS    (IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
-#define DEST_MAX   254u       /* 8-bit destinations; 255 is the broadcast (SDM vol. 3 §10.6.2.1) */
 #define DATA_MODE(data) ((data) >> 8 & 7)
 #define MODE_LOWEST 1u
 #define VECTOR_MIN 16u
@@ -26,7 +25,7 @@ static struct irq_route *find_free(u32 home)
 	for (u32 i = 0; i < cpu_count(); i++) {
 		u32 cpu = (home + i) % cpu_count(), id = cpu_apic_id(cpu);
 
-		if (!routes[cpu] && id <= DEST_MAX)
+		if (!routes[cpu] && id <= iommu_irq_dest_max())
 			atomic_store(&routes[cpu], heap_alloc(VECTORS * sizeof(struct irq_route)));
 		for (u32 n = 0; n < VECTORS && routes[cpu]; n++) {
 			u64 vector = next++ % VECTORS;
@@ -34,7 +33,7 @@ static struct irq_route *find_free(u32 home)
 
 			if (r->message)
 				continue;
-			r->host = MSI_ADDRESS | id << MSI_DEST_SHIFT | (IRQ_VECTOR_FIRST + vector) << 32;
+			r->host = MSI_ADDRESS | MSI_DEST(id) | (IRQ_VECTOR_FIRST + vector) << 32;
 			return r;
 		}
 	}

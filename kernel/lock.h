@@ -7,6 +7,7 @@
  * Lock order, outermost first:
  *   1. mgmt_lock         creation, destruction, configuration (kernel/domain.c)
  *   2. view_lock         the control domain's nested tables (kernel/mem.h)
+ *      iommu_lock        who reaches what (drivers/iommu/iommu.c)
  *   3. memory_lock       frames and heap (kernel/heap.h)
  *   4. capability lock   one for the contents of all slots (kernel/cap.c)
  *   5. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)

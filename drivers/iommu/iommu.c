@@ -283,6 +283,12 @@ u64 iommu_faults(u32 fn)
 
 /* --- interrupts --- */
 
+/* Without 32-bit destinations 8 bits, of which 255 is the broadcast (SDM vol. 3 §10.6.2.1). */
+u32 iommu_irq_dest_max(void)
+{
+	return iommus && iommus->remap && iommus->x2apic ? 0x7fff : 254;
+}
+
 u64 iommu_irq_alloc(u32 fn, u64 host)
 {
 	struct iommu_unit *u;
@@ -300,7 +306,7 @@ u64 iommu_irq_alloc(u32 fn, u64 host)
 		i++;
 	if (!e || i == n)
 		return 0;
-	ops->entry(&e[2 * i], source, host >> MSI_DEST_SHIFT & 0xff, host >> 32 & 0xff);
+	ops->entry(&e[2 * i], source, MSI_DEST_OF(host), host >> 32 & 0xff);
 	ops->flush_entries(u, source);
 	return ops->message(i, host);
 }
@@ -348,9 +354,9 @@ static void watch(struct source *s)
 	s->seen = s->faults;
 	if (s->looks < STORM_LOOKS || s->quiet || source_of(s->fn, &u, &settings) == BOOT_NO_FN)
 		return;
-	log_error("iommu: pci %08x: quarantined after %lu refused accesses", s->fn, s->faults);
-	if (reach(u, s, NULL, settings, true) != DAIS_OK)
-		log_error("iommu: pci %08x: goes on to be refused: no memory", s->fn);
+	s->looks = 0;
+	if (reach(u, s, NULL, settings, true) == DAIS_OK)
+		log_error("iommu: pci %08x: quarantined after %lu refused accesses", s->fn, s->faults);
 }
 
 static void look_for_faults(struct timer *t)

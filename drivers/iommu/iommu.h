@@ -45,6 +45,7 @@ void iommu_flush(struct domain *d);
 /* What fn shall send (address | data << 32; for an IO-APIC's entry its bits stand in the same places, VT-d spec.
  * §5.1.5.1) for what would be the message `host` without remapping. 0: no entry, or memory for it, is left. */
 u64 iommu_irq_alloc(u32 fn, u64 host) __must_check;
+u32 iommu_irq_dest_max(void);               /* the greatest APIC ID that `host` may name */
 void iommu_irq_free(u32 fn, u64 message);   /* fn cannot send it any more, on return */
 /* Accesses that were refused, as far as the IOMMU tells. A storm of them: fn is quarantined, that is, blocked silently. */
 u64 iommu_faults(u32 fn);

@@ -101,6 +101,8 @@ static void vtd_start(struct iommu_unit *u)
 		entries = heap_pages(ENTRIES * 16 / PAGE_SIZE);
 	if (!entries)
 		panic("no memory for interrupt remapping");
+	for (u32 i = 0; iommus->incoherent && i < ENTRIES; i++)
+		iommu_put(&entries[2 * i], 0);
 	iommu_write(u, FECTL, 4, FECTL_IM); /* faults are looked for */
 	start_queue(u);
 	iommu_write(u, RTADDR, 8, u->b->table);
@@ -145,7 +147,7 @@ static status_t vtd_set(struct iommu_unit *u, u32 source, const struct iommu_rea
 	u64 id = c ? c[1] >> CTX_ID_SHIFT : 0;
 
 	if (!c)
-		return to->root ? DAIS_NO_MEMORY : DAIS_OK;
+		return to->root || to->quiet ? DAIS_NO_MEMORY : DAIS_OK;
 	/* First nothing: no mixture of two is ever seen. */
 	iommu_put(&c[0], to->quiet ? CTX_QUIET : 0);
 	iommu_command(u, INV_CONTEXT_FN | id << 16 | (u64)(source & 0xffff) << 32, 0);

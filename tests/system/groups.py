@@ -10,6 +10,9 @@ PASS_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device virtio-blk
                 "-drive if=none,id=d1,format=raw,file={big} -device nvme,drive=d1,serial=dais1 "
                 "-netdev user,id=n1,net=10.0.3.0/24 -device e1000e,netdev=n1,romfile= "
                 "-device edu,dma_mask=0xffffffffffffffff")
+# with one that has line interrupts only, and one that can be told to reach any address
+IOMMU_DEVICES = DEVICES + (" -netdev user,id=n2,net=10.0.4.0/24 -device e1000,netdev=n2,romfile="
+                           " -device edu,dma_mask=0xffffffffffffffff")
 PC_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device ide-hd,drive=d0,bus=ide.0 "
               "-netdev user,id=n1,net=10.0.3.0/24 -device e1000,netdev=n1,romfile=")
 
@@ -31,12 +34,19 @@ GROUPS = {
                  True),
     "passamd":  ({"CPUS": "2", "QEMU_ARGS": "-device amd-iommu,intremap=on " + PASS_DEVICES}, "amdvi 3 2", "amdvi 100 20", 900,
                  False),
+    "vtd":      ({"CPUS": "2", "QEMU_ARGS": "-device intel-iommu,intremap=on " + IOMMU_DEVICES}, "closed vtd 3", "closed vtd 60",
+                 600, False),
+    "amdvi":    ({"CPUS": "2", "QEMU_ARGS": "-device amd-iommu,intremap=on " + IOMMU_DEVICES}, "closed amdvi 3",
+                 "closed amdvi 60", 600, False),
+    "rogue":    ({"CPUS": "2", "CONF": "iommu = off", "QEMU_ARGS": "-device intel-iommu,intremap=on " + IOMMU_DEVICES},
+                 "open vtd 0", "open vtd 0", 600, False),
     "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),
     "badinput": ({"CPUS": "2"}, "", "", 600, False),
     "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
 }
 # The script of a group, where it is not the group's own name.
-SCRIPTS = {"one": "small", "many": "small", "passvtd": "pci", "passamd": "pci"}
+SCRIPTS = {"one": "small", "many": "small", "passvtd": "pci", "passamd": "pci", "vtd": "iommu", "amdvi": "iommu",
+           "rogue": "iommu"}
 LONG_FACTOR = 8  # --long: that much more time
 
 # Bochs runs all CPUs on one thread and has two serial ports and two IDE disks.
@@ -46,6 +56,9 @@ BOCHS_SKIPS = {
     "devices": "Bochs has none of its devices",
     "passvtd": "Bochs has no IOMMU",
     "passamd": "Bochs has no IOMMU",
+    "vtd": "Bochs has no IOMMU",
+    "amdvi": "Bochs has no IOMMU",
+    "rogue": "Bochs has no edu device",
     "pc": "Bochs is always an i440fx machine, without QEMU's IDE disk and e1000 of this group",
     "many": "16 CPUs on one thread take hours",
     "fewer": "4 CPUs on one thread take most of an hour",

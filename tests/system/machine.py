@@ -23,7 +23,8 @@ def log_path(name):
 def build():
     """Payloads and fuzzers; the directory that the control domain sees at /extra."""
     shutil.rmtree(EXTRA, ignore_errors=True)
-    for part, arguments in (("guests", []), ("fuzz", [f"LIBDAIS={BUILD}/mgmt/libdais.a"])):
+    libdais = [f"LIBDAIS={BUILD}/mgmt/libdais.a"]
+    for part, arguments in (("guests", []), ("fuzz", libdais), ("dma", libdais)):
         out = os.path.join(WORK, part)
         subprocess.run(["make", "-s", "-C", os.path.join(TOP, "tests", part), f"OUT={out}", *arguments], check=True)
     os.makedirs(os.path.join(EXTRA, "guests"))
@@ -32,6 +33,7 @@ def build():
             subprocess.run(["objcopy", "--strip-debug", os.path.join(WORK, "guests", name),
                             os.path.join(EXTRA, "guests", name)], check=True)
     shutil.copytree(os.path.join(WORK, "fuzz"), os.path.join(EXTRA, "tools"))
+    shutil.copy(os.path.join(WORK, "dma", "rogue"), os.path.join(EXTRA, "tools"))
     shutil.copy(os.path.join(BUILD, "mgmt", "tests", "dais-selftest"), os.path.join(EXTRA, "tools"))
     shutil.copytree(os.path.join(TOP, "tests", "system", "control"), os.path.join(EXTRA, "control"))
 

@@ -379,5 +379,6 @@ WEAK u64 iommu_state(void) { return 0; }
 WEAK bool iommu_hides(u32 fn) { (void)fn; return false; }
 WEAK void iommu_claim(u32 fn) { (void)fn; }
 WEAK void iommu_block(u32 fn) { (void)fn; }
+WEAK u32 iommu_irq_dest_max(void) { return 254; }
 WEAK u64 iommu_irq_alloc(u32 fn, u64 host) { (void)fn; return host; }
 WEAK void iommu_irq_free(u32 fn, u64 message) { (void)fn; (void)message; }

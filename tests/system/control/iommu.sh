@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Devices of the control domain that go for memory and interrupts which are not its own.
+# Arguments: open|closed (is the IOMMU off or on?), vtd|amdvi, seconds of load.
+. /extra/control/lib.sh
+
+protection=$1 kind=$2 seconds=$3
+info=$(dais info)
+case $protection-$kind in
+open-*) matches "dais info: unprotected, and why" 'unprotected.*switched off in dais\.conf' "$info" ;;
+*-vtd) matches "dais info: VT-d, interrupts remapped" '^DMA +protected by VT-d, interrupts remapped' "$info" ;;
+*-amdvi) matches "dais info: AMD-Vi, interrupts remapped" '^DMA +protected by AMD-Vi, interrupts remapped' "$info" ;;
+esac
+check "dais.ko with raw_calls=1" sh -c 'rmmod dais && modprobe dais raw_calls=1'
+/extra/tools/rogue "$protection" "$kind" || not_ok "the rogue device's program came to its end" "status 0" "$?"
+same "all invariants hold" 0 "$(counter check)"
+if [ "$protection" = closed ]; then
+	if [ "$kind" = vtd ]; then
+		matches "dais log tells of the refused accesses" 'iommu: pci [0-9a-f]*: access to 0x[0-9a-f]* refused' "$(dais log)"
+	fi
+	# The registers are Dais's alone: a page of them reads as a hole.
+	base=$(dais log | sed -n 's/.*iommu at \(0x[0-9a-f]*\): on.*/\1/p' | head -n 1)
+	same "the IOMMU's registers are out of the control domain's reach" ffffffff \
+		"$(dd if=/dev/mem bs=4 skip=$((base / 4)) count=1 2>/dev/null | hexdump -e '1/4 "%08x"')"
+	# Its own devices work as ever.
+	. /extra/control/devices.sh "$seconds"
+fi
