@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rogue open|closed vtd|amdvi: the control domain's edu device writes to and reads from memory that is not the control
+ * rogue open|closed vtd|amdvi [REGISTERS]: the control domain's edu device writes to and reads from memory that is not the control
  * domain's. open: nothing protects it, and each attack must succeed, or the test proves nothing; closed: none may.
+ * REGISTERS: address of the IOMMU's, which nobody may see.
  * Needs dais.ko with raw_calls=1, and /dev/mem for a look at the targets.
  */
 #include <err.h>
@@ -60,11 +61,11 @@ static uint64_t faults(void)
 	return n;
 }
 
-/* A page that the control domain sees. */
-static const uint8_t *view(uint64_t address)
+/* What the control domain's CPUs see there. */
+static uint8_t *view(uint64_t address, bool writable)
 {
-	int fd = open("/dev/mem", O_RDONLY);
-	void *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, (off_t)(address & ~0xfffULL));
+	int fd = open("/dev/mem", writable ? O_RDWR : O_RDONLY);
+	void *p = mmap(NULL, 4096, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, (off_t)(address & ~0xfffULL));
 
 	if (fd < 0 || p == MAP_FAILED)
 		err(2, "/dev/mem at %lx", address);
@@ -103,7 +104,7 @@ static void check_faults(const char *what, uint64_t before)
 		printf("skip - %s: QEMU 7.2's AMD-Vi records none\n", text);
 }
 
-/* seen: the same memory as this process sees it, or NULL. */
+/* seen: the same memory as this process sees it, not all zeros, or NULL. */
 static void attack(const char *what, uint64_t address, const uint8_t *seen)
 {
 	static uint8_t pattern[EDU_BUFFER_SIZE], other[EDU_BUFFER_SIZE], back[EDU_BUFFER_SIZE], was[BYTES];
@@ -149,11 +150,15 @@ static void own_memory(void)
 static void guest_memory(void)
 {
 	uint64_t list_at, *list = edu_page(&list_at), dom, done, s;
+	uint8_t *page;
 
 	if (RAW(dom_create, &dom, DAIS_CAP_POOL, 1) != DAIS_OK ||
 	    RAW(mem_map, &done, dom, DAIS_MEM_POOL, TARGET_GPA, 1, DAIS_MAP_READ | DAIS_MAP_WRITE | DAIS_MAP_SHARE, list_at) != DAIS_OK)
 		errx(2, "no guest");
-	attack("a guest's memory", list[0] & ~0xfffULL, view(list[0] & ~0xfffULL));
+	page = view(list[0] & ~0xfffULL, true);
+	fill(page);
+	attack("a guest's memory", list[0] & ~0xfffULL, page);
+	munmap(page, 4096);
 	if (RAW(mem_unmap, &done, dom, TARGET_GPA, 1) != DAIS_OK)
 		errx(2, "the guest's page stays");
 	attack("an unowned frame", list[0] & ~0xfffULL, NULL);
@@ -161,6 +166,14 @@ static void guest_memory(void)
 	do
 		s = RAW(mem_reclaim, NULL, dom);
 	while (s == DAIS_AGAIN);
+}
+
+/* The log: where it is empty, at its end, if the attack will succeed; else the text at its start. */
+static void dais_memory(uint64_t log)
+{
+	uint64_t at = log + (open_machine ? DAIS_LOG_SIZE - BYTES : offsetof(struct dais_log, text));
+
+	attack("Dais's memory", at, view(at, false));
 }
 
 /* Interrupts of the control domain's devices, as Linux counts them. */
@@ -204,17 +217,15 @@ int main(int argc, char **argv)
 	uint64_t before;
 	bool amd;
 
-	if (argc != 3 || dais_open(&conn))
-		errx(2, "rogue open|closed vtd|amdvi: needs /dev/dais");
+	if (argc < 3 || dais_open(&conn))
+		errx(2, "rogue open|closed vtd|amdvi [REGISTERS]: needs /dev/dais");
 	open_machine = !strcmp(argv[1], "open");
 	amd = !strcmp(argv[2], "amdvi");
 	counts_faults = !amd;
 	fn = edu_open();
 	info = dais_get_info(conn);
 	own_memory();
-	/* the end of the log's ring, which it has not reached */
-	attack("Dais's memory", info->stat[DAIS_STAT_LOG] + DAIS_LOG_SIZE - BYTES,
-	       view(info->stat[DAIS_STAT_LOG] + DAIS_LOG_SIZE - BYTES));
+	dais_memory(info->stat[DAIS_STAT_LOG]);
 	guest_memory();
 	before = faults();
 	edu_dma(BEYOND, BYTES, true);
@@ -224,6 +235,9 @@ int main(int argc, char **argv)
 	else
 		puts("skip - forged interrupts: QEMU 7.2's VT-d lets messages in the old format through, whatever is set, and "
 		     "does not know who writes to the window (the unit test looks at the registers)");
+	if (argc > 3)
+		verdict(*(volatile uint32_t *)view(strtoull(argv[3], NULL, 0), false) == UINT32_MAX,
+			"the IOMMU's registers: the control domain reads a hole");
 	dais_close(conn);
 	return failures != 0;
 }

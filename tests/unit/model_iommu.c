@@ -264,6 +264,7 @@ static u64 walk(u64 table, u32 levels, u64 at, bool write)
 
 		if (b->amd ? !(e & 1) || !(e >> (write ? 62 : 61) & 1) : !(e >> write & 1))
 			return MODEL_REFUSED;
+		assert_false(!b->amd && e >> 62 & 1); /* reserved (§9.8) */
 		if (b->amd && !leaf)
 			assert_int_equal(e >> 9 & 7, l - 1);
 		if (leaf)

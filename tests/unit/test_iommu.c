@@ -18,6 +18,7 @@ static void nothing_at_first(bool amd)
 	reaches(HAS_REGION, IDS, true);
 	assert_int_equal(iommu_state(), DAIS_IOMMU_DMA | DAIS_IOMMU_IRQ | DAIS_IOMMU_GUESTS | (amd ? DAIS_IOMMU_AMD : 0));
 	assert_int_equal(look.period, time_hz() / LOOKS);
+	assert_int_equal(nested_vtd, !amd);
 	assert_int_equal(units[0].trap.base, MODEL_BASE);
 	assert_false(no_access(&units[0].trap, NULL)); /* the control domain's accesses to its registers */
 }
