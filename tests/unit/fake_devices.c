@@ -16,10 +16,10 @@
 #define PAGES_MAX 4096
 
 static struct boot_ecam ecam = { .base = FAKE_ECAM, .bus_last = 255 };
-static struct boot_ioapic ioapic = { .base = FAKE_IOAPIC, .pins = FAKE_PINS };
+static struct boot_ioapic ioapic = { .base = FAKE_IOAPIC, .pins = FAKE_PINS, .source = FAKE_IOAPIC_SOURCE };
 struct boot_info fake_boot;
 u64 fake_rte[FAKE_PINS];
-u32 fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data;
+u32 fake_ioapic_eoi, fake_ioapic_writes, fake_home_shift, fake_delivered, fake_data;
 u32 fake_port_writes, fake_port_value;
 u64 fake_address, fake_heap_bytes;
 status_t fake_deliver_status, fake_trap_status;
@@ -196,6 +196,8 @@ static void mmio_write(u64 address, u32 size, u64 value)
 		ioapic_index = value;
 	else if (address == FAKE_IOAPIC + 0x10)
 		ioapic_write(value);
+	else if (address == FAKE_IOAPIC + 0x40)
+		fake_ioapic_eoi = value;
 }
 
 void mmio_access(struct access *a)

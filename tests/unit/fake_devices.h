@@ -14,6 +14,7 @@
 #define FAKE_ECAM 0xb0000000ULL
 #define FAKE_IOAPIC 0xfec00000ULL
 #define FAKE_PINS 24
+#define FAKE_IOAPIC_SOURCE 0xf0f8u /* its requester ID */
 #define FAKE_FREE_DEVICE 29
 #define FAKE_BAR_SIZE 0x2000u
 #define FAKE_RAM_END 0x80000000ULL /* below: the control domain's RAM */
@@ -27,7 +28,7 @@ struct fake_fn {
 
 extern struct boot_info fake_boot;      /* with ECAM; set ecam_count = 0 for none */
 extern u64 fake_rte[FAKE_PINS];         /* as the hardware has them */
-extern u32 fake_ioapic_writes;
+extern u32 fake_ioapic_writes, fake_ioapic_eoi; /* what its EOI register was last written */
 extern u32 fake_home_shift;             /* the destination's home CPU = (ID + this) % FAKE_CPUS */
 extern u32 fake_delivered;
 extern struct domain *fake_delivered_to; /* arch_msi: a guest */

@@ -129,6 +129,46 @@ static void level_waits_for_eoi(void **state)
 	assert_false(fake_rte[10] & MASKED);
 }
 
+/* An IOMMU: the interrupt arrives as what was asked for, the entry holds what the IOMMU made of it. */
+static bool remaps;
+static u64 asked;
+static u32 asked_by, freed;
+u64 iommu_state(void) { return remaps ? DAIS_IOMMU_IRQ : 0; }
+
+u64 iommu_irq_alloc(u32 fn, u64 host)
+{
+	asked = host;
+	asked_by = fn;
+	return remaps ? 0x77feeabcd0ULL : host;
+}
+
+void iommu_irq_free(u32 fn, u64 message) { freed += remaps && fn == asked_by && message == 0x77feeabcd0ULL; }
+
+static void remapped(void **state)
+{
+	struct irq_route *r = NULL;
+
+	(void)state;
+	remaps = true;
+	entry_write(16, 0x39 | LEVEL);
+	assert_int_equal(asked_by, FAKE_IOAPIC_SOURCE);
+	assert_int_equal(fake_rte[16] >> 48, 0xabcd); /* bits 19:4 of the address */
+	assert_int_equal(fake_rte[16] & 0xffff, 0x77 | LEVEL);
+	fake_ioapic_eoi = 0;
+	assert_true(irq_handle((asked >> 12 & 0xff) / 2, asked >> 32 & 0xff));
+	assert_int_equal(fake_data, 0x8039);
+	assert_true(fake_rte[16] & MASKED);
+	assert_int_equal(fake_ioapic_eoi, 0x77); /* the local APIC's EOI does not reach it */
+	irq_eoi(0x39);
+	assert_false(fake_rte[16] & MASKED);
+	assert_int_equal(irq_point(&r, NULL, NULL, 0x1234, MSI_ADDRESS, 0x40), 0x77feeabcd0ULL);
+	assert_int_equal(asked_by, 0x1234);
+	irq_free(&r);
+	assert_int_equal(freed, 1);
+	remaps = false;
+	entry_write(16, MASKED);
+}
+
 static void masked_in_service(void **state)
 {
 	u64 guest = 0x33 | LEVEL;
@@ -289,7 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_masked_at_start), cmocka_unit_test(identity),
 		cmocka_unit_test(edge_is_delivered),
-		cmocka_unit_test(level_waits_for_eoi), cmocka_unit_test(masked_in_service),
+		cmocka_unit_test(level_waits_for_eoi), cmocka_unit_test(remapped), cmocka_unit_test(masked_in_service),
 		cmocka_unit_test(unmasked_in_service),
 		cmocka_unit_test(eoi_register_and_edge_trick),
 		cmocka_unit_test(keeps_its_vector),

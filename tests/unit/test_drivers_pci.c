@@ -444,10 +444,37 @@ static void firmware_leftovers(void **state)
 	assert_int_equal(guest_config_read(0x38, 0x41, 1), 0x40);
 }
 
+static u32 claims, claimed, blocked, hidden = ~0u;
+void iommu_claim(u32 fn) { claims++; claimed = fn; }
+void iommu_block(u32 fn) { blocked = fn; }
+bool iommu_hides(u32 fn) { return fn == hidden; }
+
+/* The control domain gets a function when it is first touched; an IOMMU is not there. */
+static void behind_an_iommu(void **state)
+{
+	struct fake_fn *f = fake_add(0x88, 0x12341234);
+
+	(void)state;
+	claims = 0;
+	assert_int_equal(guest_config_read(0x88, 0, 4), 0x12341234);
+	guest_config_read(0x88, 8, 4);
+	assert_int_equal(claims, 1);
+	assert_int_equal(claimed, 0x88);
+	fake_put32(f, 0, 0x56785678); /* another in its place */
+	assert_int_equal(guest_config_read(0x88, 0, 4), 0x56785678);
+	assert_int_equal(blocked, 0x88);
+	assert_int_equal(claims, 2);
+	hidden = 0x88;
+	assert_int_equal(guest_config_read(0x88, 0, 4), ~0u);
+	guest_config_write(0x88, 0x10, 4, 0xc0000000);
+	hidden = ~0u;
+	assert_int_equal(fake_get32(f, 0x10), 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(passes), cmocka_unit_test(ecam_widths),
+		cmocka_unit_test(passes), cmocka_unit_test(ecam_widths), cmocka_unit_test(behind_an_iommu),
 		cmocka_unit_test(ports_as_linux_probes),
 		cmocka_unit_test(msix_as_linux_uses_it), cmocka_unit_test(msix_affinity_changes),
 		cmocka_unit_test(msix_64_bit_writes), cmocka_unit_test(msix_refuses),
