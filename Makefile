@@ -37,7 +37,7 @@ help:
 #:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native|bochs-svm|bochs-vmx
 #:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
 #:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' BOCHS_ARGS='…;…' TEST_FAULT=name CONSOLE_LOG=file
-#: make run IMAGE=debian  a Debian server's disk (root, no password; the packages are in /root/dais) in QEMU
+#: make run IMAGE=debian  a Debian server's disk in QEMU (root, no password; the packages: mount /dev/vdb1 /mnt)
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
 #: make deb             build/deb/*.deb: packages for Debian 12, with what lintian says of them
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones;
