@@ -387,7 +387,7 @@ static void look_at_time(u32 me, u32 n)
 
 	for (; !stop && (me || gaps[0] < n || gaps[1] < n); before = now) {
 		now = ticks();
-		if (now - before > AWAY && gaps[me] < SLOW_MAX && last_seen[!me])
+		if (now - before > AWAY && gaps[me] < SLOW_MAX && last_seen[!me] > before)
 			gap[me][gaps[me]++] = now - last_seen[!me];
 		last_seen[me] = now;
 	}
