@@ -4,7 +4,7 @@
 
 static u8 code[] = { 0xc3 }; /* RET */
 
-void test_fault(void);
+__cold void test_fault(void);
 void test_fault(void)
 {
 	void (*volatile run)(void) = (void (*)(void))code;

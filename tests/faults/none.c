@@ -2,7 +2,7 @@
 /* What every other image links in the place of a fault: nothing happens. */
 #include "kernel/types.h"
 
-void test_fault(void);
+__cold void test_fault(void);
 void test_fault(void)
 {
 }

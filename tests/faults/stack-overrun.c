@@ -14,7 +14,7 @@ static u64 deeper(volatile u64 *above)
 	return deeper(room) + room[0]; /* not a tail call */
 }
 
-void test_fault(void);
+__cold void test_fault(void);
 void test_fault(void)
 {
 	volatile u64 start = 0;

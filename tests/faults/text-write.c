@@ -2,7 +2,7 @@
 /* Writes to Dais's own code: text is mapped read-only. */
 #include "kernel/types.h"
 
-void test_fault(void);
+__cold void test_fault(void);
 void test_fault(void)
 {
 	volatile u8 *text = (volatile u8 *)test_fault;

@@ -3,7 +3,7 @@
 #include "boot/host_layout.h"
 #include "kernel/frame.h"
 
-void test_fault(void);
+__cold void test_fault(void);
 void test_fault(void)
 {
 	hpa_t a = hpa(0x100000);
