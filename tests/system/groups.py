@@ -31,7 +31,7 @@ GROUPS = {
     "fuzz":     ({"CPUS": "2"}, "40000 20000 {seed}", "1000000 1000000 {seed}", 600, False),
     "devices":  ({"CPUS": "4", "QEMU_ARGS": DEVICES}, "8", "60", 600, False),
     "passvtd":  ({"CPUS": "2", "QEMU_ARGS": "-device intel-iommu,intremap=on " + PASS_DEVICES}, "vtd 3 2", "vtd 100 20", 900,
-                 True),
+                 False),
     "passamd":  ({"CPUS": "2", "QEMU_ARGS": "-device amd-iommu,intremap=on " + PASS_DEVICES}, "amdvi 3 2", "amdvi 100 20", 900,
                  False),
     "vtd":      ({"CPUS": "2", "QEMU_ARGS": "-device intel-iommu,intremap=on " + IOMMU_DEVICES}, "closed vtd 3", "closed vtd 60",
