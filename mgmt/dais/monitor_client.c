@@ -17,6 +17,7 @@
 #define ANSWER 600	/* bytes */
 #define TRIES 100	/* for a monitor to begin or to end */
 #define TRY_US 20000
+#define ADOPTIONS 3	/* a monitor may be killed while it begins */
 
 static int peer(int fd)
 {
@@ -98,7 +99,7 @@ int monitor_adopt(const char *name, struct fault *err)
 
 int monitor_connect_or_adopt(const char *name, struct fault *err)
 {
-	unsigned int tries;
+	unsigned int tries, failed = 0;
 	int fd;
 
 	for (tries = 0; tries < TRIES; tries++) {
@@ -106,7 +107,7 @@ int monitor_connect_or_adopt(const char *name, struct fault *err)
 		if (fd >= 0)
 			return fd;
 		/* Somebody else may have been quicker. */
-		if (!is_locked(name) && monitor_adopt(name, err) && !is_locked(name))
+		if (!is_locked(name) && monitor_adopt(name, err) && !is_locked(name) && ++failed == ADOPTIONS)
 			return -1;
 		usleep(TRY_US);
 	}
@@ -122,23 +123,27 @@ bool monitor_was_killed(const char *name)
 	return there;
 }
 
+static int gone(struct fault *err)
+{
+	fault_set(err, "the guest's monitor went away");
+	return MONITOR_GONE;
+}
+
 /* The answer's line without its end, in a buffer of ANSWER bytes. */
 static int ask(int fd, const char *request, char *line, struct fault *err)
 {
-	size_t n = 0;
+	size_t n = snprintf(line, ANSWER, "%s\n", request);
 
-	if (dprintf(fd, "%s\n", request) < 0)
-		return fault_set(err, "the guest's monitor does not answer: %s", strerror(errno));
+	if (send(fd, line, n, MSG_NOSIGNAL) != (ssize_t)n) /* of a request's size: all or nothing */
+		return gone(err);
 	/* Byte by byte: what follows the line belongs to the console. */
-	while (n + 1 < ANSWER) {
+	for (n = 0; n + 1 < ANSWER;) {
 		ssize_t got = recv(fd, line + n, 1, 0);
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0) {
-			fault_set(err, "the guest's monitor went away");
-			return MONITOR_GONE;
-		}
+		if (got <= 0)
+			return gone(err);
 		if (line[n] == '\n')
 			break;
 		n++;

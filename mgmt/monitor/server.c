@@ -14,15 +14,19 @@
 static int bind_path(struct server *s, const char *name, struct fault *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int ret;
 
 	strcpy(a.sun_path, s->path);
 	if (!connect(s->listener, (struct sockaddr *)&a, sizeof(a)))
 		return fault_set(err, "name: guest \"%s\" has a monitor already", name);
-	unlink(s->path); /* nobody answers: left by a monitor that was killed */
-	if (bind(s->listener, (struct sockaddr *)&a, sizeof(a)) || chmod(s->path, 0600) ||
-	    listen(s->listener, SERVER_CLIENTS))
-		return fault_set(err, "%s: %s", s->path, strerror(errno));
-	return 0;
+	/* Nobody answers: what a monitor that was killed has left is replaced, and never missing (monitor_was_killed). */
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s.%d", s->path, getpid());
+	if (!bind(s->listener, (struct sockaddr *)&a, sizeof(a)) && !chmod(a.sun_path, 0600) &&
+	    !listen(s->listener, SERVER_CLIENTS) && !rename(a.sun_path, s->path))
+		return 0;
+	ret = fault_set(err, "%s: %s", s->path, strerror(errno));
+	unlink(a.sun_path);
+	return ret;
 }
 
 int server_open(struct server *s, const char *name, struct fault *err)
