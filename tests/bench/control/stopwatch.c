@@ -4,6 +4,7 @@
  * line with TEXT (empty: at its end) "STOPWATCH ticks" since the start. Ends with the command's status.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,8 @@ int main(int argc, char **argv)
 	FILE *lines;
 	pid_t pid;
 
-	if (argc < 3 || pipe(in) || pipe(out))
+	/* Who outlives the command, a guest's monitor, must not hold them open. */
+	if (argc < 3 || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		return 2;
 	pid = fork();
 	if (!pid) {
