@@ -39,7 +39,7 @@ status_t call_dev_assign(struct call *c)
 
 	if (c->dom != control_domain || d == control_domain)
 		return DAIS_DENIED;
-	if (!f)
+	if (!f || c->arg[2] & 7) /* an entry's words lie within pages (PCI local bus spec. §6.8.2) */
 		return DAIS_BAD_ARG;
 	if (atomic_load(&d->state) == DAIS_DOM_DEAD)
 		return DAIS_BAD_STATE;

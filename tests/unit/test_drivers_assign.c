@@ -108,6 +108,9 @@ static void test_refused(void **state)
 	(void)state;
 	assert_int_equal(call(call_dev_assign, &guest, &other, NIC, 0), DAIS_DENIED);
 	assert_int_equal(assign(&control, NIC), DAIS_DENIED);
+	/* its words would lie across a page's end, where Dais has a window on one page */
+	assert_int_equal(call(call_dev_assign, &control, &guest, VF, VF_TABLE + 0xffe), DAIS_BAD_ARG);
+	assert_ptr_equal(attached[VF], &control);
 	assert_int_equal(assign(&guest, 0xf8), DAIS_BAD_ARG);
 	assert_int_equal(assign(&guest, BRIDGE), DAIS_DENIED);
 	assert_int_equal(assign(&guest, vpci_fn), DAIS_DENIED);
