@@ -17,8 +17,8 @@ MAKEOVERRIDES :=
 KERNEL  := $(abspath build)/kernel
 HEADERS := $(KERNEL)/headers
 
-.PHONY: all help deb setup core loader mgmt run image test test-long test-install debian unit units system \
-	bench bench-quick clean \
+.PHONY: all help deb setup core loader mgmt run image test test-long test-install install-files debian unit units system \
+	run-debian-files bench bench-quick clean \
 	update-kernel run-files FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -37,13 +37,14 @@ help:
 #:                      EXTRA=dir CPUS=4 MEM=2048 PLATFORM=qemu-svm|qemu-kvm|native|bochs-svm|bochs-vmx
 #:                      MODEL=haswell_4770|… MACHINE=q35|pc ICOUNT=1 TIMEOUT=600 CONF='key = value; …'
 #:                      CMDLINE='…' ESP=dir QEMU_ARGS='…' BOCHS_ARGS='…;…' TEST_FAULT=name CONSOLE_LOG=file
-#: make run IMAGE=debian  a Debian server's disk in QEMU (root, no password; the packages: mount /dev/vdb1 /mnt)
+#: make run IMAGE=debian  a Debian server's disk in QEMU (root, no password; the packages: mount /dev/vdb1 /mnt);
+#:                      with EXEC='cmd': installs the packages there, once, and runs cmd under Dais
 #: make image           build/dais.img, a disk image for a USB stick or qemu -drive
 #: make deb             build/deb/*.deb: packages for Debian 12, with what lintian says of them
 #: make test            unit tests, then system tests;  make test ONLY=name: the matching ones;
 #:                      PLATFORM=bochs-svm|bochs-vmx MODEL=…: the system tests there
 #: make test-long       the same with the long system tests, the scheduler's long simulation and test-install
-#: make test-install    a Debian server: install the packages, boot under Dais, upgrade, purge
+#: make test-install    a Debian server: install the packages, boot under Dais, upgrade, purge; Secure Boot
 #: make unit            unit tests only
 #: make bench           what Dais costs beside Xen, KVM and no hypervisor: table, build/bench/results.json, picture
 #: make bench-quick     Dais's operations alone, against tests/bench/figures.json; a part of make test
@@ -204,7 +205,11 @@ run-files:
 	@flock $(OUT)/lock $(MAKE) -s -j$(JOBS) TEST_FAULT='$(TEST_FAULT)' \
 		$(if $(filter native,$(PLATFORM)),$(OUT)/initrd.img,all) >&2
 
-run: $(if $(filter debian,$(IMAGE)),debian,run-files)
+run-debian-files:
+	@mkdir -p $(OUT)
+	@flock $(OUT)/lock $(MAKE) -s debian >&2
+
+run: $(if $(filter debian,$(IMAGE)),run-debian-files,run-files)
 	$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(exec-into scripts/run$(addprefix -,$(IMAGE)),$(RUN_SETTINGS) BUILD,\
 		$(if $(TEST_FAULT),DAIS_ELF=$(FAULT_ELF))))
 
@@ -241,7 +246,10 @@ debian: deb
 	@DAIS_EXTRA_PACKAGES='mmdebstrap fakeroot openssh-client qemu-utils e2fsprogs' scripts/setup
 	@scripts/mkdebian $(OUT)/debian
 
-test-install: debian
+install-files: all debian $(OUT)/conf-check
+	@DAIS_EXTRA_PACKAGES='sbsigntool swtpm openssl' scripts/setup
+
+test-install: $(OUT)/setup.stamp
 	@scripts/test install
 
 unit: $(OUT)/setup.stamp
