@@ -8,7 +8,7 @@ export BUILD := $(OUT)
 
 # The settings of `make run`, handed to scripts/run untouched by make.
 RUN_SETTINGS := EXEC EXTRA CPUS MEM PLATFORM MODEL MACHINE ICOUNT QEMU TIMEOUT CONF CMDLINE ESP \
-	DAIS_ELF QEMU_ARGS BOCHS_ARGS CONSOLE_LOG
+	DAIS_ELF QEMU_ARGS BOCHS BOCHS_ARGS CONSOLE_LOG
 unexport $(RUN_SETTINGS)
 # Nor to other makes: Kbuild wants a clean environment.
 MAKEOVERRIDES :=

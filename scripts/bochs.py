@@ -41,6 +41,8 @@ info: action=ignore
 
 def find():
     """The command that runs Bochs, fetched when this system has none."""
+    if setting("BOCHS"):
+        return os.path.join(setting("BOCHS"), "bochs")
     where = os.path.join(TOP, "build", "bochs")
     done = subprocess.run([os.path.join(TOP, "scripts", "fetch-bochs"), where], stderr=subprocess.PIPE, check=False)
     if done.returncode:

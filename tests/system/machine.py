@@ -12,7 +12,7 @@ EXTRA = os.path.join(WORK, "extra")
 LOGS = os.path.join(WORK, "logs")
 DISK_BYTES = 17 << 20
 SETTINGS = ("EXEC", "EXTRA", "CPUS", "MEM", "PLATFORM", "MACHINE", "ICOUNT", "TIMEOUT", "CONF", "CMDLINE",
-            "ESP", "DAIS_ELF", "QEMU_ARGS", "BOCHS_ARGS", "CONSOLE_LOG")
+            "ESP", "DAIS_ELF", "QEMU_ARGS", "BOCHS", "BOCHS_ARGS", "CONSOLE_LOG")
 
 
 def log_path(name):
@@ -36,6 +36,26 @@ def build():
     shutil.copy(os.path.join(WORK, "dma", "rogue"), os.path.join(EXTRA, "tools"))
     shutil.copy(os.path.join(BUILD, "mgmt", "tests", "dais-selftest"), os.path.join(EXTRA, "tools"))
     shutil.copytree(os.path.join(TOP, "tests", "system", "control"), os.path.join(EXTRA, "control"))
+
+
+def changed_bochs(name, old, new):
+    """A folder with build/bochs's files and another program: where `old` is in it, once, there is `new`."""
+    source, target = os.path.join(TOP, "build", "bochs"), os.path.join(WORK, name)
+    subprocess.run([os.path.join(TOP, "scripts", "fetch-bochs"), source], check=True)
+    shutil.rmtree(target, ignore_errors=True)
+    os.makedirs(target)
+    for part in os.listdir(source):
+        os.symlink(os.path.join(source, part), os.path.join(target, part))
+    for part in ("bochs", "bochs-bin"):  # the first looks for the others beside itself
+        os.remove(os.path.join(target, part))
+        shutil.copy(os.path.join(source, part), target)
+    with open(os.path.join(target, "bochs-bin"), "r+b") as f:
+        data = f.read()
+        if data.count(old) != 1 or len(old) != len(new):
+            raise ValueError(f"{source}/bochs-bin is not the known one")
+        f.seek(data.index(old))
+        f.write(new)
+    return target
 
 
 def scratch_disk(name, size=DISK_BYTES):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The short form for Bochs: a Linux guest of two vCPUs, a hostile payload. Arguments: CPUs, whether dais info is to
-# show the CPU's virtual APIC in use (on, off; none: not asked).
+# show the CPU's virtual APIC in use (off, on, posted: with posted interrupts; none: not asked).
 . /extra/control/lib.sh
 
 same "the control domain has all CPUs" "$1" "$(nproc)"
 if [ "$2" ]; then
-	dais info | grep -q 'virtual interrupts' && apicv=on || apicv=off
+	dais info >$T/info.txt
+	grep -q 'virtual interrupts' $T/info.txt && apicv=on || apicv=off
+	grep -q 'posted interrupts' $T/info.txt && apicv="posted"
 	same "the CPU's virtual APIC is in use" "$2" $apicv
 fi
 linux autonomous 2 nproc 2 --autonomous --kernel /boot/vmlinuz-cloud
