@@ -33,6 +33,7 @@ enum vmx_word { VMX_PIN, VMX_PROC, VMX_EXIT, VMX_ENTRY, VMX_PROC2, VMX_EPT, VMX_
 	NEED(VMX_PROC, 31, "secondary controls") \
 	NEED(VMX_EXIT, 2, "saving of debug controls") \
 	NEED(VMX_EXIT, 9, "64-bit host") \
+	NEED(VMX_EXIT, 15, "acknowledging of interrupts at exits") \
 	NEED(VMX_EXIT, 19, "loading of the host's PAT") \
 	NEED(VMX_EXIT, 20, "saving of EFER") \
 	NEED(VMX_EXIT, 21, "loading of the host's EFER") \

@@ -11,8 +11,9 @@ struct vcpu;
 u32 cpu_id(void);                 /* 0..cpu_count()-1 */
 u32 cpu_count(void);
 void cpu_relax(void);
-/* Makes another CPU leave guest mode or idle and look at its pending word. */
-void cpu_poke(u32 cpu);
+/* Makes another CPU leave guest mode or idle and look at its pending word; posted: the guest may take its interrupts
+ * without leaving. */
+void cpu_poke(u32 cpu, bool posted);
 
 /* --- time: the TSC, assumed synchronous over CPUs (checked at start) --- */
 u64 time_now(void);               /* TSC ticks */

@@ -13,7 +13,7 @@
  *   5. events: one event, one binding, a domain's traps and console ring (kernel/event.c, trap.c)
  *   6. run queue of one CPU, or of two in the order of their numbers (kernel/sched/)
  *   7. timer lock        of one CPU (kernel/timer.c)
- *   8. log lock          (kernel/log.c)
+ *   8. log lock (kernel/log.c); note_level (arch/x86/virt/ipi.c)
  * The device lock of drivers/ comes between 1 and 2: its holder may map and unmap.
  */
 #pragma once

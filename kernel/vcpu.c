@@ -61,13 +61,14 @@ bool vcpu_freeze(struct vcpu *v)
  */
 void vcpu_notify(struct vcpu *v, u32 bits)
 {
-	u32 cpu;
+	u32 cpu, in_guest;
 
 	trace(DAIS_TRACE_WAKE, v, bits, 0);
 	atomic_or(&v->pending, bits);
 	cpu = atomic_load(&v->on_cpu);
-	if (cpu && cpu - 1 != cpu_id() && atomic_load(&v->in_guest))
-		cpu_poke(cpu - 1);
+	in_guest = atomic_load(&v->in_guest);
+	if (cpu && cpu - 1 != cpu_id() && in_guest)
+		cpu_poke(cpu - 1, bits == VP_IRQ && in_guest == 1 && atomic_load(&v->posted));
 	if (v->autonomous)
 		sched_wake(&v->sc);
 	else if (!cpu)

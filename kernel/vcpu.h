@@ -39,6 +39,7 @@ struct vcpu {
 	u16 leaving;             /* enum dais_exit: what vcpu_leave is to report; only touched by the CPU that runs it */
 	u32 on_cpu;              /* atomic: CPU number + 1 while a CPU works for it, else 0 */
 	u32 in_guest;            /* atomic: 1 from before the last check of pending to after the exit; 2 in a lender as long as it lends */
+	bool posted;             /* atomic: it can take an interrupt that is posted without leaving guest mode */
 	u32 last_cpu;
 	struct sched_ctx sc;
 	struct vcpu *lender;     /* hosted: whose time it runs on, or who looks at its state; taken by compare-exchange */

@@ -73,10 +73,10 @@ void apic_ipi(u32 apic_id, u32 icr_low)
 	apic_write(APIC_ICR, icr_low);
 }
 
-void cpu_poke(u32 cpu)
+void cpu_poke(u32 cpu, bool posted)
 {
 	if (cpu != cpu_id())
-		apic_ipi(cpu_data(cpu)->apic_id, VEC_POKE);
+		apic_ipi(cpu_data(cpu)->apic_id, posted ? VEC_POSTED : VEC_POKE);
 }
 
 void cpu_request(u32 cpu, u32 bits)
@@ -84,7 +84,7 @@ void cpu_request(u32 cpu, u32 bits)
 	u32 old = atomic_or(&cpu_data(cpu)->pending, bits);
 
 	if (cpu != cpu_id() && (old & bits) != bits)
-		cpu_poke(cpu);
+		cpu_poke(cpu, false);
 }
 
 /* --- time --- */

@@ -53,6 +53,7 @@ void apic_reread_tpr(void);
 
 #define VEC_POKE     0xf0
 #define VEC_TIMER    0xf1
+#define VEC_POSTED   0xf2 /* a guest takes it without an exit; outside one it is a poke */
 #define VEC_SPURIOUS 0xff
 
 /* Taken are interrupts here only: irq_window takes what is pending, idle_wait waits for one. */
@@ -63,6 +64,7 @@ void cpu_stop(void) __noreturn;
 /* trap.c, panic.c */
 struct trap_frame;
 void idt_init(void);
+void trap_entry(struct trap_frame *f);
 void panic_at(const struct trap_frame *f, const char *fmt, ...) __noreturn __printf(2, 3);
 void panic_nmi(void);                  /* another CPU panicked: stops this one, or returns */
 

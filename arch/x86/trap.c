@@ -72,7 +72,7 @@ static void interrupt(struct cpu *c, u32 vector)
 	trace(DAIS_TRACE_IRQ, NULL, vector, 0);
 	if (vector == VEC_TIMER)
 		atomic_or(&c->pending, CPU_TIMER);
-	else if (vector != VEC_POKE && !irq_handle(c->id, vector))
+	else if (vector != VEC_POKE && vector != VEC_POSTED && !irq_handle(c->id, vector))
 		log_debug("CPU %u: spurious interrupt, vector %u", c->id, vector);
 	apic_eoi();
 }

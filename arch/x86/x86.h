@@ -7,12 +7,9 @@
 
 #define CR0_PE (1ULL << 0)
 #define CR0_MP (1ULL << 1)
-#define CR0_EM (1ULL << 2)
-#define CR0_TS (1ULL << 3)
 #define CR0_ET (1ULL << 4)
 #define CR0_NE (1ULL << 5)
 #define CR0_WP (1ULL << 16)
-#define CR0_AM (1ULL << 18)
 #define CR0_NW (1ULL << 29)
 #define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
@@ -44,7 +41,6 @@
 #define VEC_BP 3
 #define VEC_UD 6
 #define VEC_DF 8
-#define VEC_TS 10
 #define VEC_GP 13
 #define VEC_PF 14
 #define VEC_AC 17
@@ -53,7 +49,6 @@
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
 #define APIC_BASE_EXTD      (1ULL << 10)
-#define MSR_SPEC_CTRL       0x48
 #define MSR_PRED_CMD        0x49
 #define MSR_FLUSH_CMD       0x10b
 #define MSR_MCG_CAP         0x179
@@ -66,7 +61,6 @@
 #define MSR_EFER            0xc0000080
 #define MSR_STAR            0xc0000081
 #define MSR_FS_BASE         0xc0000100
-#define MSR_GS_BASE         0xc0000101
 #define MSR_KERNEL_GS_BASE  0xc0000102
 #define MSR_TSC_AUX         0xc0000103
 #define MSR_DE_CFG          0xc0011029 /* bit 1: LFENCE serializes */

@@ -18,12 +18,12 @@ static const char *const svm_features[] = {
 	[12] = "pause threshold", [13] = "AVIC", [15] = "virtual VMLOAD", [16] = "virtual GIF",
 };
 
-/* Secondary processor-based controls, SDM vol. 3 table 25-7 */
+/* Secondary processor-based controls, SDM vol. 3 table 25-7; behind them pin-based ones, table 25-5 */
 static const char *const vmx_features[] = {
 	[0] = "APIC accesses", [1] = "EPT", [2] = "descriptor exits", [3] = "RDTSCP", [4] = "x2APIC mode", [5] = "VPID",
 	[7] = "unrestricted guest", [8] = "APIC registers", [9] = "virtual interrupts",
 	[10] = "PAUSE loop exits", [12] = "INVPCID", [14] = "VMCS shadowing", [20] = "XSAVES",
-	[25] = "TSC scaling",
+	[25] = "TSC scaling", [39] = "posted interrupts",
 };
 
 /* Bits that have a name here: those that the CPU has, or all. */

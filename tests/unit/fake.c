@@ -16,7 +16,7 @@
 struct leaf { u64 gpa, hpa, prot; u32 order; };
 struct fake_domain { struct domain d; struct leaf *leaf; u32 leaves, room; };
 
-u32 fake_cpu, fake_cpus = FAKE_CPUS, fake_requests[MAX_CPUS], fake_msix[8], fake_pokes, fake_flushes, fake_device_ends;
+u32 fake_cpu, fake_cpus = FAKE_CPUS, fake_requests[MAX_CPUS], fake_msix[8], fake_pokes, fake_posts, fake_flushes, fake_device_ends;
 u64 fake_frames_at_end;
 u32 fake_interrupts, fake_last_vector;
 u64 fake_last_msi;
@@ -34,7 +34,7 @@ static u32 stales;
 u32 cpu_id(void) { return fake_cpu; }
 u32 cpu_count(void) { return fake_cpus; }
 void cpu_relax(void) { }
-void cpu_poke(u32 cpu) { (void)cpu; fake_pokes++; }
+void cpu_poke(u32 cpu, bool posted) { (void)cpu; fake_pokes++; fake_posts += posted; }
 void cpu_request(u32 cpu, u32 bits) { fake_requests[cpu] |= bits; }
 u64 time_now(void) { return fake_now; }
 u64 time_hz(void) { return 1000000000; }

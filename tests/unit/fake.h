@@ -30,7 +30,7 @@ extern u32 fake_cpu, fake_cpus;       /* cpu_id(), cpu_count() */
 extern u64 fake_now;                  /* time_now() */
 extern u64 fake_timer[MAX_CPUS];      /* arch_timer_set */
 extern u32 fake_requests[MAX_CPUS];   /* cpu_request */
-extern u32 fake_msix[8], fake_pokes;
+extern u32 fake_msix[8], fake_pokes, fake_posts; /* pokes; of them such as a guest may take itself */
 extern u32 fake_interrupts, fake_last_vector;
 extern u64 fake_last_msi;             /* arch_msi: address | data << 32 */
 extern bool fake_irqs_off, fake_has_work, fake_shutdown;

@@ -31,7 +31,7 @@ u32 trace_on;
 
 u32 cpu_id(void) { return cpu.id; }
 u64 time_now(void) { return 1; }
-void cpu_poke(u32 n) { assert_int_equal(n, 0); t.pokes++; }
+void cpu_poke(u32 n, bool posted) { assert_int_equal(n, 0); (void)posted; t.pokes++; }
 void timers_run(u64 now) { (void)now; t.timers++; }
 void trace_write(u16 kind, const struct vcpu *v, u64 a, u64 b) { (void)kind; (void)v; (void)a; (void)b; }
 void cpu_request(u32 n, u32 bits) { assert_int_equal(n, 0); cpu.pending |= bits; }

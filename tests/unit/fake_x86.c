@@ -68,7 +68,8 @@ struct frame frame_get(hpa_t a)
 	return f;
 }
 
-void nested_flush(struct domain *d) { d->flush_gen++; fake.flushes++; }
+void x86_flush(struct domain *d) { d->flush_gen++; fake.flushes++; }
+void nested_flush(struct domain *d) { x86_flush(d); }
 u8 *fake_ram(u64 gpa) { return ram + gpa; }
 
 /* --- time --- */

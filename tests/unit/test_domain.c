@@ -189,6 +189,35 @@ static void test_references(void **state)
 	object_put(&w->obj);
 }
 
+static void notify(u32 bits, u32 in_guest, u32 posts)
+{
+	u32 pokes = fake_pokes;
+
+	fake_posts = 0;
+	v->pending = 0;
+	v->in_guest = in_guest;
+	vcpu_notify(v, bits);
+	assert_int_equal(v->pending, bits); /* in any case: it may be on its way out */
+	assert_int_equal(fake_pokes - pokes, in_guest ? 1 : 0);
+	assert_int_equal(fake_posts, posts);
+}
+
+/* Whatever is not an interrupt for the very vCPU that runs makes the CPU leave guest mode. */
+static void test_posted(void **state)
+{
+	(void)state;
+	v->on_cpu = fake_cpu + 2;
+	notify(VP_IRQ, 1, 0);
+	v->posted = true;
+	notify(VP_IRQ, 1, 1);
+	notify(VP_IRQ, 1, 1);
+	notify(VP_IRQ, 0, 0);
+	notify(VP_IRQ, 2, 0); /* its borrower's CPU would keep the notice to itself */
+	notify(VP_NMI, 1, 0);
+	notify(VP_IRQ | VP_STOP, 1, 0);
+	v->on_cpu = v->in_guest = 0;
+}
+
 /* A loan and a look at the state keep each other out; a hosted vCPU that is lent is not still. */
 static void test_hosted(void **state)
 {
@@ -463,7 +492,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_kill_reports), T(test_life), T(test_control), T(test_references), T(test_hosted), T(test_creator_dies),
+		T(test_kill_reports), T(test_life), T(test_control), T(test_references), T(test_posted), T(test_hosted), T(test_creator_dies),
 		T(test_many_times), T(test_slots_run_out), T(test_no_heap), T(test_traps),
 		T(test_register_trap), T(test_register_mischief),
 	};

@@ -319,6 +319,12 @@ static void messages(void **state)
 	assert_int_equal(arch_msi(d, 0xfee00000 | 7 << 12, 0x8060), DAIS_OK);
 	assert_int_equal(fake_vcpu(7)->lapic.tmr[3], 1);
 	assert_int_equal(got(0x60), 1 << 7);
+	/* CPUs that deliver interrupts themselves know of it before it comes */
+	assert_int_equal(xdomain(d)->level[1], 1ULL << 32);
+	assert_int_equal(fake.flushes, 1);
+	assert_int_equal(arch_msi(d, 0xfee00000 | 6 << 12, 0x8060), DAIS_OK);
+	assert_int_equal(fake.flushes, 1);
+	assert_int_equal(got(0x60), 1 << 6);
 	assert_int_equal(arch_msi(d, 0xfee00000 | 7 << 12, 0x400), DAIS_OK);
 	assert_int_equal(fake.notified[7] & VP_NMI, VP_NMI);
 	assert_int_equal(arch_msi(d, 0xfee00000 | 7 << 12, 0x500), DAIS_BAD_ARG);

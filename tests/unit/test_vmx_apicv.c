@@ -53,6 +53,7 @@ static int setup_x2apic(void **state)
 	vendor_domain.maps = &maps;
 	vendor_domain.d.slot = 1;
 	vmx_apicv = true;
+	vmx_control[VMX_PIN] = 0;
 	assert_true(vmx_apicv_init(&vendor_vcpu[0]));
 	lapic()->base_msr = APIC_BASE_EXTD;
 	raise_kind(EXIT_CPUID);
@@ -91,12 +92,13 @@ static void state_goes_in_and_comes_back(void **state)
 
 	(void)state;
 	l->isr[1] = 1u << 0x30 % 32;
-	l->isr[2] = l->tmr[2] = 1u << 0x51 % 32; /* accepted by the run loop, which offers it */
+	l->isr[2] = 1u << 0x51 % 32; /* accepted by the run loop, which offers it */
+	vendor_domain.level[1] = 1ULL << 0x51 % 64;
 	l->irr[2] = 1u << 0x41 % 32;
 	guest = delivering_guest;
 	assert_true(enter(0x51));
 	assert_int_equal(entered.type, EVENT_NONE);
-	assert_int_equal(vmread(VMCS_FIELD(EOI_EXIT_BITMAP0.code + 2)), 1u << 0x51 % 32);
+	assert_int_equal(vmread(VMCS_FIELD(EOI_EXIT_BITMAP0.code + 2)), 1ULL << 0x51 % 64);
 	assert_int_equal(l->irr[2], 1u << 0x41 % 32);
 	assert_int_equal(l->isr[1], 1u << 0x30 % 32);
 	assert_int_equal(l->isr[2], 1u << 0x51 % 32);
@@ -107,6 +109,21 @@ static void state_goes_in_and_comes_back(void **state)
 	enter(-1);
 	assert_int_equal(vendor_vcpu[0].exit.kind, EXIT_VIRTUAL_EOI);
 	assert_int_equal(vendor_vcpu[0].exit.detail, 0x51);
+}
+
+/* What a CPU does at a notification that comes in guest mode: SDM vol. 3 §30.6 */
+static void take_posted(void)
+{
+	u64 descriptor = vmread(POSTED_DESCRIPTOR);
+	u32 *word = (u32 *)descriptor;
+
+	assert_int_equal(descriptor % 64, 0);
+	assert_int_equal(vmread(POSTED_VECTOR), VEC_POSTED);
+	word[8] &= ~1u; /* outstanding notification */
+	for (u32 n = 0; n < 8; n++) {
+		*page_word(0x200, 32 * n) |= word[n];
+		word[n] = 0;
+	}
 }
 
 /* Delivers, ends and is sent interrupts at random, the one just delivered above all. */
@@ -121,6 +138,8 @@ static void busy_guest(void)
 		}
 		if (rand() & 1)
 			post(vector);
+		if (vendor_vcpu[0].v.posted && rand() % 3 == 0)
+			take_posted();
 	}
 }
 
@@ -135,6 +154,51 @@ static void nothing_is_lost(void **state)
 	}
 	for (u32 v = 0x20; v < 0x30; v++)
 		assert_int_equal(posted[v], delivered[v] + (lapic()->irr[v / 32] >> v % 32 & 1));
+}
+
+static void posted_ones_are_not_lost(void **state)
+{
+	vmx_control[VMX_PIN] |= PIN_POSTED;
+	lapic()->esr = 0x60; /* behind the descriptor's IRR */
+	nothing_is_lost(state);
+	assert_true(vmread(PIN_CONTROLS) & PIN_POSTED);
+	assert_int_equal(lapic()->esr, 0x60);
+}
+
+/* Only together with virtual-interrupt delivery: SDM vol. 3 §27.2.1.1 */
+static void posting_comes_and_goes_with_the_virtual_apic(void **state)
+{
+	struct vcpu *v = &vendor_vcpu[0].v;
+
+	(void)state;
+	enter(-1);
+	assert_false(v->posted || (vmread(PIN_CONTROLS) & PIN_POSTED)); /* the CPU has none */
+	vmx_control[VMX_PIN] |= PIN_POSTED;
+	for (u32 n = 0; n < 4; n++) {
+		lapic()->base_msr = n & 1 ? APIC_BASE_EXTD : 0;
+		enter(-1);
+		assert_int_equal(v->posted, n & 1);
+		assert_int_equal(!!(vmread(PIN_CONTROLS) & PIN_POSTED), n & 1);
+		assert_int_equal(!!(vmread(PROC2_CONTROLS) & PROC2_APICV), n & 1);
+	}
+	vmx_apicv = false;
+	enter(-1);
+	assert_false(v->posted || (vmread(PIN_CONTROLS) & PIN_POSTED));
+}
+
+/* The exit has acknowledged it: nobody else will. */
+static void the_hosts_interrupt_is_handed_on(void **state)
+{
+	(void)state;
+	raise_kind(EXIT_INTR);
+	fake.info = INFO_VALID | INFO_INTR << 8 | 0x31;
+	enter(-1);
+	assert_int_equal(vendor_vcpu[0].exit.kind, EXIT_INTR);
+	assert_int_equal(vendor_vcpu[0].exit.event.type, EVENT_INTR);
+	assert_int_equal(vendor_vcpu[0].exit.event.vector, 0x31);
+	fake.info = 0;
+	enter(-1);
+	assert_int_equal(vendor_vcpu[0].exit.event.type, EVENT_NONE);
 }
 
 /* What was cut short goes in again as it is: the CPU has accepted it already. */
@@ -170,6 +234,9 @@ int main(void)
 		cmocka_unit_test_setup(not_in_xapic_mode, setup_x2apic),
 		cmocka_unit_test_setup(state_goes_in_and_comes_back, setup_x2apic),
 		cmocka_unit_test_setup(nothing_is_lost, setup_x2apic),
+		cmocka_unit_test_setup(posted_ones_are_not_lost, setup_x2apic),
+		cmocka_unit_test_setup(posting_comes_and_goes_with_the_virtual_apic, setup_x2apic),
+		cmocka_unit_test_setup(the_hosts_interrupt_is_handed_on, setup_x2apic),
 		cmocka_unit_test_setup(vectoring_goes_in_again, setup_x2apic),
 		cmocka_unit_test_setup(msrs_that_pass, setup_x2apic),
 	};

@@ -97,14 +97,16 @@ static bool insn_hypercall(struct xvcpu *x)
 
 /* --- other exits, and what looks after its instruction itself --- */
 
-static void exit_interrupt(struct xvcpu *)
+static void exit_interrupt(struct xvcpu *x)
 {
+	if (x->exit.event.type == EVENT_INTR)
+		trap_entry(&(struct trap_frame){ .vector = x->exit.event.vector });
 	irq_window();
 }
 
 static void exit_virtual_eoi(struct xvcpu *x)
 {
-	lapic_level_end(x, x->exit.detail);
+	lapic_end(x, x->exit.detail & 0xff);
 }
 
 static void exit_machine_check(struct xvcpu *)

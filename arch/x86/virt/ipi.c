@@ -128,11 +128,26 @@ static bool message_of_msi(struct domain *d, u64 address, u32 data, struct messa
 	       (mode == NMI || (mode <= LOWEST && m->vector >= VECTOR_FIRST));
 }
 
+/* The CPU may deliver it by itself, but its end has to exit: no vCPU goes on that was entered when nobody knew. */
+static void note_level(struct domain *d, u32 vector)
+{
+	static spinlock_t lock; /* who finds the bit set knows that it was seen; innermost */
+	u64 bit = 1ULL << vector % 64;
+
+	spin_guard(&lock);
+	if (!(atomic_or(&xdomain(d)->level[vector / 64], bit) & bit))
+		x86_flush(d);
+}
+
 status_t arch_msi(struct domain *d, u64 address, u32 data)
 {
 	struct message m;
 
-	return message_of_msi(d, address, data, &m) && send(d, &m) ? DAIS_OK : DAIS_BAD_ARG;
+	if (!message_of_msi(d, address, data, &m))
+		return DAIS_BAD_ARG;
+	if (m.level)
+		note_level(d, m.vector);
+	return send(d, &m) ? DAIS_OK : DAIS_BAD_ARG;
 }
 
 status_t control_deliver(u64 msi_address, u32 msi_data)

@@ -97,8 +97,10 @@ void lapic_take_back(struct lapic *l, u32 vector)
 	vector_set(l->irr, vector);
 }
 
-void lapic_level_end(struct xvcpu *x, u32 vector)
+void lapic_end(struct xvcpu *x, u32 vector)
 {
+	if (!(atomic_load(&x->lapic.tmr[vector / 32]) >> vector % 32 & 1))
+		return;
 	if (is_control(x))
 		irq_eoi(vector);
 	else
@@ -111,8 +113,7 @@ static void end_of_interrupt(struct xvcpu *x)
 	u32 vector = highest(l->isr);
 
 	vector_clear(l->isr, vector);
-	if (atomic_load(&l->tmr[vector / 32]) >> vector % 32 & 1)
-		lapic_level_end(x, vector);
+	lapic_end(x, vector);
 }
 
 void lapic_set_tpr(struct xvcpu *x, u32 tpr)

@@ -36,7 +36,7 @@ struct lapic {
 	u32 eoi_exit;          /* level-triggered vector just ended, for the monitor to hear of; or 0 */
 	u64 deadline;          /* atomic: IA32_TSC_DEADLINE in guest TSC, 0 = off */
 	union {                /* the registers: xAPIC offset / 16; irr and tmr are atomic */
-		u32 reg[64];
+		u32 reg[64] __aligned(64);
 		struct {
 			u32 r0[3], version, r1[4], tpr, r2[4], ldr, dfr, svr, isr[8], tmr[8], irr[8];
 			u32 esr, r3[7];
@@ -71,8 +71,8 @@ int lapic_deliverable(const struct lapic *l);
  * another interrupt. */
 void lapic_accept(struct lapic *l, u32 vector);
 void lapic_take_back(struct lapic *l, u32 vector); /* it was not delivered */
-/* What follows from the EOI of a level-triggered interrupt */
-void lapic_level_end(struct xvcpu *x, u32 vector);
+/* What follows from its EOI, if it was level-triggered */
+void lapic_end(struct xvcpu *x, u32 vector);
 /* An illegal vector was to be sent, or was received: noted, and the error interrupt raised; from any CPU */
 enum { LAPIC_SEND_ERROR = 0x20, LAPIC_RECEIVE_ERROR = 0x40 };
 void lapic_error(struct lapic *l, u32 error);

@@ -298,7 +298,7 @@ void arch_vcpu_result(struct vcpu *v, status_t s, u64 value, u64 value2)
 	xvcpu(v)->gpr[RSI] = value2;
 }
 
-void nested_flush(struct domain *d)
+void x86_flush(struct domain *d)
 {
 	u64 gen = atomic_add(&d->flush_gen, 1);
 
@@ -311,9 +311,14 @@ void nested_flush(struct domain *d)
 			cpu_relax();
 		if (!cpu || atomic_load(&v->in_guest) != 1)
 			continue;
-		cpu_poke(cpu - 1);
+		cpu_poke(cpu - 1, false);
 		while (atomic_load(&v->in_guest) == 1 && atomic_load(&xvcpu(v)->flush_seen) < gen)
 			cpu_relax();
 	}
+}
+
+void nested_flush(struct domain *d)
+{
+	x86_flush(d);
 	iommu_flush(d);
 }

@@ -21,7 +21,7 @@ enum exit_kind {
 	EXIT_MSR_READ, EXIT_MSR_WRITE,
 	EXIT_IO, EXIT_NESTED_FAULT,
 	EXIT_CR8_WRITE,
-	EXIT_VIRTUAL_EOI,   /* the CPU has ended a level-triggered interrupt; detail = vector */
+	EXIT_VIRTUAL_EOI,   /* the CPU has ended an interrupt, level-triggered perhaps; detail = vector */
 	EXIT_XSETBV, EXIT_WBINVD,
 	EXIT_TIME,          /* RDTSC or RDTSCP, when intercepted */
 	EXIT_REFUSED,       /* an instruction that no guest has: #UD */
@@ -47,7 +47,7 @@ struct exit {
 	const char *refused;       /* EXIT_INVALID: what is wrong, as far as the vendor knows */
 	struct { u16 port; u8 size; bool in, string; } io;
 	struct { u64 gpa; bool write, exec, present, table_walk; } fault; /* table_walk: hit while walking the guest's own tables */
-	struct guest_event event;  /* EXIT_EXCEPTION */
+	struct guest_event event;  /* EXIT_EXCEPTION; EXIT_INTR: the host's, when the exit has acknowledged it */
 	struct guest_event vectoring; /* event whose delivery the exit cut short */
 };
 
@@ -103,6 +103,7 @@ struct xdomain {
 	struct domain d;           /* first */
 	struct nested nt;
 	struct permission_maps *maps;
+	u64 level[4];              /* atomic: vectors that were level-triggered once */
 	u64 epoch_tsc;             /* TSC when the domain was created: kvm-clock's zero */
 };
 
@@ -169,6 +170,8 @@ void x86_access(struct xvcpu *x, const struct access *a);
 void x86_vcpu_load(struct xvcpu *x);
 
 /* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
+/* On return every vCPU of d has left guest mode since the call, or not begun to enter it. Waits for no lock. */
+void x86_flush(struct domain *d);
 void x86_reset_vcpu(struct xvcpu *x, bool init);  /* init: INIT keeps XSAVE, most MSRs */
 
 #endif

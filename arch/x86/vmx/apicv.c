@@ -2,7 +2,8 @@
 /*
  * The hardware's virtual APIC (SDM vol. 3 ch. 30), for vCPUs in x2APIC mode: TPR and EOI are written and interrupts
  * delivered without an exit. struct lapic stays the truth: what waits moves into the virtual-APIC page before an
- * entry, and what the CPU left of it comes back after the exit.
+ * entry, and what the CPU left of it comes back after the exit. Posted interrupts: its IRR is the descriptor's, whose
+ * other word, an outstanding notification, is bit 0 of ESR: always clear, as the CPU leaves it.
  */
 
 #include "arch/x86/virt/guest.h"
@@ -62,6 +63,12 @@ static void switch_to(struct xvcpu *x, bool on)
 	struct vmx_vcpu *s = vmx_vcpu(x);
 
 	s->apicv = on;
+	atomic_store(&x->v.posted, on && vmx_control[VMX_PIN] & PIN_POSTED);
+	if (x->v.posted) {
+		vmwrite(POSTED_VECTOR, VEC_POSTED);
+		vmwrite(POSTED_DESCRIPTOR, hva_to_hpa(x->lapic.irr).v);
+	}
+	vmwrite(PIN_CONTROLS, vmx_control[VMX_PIN] & (on ? ~0u : ~PIN_POSTED));
 	vmwrite(PROC2_CONTROLS, vmx_control[VMX_PROC2] | (on ? PROC2_APICV : 0));
 	vmwrite(MSR_BITMAPS, hva_to_hpa(on ? map_of(x) : xdomain(x->v.dom)->maps->msr).v);
 	for (u32 n = 0; n < 4 && on; n++)
@@ -95,9 +102,8 @@ bool vmx_apicv_out(struct xvcpu *x, int irq)
 		/* moved, not copied: the same vector may be posted again before the exit, and is another interrupt then */
 		*reg(s, IRR + n) = atomic_load_relaxed(&l->irr[n]) ? atomic_xchg(&l->irr[n], 0) : 0;
 	}
-	/* after IRR, which is posted after it: ends of level-triggered interrupts exit */
-	for (u32 n = 0; n < 4; n++) {
-		u64 level = atomic_load_relaxed(&l->tmr[2 * n]) | (u64)atomic_load_relaxed(&l->tmr[2 * n + 1]) << 32;
+	for (u32 n = 0; n < 4; n++) { /* ends of level-triggered interrupts exit */
+		u64 level = atomic_load_relaxed(&xdomain(x->v.dom)->level[n]);
 
 		if (level != s->eoi_exit[n])
 			vmwrite(eoi_exit_field(n), level);

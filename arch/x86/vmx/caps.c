@@ -20,6 +20,7 @@ static const struct control { u8 word, bit; const char *name; } needed[] = { VMX
 static const struct control optional[] = {
 	{ VMX_PROC2, 3, "RDTSCP" }, { VMX_PROC2, 5, "VPID" }, { VMX_PROC2, 6, "WBINVD exiting" },
 	{ VMX_PROC2, 10, "PAUSE-loop exiting" }, { VMX_PROC2, 12, "INVPCID" }, { VMX_EPT, 17, "EPT pages of 1 GiB" },
+	{ VMX_PIN, 7, "posted interrupts" }, /* with the virtual APIC alone */
 };
 
 static bool has(const struct caps *c, const struct control *wanted)
@@ -59,6 +60,8 @@ static bool choose(struct caps *c)
 	}
 	for (u32 i = 0; i < ARRAY_SIZE(optional); i++)
 		c->set[optional[i].word] |= (u32)has(c, &optional[i]) << optional[i].bit;
+	if (!host.apicv || (c->may[VMX_PROC2] & PROC2_APICV) != PROC2_APICV)
+		c->set[VMX_PIN] &= ~PIN_POSTED;
 	/* these come and go */
 	c->set[VMX_PROC] &= ~(PROC_INTERRUPT_WINDOW | PROC_NMI_WINDOW);
 	c->set[VMX_ENTRY] &= ~ENTRY_IA32E;
@@ -82,7 +85,7 @@ bool vmx_probe(u32 cpu)
 	vmx_apicv = (c.may[VMX_PROC2] & PROC2_APICV) == PROC2_APICV && host.apicv;
 	facts[DAIS_STAT_VIRT] = DAIS_VIRT_VMX;
 	facts[DAIS_STAT_ASIDS] = c.set[VMX_PROC2] & PROC2_VPID ? 65536 : 1;
-	facts[DAIS_STAT_FEATURES] = c.may[VMX_PROC2];
-	facts[DAIS_STAT_FEATURES_USED] = c.set[VMX_PROC2] | (vmx_apicv ? PROC2_APICV : 0);
+	facts[DAIS_STAT_FEATURES] = c.may[VMX_PROC2] | (u64)c.may[VMX_PIN] << 32;
+	facts[DAIS_STAT_FEATURES_USED] = c.set[VMX_PROC2] | (vmx_apicv ? PROC2_APICV : 0) | (u64)c.set[VMX_PIN] << 32;
 	return true;
 }

@@ -129,6 +129,7 @@ void vmx_decode_exit(struct xvcpu *x)
 	e->vectoring = event_of(vmread(IDT_VECTORING_INFO), vmread(IDT_VECTORING_ERROR));
 	switch (reason & 0xffff) {
 	case REASON_EXCEPTION: decode_exception(x, q); break;
+	case REASON_INTERRUPT: e->event = event_of(vmread(EXIT_INTERRUPTION_INFO), 0); break;
 	case REASON_CR: e->kind = decode_cr(x, q); break;
 	case REASON_IO: decode_io(e, q); break;
 	case REASON_EPT_VIOLATION: decode_fault(x, q); break;

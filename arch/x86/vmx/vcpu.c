@@ -112,7 +112,7 @@ static void write_controls(struct xvcpu *x)
 	for (u32 i = 0; i < ARRAY_SIZE(zero); i++)
 		vmwrite(zero[i], 0);
 	s->proc = vmx_control[VMX_PROC];
-	vmwrite(PIN_CONTROLS, vmx_control[VMX_PIN]);
+	vmwrite(PIN_CONTROLS, vmx_control[VMX_PIN] & ~PIN_POSTED);
 	vmwrite(PROC_CONTROLS, s->proc);
 	vmwrite(PROC2_CONTROLS, vmx_control[VMX_PROC2]);
 	vmwrite(EXIT_CONTROLS, vmx_control[VMX_EXIT]);

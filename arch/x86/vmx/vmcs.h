@@ -10,6 +10,7 @@ struct vmcs_field { u32 code; };
 #define VMCS_FIELD(code) ((struct vmcs_field){ code })
 
 #define VPID                        VMCS_FIELD(0x0000)
+#define POSTED_VECTOR               VMCS_FIELD(0x0002)
 #define GUEST_ES_SELECTOR           VMCS_FIELD(0x0800) /* CS SS DS FS GS LDTR TR follow at steps of 2, */
 #define GUEST_ES_LIMIT              VMCS_FIELD(0x4800) /* of these four too: segment_field() */
 #define GUEST_ES_ACCESS_RIGHTS      VMCS_FIELD(0x4814)
@@ -27,6 +28,7 @@ struct vmcs_field { u32 code; };
 #define MSR_BITMAPS                 VMCS_FIELD(0x2004)
 #define TSC_OFFSET                  VMCS_FIELD(0x2010)
 #define VIRTUAL_APIC_ADDRESS        VMCS_FIELD(0x2012)
+#define POSTED_DESCRIPTOR           VMCS_FIELD(0x2016)
 #define EPT_POINTER                 VMCS_FIELD(0x201a)
 #define EOI_EXIT_BITMAP0            VMCS_FIELD(0x201c) /* 1 to 3 follow at steps of 2 */
 #define GUEST_PHYSICAL_ADDRESS      VMCS_FIELD(0x2400)
@@ -104,6 +106,7 @@ static inline struct vmcs_field segment_field(struct vmcs_field es, u32 i)
 }
 
 /* Controls that change while a guest runs or are asked about; the others are named in boot/boot_info_vmx.h. */
+#define PIN_POSTED            (1u << 7)
 #define PROC_INTERRUPT_WINDOW (1u << 2)
 #define PROC_NMI_WINDOW       (1u << 22)
 #define ENTRY_IA32E           (1u << 9)

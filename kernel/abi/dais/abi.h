@@ -129,7 +129,7 @@ enum dais_stat {
 	DAIS_STAT_TSC_HZ,
 	DAIS_STAT_VIRT,              /* enum dais_virt */
 	DAIS_STAT_ASIDS,
-	DAIS_STAT_FEATURES, DAIS_STAT_FEATURES_USED, /* as the CPU numbers them: EDX of CPUID 8000000Ah, or the secondary controls (MSR 48Bh) */
+	DAIS_STAT_FEATURES, DAIS_STAT_FEATURES_USED, /* as the CPU numbers them: EDX of CPUID 8000000Ah, or the secondary controls (MSR 48Bh) and from bit 32 on the pin-based ones */
 	DAIS_STAT_DEFENCES, DAIS_STAT_DEFENCES_USED, /* bits of enum dais_defence */
 	DAIS_STAT_X2APIC,
 	DAIS_STAT_IOMMU,             /* bits of DAIS_IOMMU_* */
