@@ -63,6 +63,8 @@ enum secure_boot security_state(struct firmware *fw);
 void security_init(struct firmware *fw);
 void security_measure(uint32_t pcr, const char *name, const void *data, uint64_t size);
 bool security_measured_all(void);
+/* The TPM's event log to Linux, as it is now. */
+void security_give_log(struct firmware *fw);
 
 enum { PCR_COMMANDS = 8, PCR_FILES = 9 };
 

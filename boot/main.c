@@ -23,9 +23,11 @@ static bool boot(struct firmware *fw, struct load *load, uint64_t tsc, const str
 	if (!load_config(fw, load, err))
 		return false;
 	console_use(&load->config);
-	return check_machine(err) && load_acpi(fw, load, err) &&
-	       load_hypervisor(fw, load, err) && load_kernel(fw, load, err) &&
-	       load_initrd(fw, load, err) && handover_leave(fw, load, tsc, info, err);
+	if (!check_machine(err) || !load_acpi(fw, load, err) || !load_hypervisor(fw, load, err) ||
+	    !load_kernel(fw, load, err) || !load_initrd(fw, load, err))
+		return false;
+	security_give_log(fw);
+	return handover_leave(fw, load, tsc, info, err);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st); /* called by crt0, by System V rules */

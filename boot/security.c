@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 #include "boot/efi.h"
+#include "boot/tpm_log.h"
 
 /* TCG EFI Protocol Specification 1.0 §6 */
 #define TCG2_GUID { 0x607f766c, 0x7455, 0x42be, \
 	{ 0x93, 0x0b, 0xe4, 0xd7, 0x6d, 0xb2, 0x72, 0x0f } }
+
+#define TCG2_FORMAT 2 /* of the log: with a digest for each bank */
+
+/* Events since the first reading of the log, which is that of boot services and ends with them (§7). */
+#define FINAL_EVENTS_GUID { 0x1e2ed096, 0x30e2, 0x4254, \
+	{ 0xbd, 0x89, 0x86, 0x3b, 0xbe, 0xf8, 0x23, 0x25 } }
+
+struct final_events {
+	uint64_t version, count;
+	uint8_t events[];
+};
+
+/* Linux takes the log from this configuration table, which its own EFI stub would make. */
+#define LINUX_LOG_GUID { 0xb7799cb0, 0xeca2, 0x4943, \
+	{ 0x96, 0x67, 0x1f, 0xae, 0x07, 0xb7, 0x47, 0xfa } }
+
+struct linux_log {
+	uint32_t size, final_size; /* final_size: of final events that are in this log too */
+	uint8_t version;
+	uint8_t log[];
+} __attribute__((packed));
 
 struct tcg2_capability {
 	uint8_t size;
@@ -29,7 +51,8 @@ struct tcg2_event {
 
 struct tcg2 {
 	EFI_STATUS (EFIAPI *get_capability)(struct tcg2 *self, struct tcg2_capability *out);
-	void *get_event_log;
+	EFI_STATUS (EFIAPI *get_event_log)(struct tcg2 *self, uint32_t format, EFI_PHYSICAL_ADDRESS *first,
+					   EFI_PHYSICAL_ADDRESS *last, uint8_t *truncated);
 	EFI_STATUS (EFIAPI *hash_log_extend)(struct tcg2 *self, uint64_t flags,
 					     EFI_PHYSICAL_ADDRESS data, uint64_t size,
 					     struct tcg2_event *event);
@@ -72,6 +95,57 @@ void security_measure(uint32_t pcr, const char *name, const void *data, uint64_t
 bool security_measured_all(void)
 {
 	return tcg2 && failures == 0;
+}
+
+static uint64_t final_events_size(struct firmware *fw)
+{
+	static EFI_GUID guid = FINAL_EVENTS_GUID;
+	const EFI_CONFIGURATION_TABLE *t = fw->st->ConfigurationTable;
+	const struct final_events *f;
+
+	for (UINTN i = 0; i < fw->st->NumberOfTableEntries; i++) {
+		f = t[i].VendorTable;
+		if (!memcmp(&t[i].VendorGuid, &guid, sizeof(guid)))
+			return tpm_events_size(f->events, f->count);
+	}
+	return 0;
+}
+
+/* In memory that survives a boot that fails after this: a few KiB, and the next system's loader replaces the table. */
+static EFI_STATUS give_log(struct firmware *fw, const uint8_t *first, uint64_t size)
+{
+	static EFI_GUID guid = LINUX_LOG_GUID;
+	struct linux_log *table;
+	void *memory;
+	EFI_STATUS status = fw->bs->AllocatePool(EfiACPIReclaimMemory, sizeof(*table) + size, &memory);
+
+	if (status != EFI_SUCCESS)
+		return status;
+	table = memory;
+	table->size = size;
+	table->final_size = final_events_size(fw);
+	table->version = TCG2_FORMAT;
+	memcpy(table->log, first, size);
+	status = fw->bs->InstallConfigurationTable(&guid, table);
+	if (status != EFI_SUCCESS)
+		fw->bs->FreePool(memory);
+	return status;
+}
+
+void security_give_log(struct firmware *fw)
+{
+	EFI_PHYSICAL_ADDRESS first = 0, last = 0;
+	uint8_t truncated;
+	uint32_t size;
+
+	if (!tcg2)
+		return;
+	if (tcg2->get_event_log(tcg2, TCG2_FORMAT, &first, &last, &truncated) == EFI_SUCCESS && last > first) {
+		size = tpm_event_size((const uint8_t *)last);
+		if (size && give_log(fw, (const uint8_t *)first, last - first + size) == EFI_SUCCESS)
+			return;
+	}
+	say("dais boot: warning: the TPM's event log cannot be given to Linux\n");
 }
 
 static int read_flag(struct firmware *fw, CHAR16 *name)
