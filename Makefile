@@ -102,19 +102,18 @@ $(OUT)/flags.stamp: FORCE
 		echo '$(subst ','\'',$(CORE_CFLAGS))' >$@
 FORCE:
 
-LINK = ld -nostdlib -static -z max-page-size=4096 -z noexecstack --orphan-handling=error \
-	--build-id=none -T linker.ld
+LINK = gcc $(CORE_CFLAGS) -flto-partition=one -nostdlib -static -no-pie -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
+	-Wl,--orphan-handling=error -Wl,--build-id=none -T linker.ld
 
-# All C is compiled as one (-flto): the way of an exit leads through five files. Then two
-# passes: the symbol table is last in .rodata, so no text address moves.
+# All C is compiled as one, and for nobody else, when it is linked (-flto): the way of an exit leads through five files.
+# Two passes: the symbol table is last in .rodata, so no text address moves.
 define link
 @echo "  LD    $@"
-@gcc $(CORE_CFLAGS) -flto-partition=one -r -nostdlib -flinker-output=nolto-rel -Wl,-z,noexecstack -o $@.0.o $(filter %.o,$^)
 @scripts/ksyms </dev/null >$@.1.asm && nasm -f elf64 -o $@.1.o $@.1.asm
-@$(LINK) -o $@.1 $@.0.o $@.1.o
+@$(LINK) -o $@.1 $(filter %.o,$^) $@.1.o
 @nm -n $@.1 | scripts/ksyms >$@.2.asm && nasm -f elf64 -o $@.2.o $@.2.asm
-@$(LINK) -o $@ $@.0.o $@.2.o
-@rm -f $@.1 $@.[012].o $@.[12].asm
+@$(LINK) -o $@ $(filter %.o,$^) $@.2.o
+@rm -f $@.1 $@.[12].o $@.[12].asm
 endef
 
 $(OUT)/dais.elf: $(CORE_OBJ) $(call FAULT_OBJ,none) linker.ld scripts/ksyms

@@ -61,7 +61,7 @@ static status_t stat_object(struct object *o, u64 what, u64 *value)
 	case DAIS_T_VCPU:
 		if (what >= DAIS_STAT_VCPU_SCHED)
 			return v->autonomous ? sched_get(&v->sc, what - DAIS_STAT_VCPU_SCHED, value) : DAIS_BAD_ARG;
-		return PICK(value, what - DAIS_STAT_VCPU_TSC, v->guest_tsc, v->exits, v->activity, v->last_cpu, v->sc.ran,
+		return PICK(value, what - DAIS_STAT_VCPU_TSC, vcpu_cpu_time(v), v->exits, v->activity, v->last_cpu, v->sc.ran,
 			    v->sc.waited, v->sc.moved, v->sc.missed);
 	case DAIS_T_POOL:
 		return PICK(value, what - DAIS_STAT_POOL_FREE, container_of(o, struct pool, obj)->free);

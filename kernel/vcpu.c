@@ -75,6 +75,14 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 		event_raise_link(&v->on_exit, 0);
 }
 
+/* Ever less than the TSC: so the sign says whether it is being counted. */
+u64 vcpu_cpu_time(const struct vcpu *v)
+{
+	u64 t = atomic_load_relaxed(&v->cpu_time);
+
+	return t >> 63 ? t + time_now() : t;
+}
+
 /* --- loans --- */
 
 void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason)
@@ -89,6 +97,7 @@ static void loan_end(struct vcpu *v, enum dais_exit reason)
 	struct vcpu *self = v->lender;
 
 	arch_vcpu_unload(v);
+	v->cpu_time += time_now();
 	self->borrower = NULL;
 	atomic_store(&v->on_cpu, 0);
 	atomic_fence(); /* before pending is read again: see vcpu_notify */

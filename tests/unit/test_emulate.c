@@ -19,7 +19,6 @@ static void code(const void *bytes, u32 n)
 	memcpy(fake_ram(CODE), bytes, n);
 	memset(fake_ram(CODE) + n, 0, INSN_BYTES);
 	x->rip = CODE;
-	x->exit.linear = CODE + x->sregs.cs.base;
 	fake.raised = false;
 	fake.exit = 0;
 	fake.ios = 0;
@@ -348,8 +347,7 @@ static void lengths_of_stale_view(void **state)
 	*(u64 *)fake_ram(0x3000) = 0x4003;
 	memcpy(fake_ram(0x9000), "\x0f\xa2", 2);
 	memcpy(fake_ram(0xa000), "\x66\x66\x0f\xa2", 4);
-	x->rip = x->exit.linear = 0x5000;
-	x->exit.cr3 = 0x1000;
+	x->rip = 0x5000;
 	x->exit.kind = EXIT_CPUID;
 	*pte = 0x9001;
 	assert_int_equal(guest_insn_length(x), 2);

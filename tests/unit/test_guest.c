@@ -154,9 +154,7 @@ static void fetch(void **state)
 static bool peek(u64 rip, u32 *first)
 {
 	x->rip = rip;
-	x->exit.linear = rip + x->sregs.cs.base;
-	x->exit.cr3 = x->sregs.cr3;
-	return guest_peek(x, first);
+	return guest_peek(x, rip + x->sregs.cs.base, x->sregs.cr3, first);
 }
 
 /* What was fetched stays in view until something could have changed where it comes from. */

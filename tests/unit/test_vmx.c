@@ -10,9 +10,7 @@
 
 static const struct exit *enter(u32 v, int irq)
 {
-	bool taken;
-
-	vmx_enter(&vendor_vcpu[v], irq, &taken);
+	vmx_enter(&vendor_vcpu[v], irq);
 	return &vendor_vcpu[v].exit;
 }
 

@@ -38,10 +38,7 @@ static void post(u32 vector)
 
 static bool enter(int irq)
 {
-	bool taken;
-
-	vmx_enter(&vendor_vcpu[0], irq, &taken);
-	return taken;
+	return !vmx_enter(&vendor_vcpu[0], irq);
 }
 
 static int setup_x2apic(void **state)

@@ -9,35 +9,33 @@ bits 64
 default rel
 section .text
 
-; svm_enter_guest(vmcb_hpa, gpr, host_vmcb_hpa, sti_first)
+; svm_enter_guest(vmcb_hpa, gpr, host_vmcb_hpa, shadow)
 global svm_enter_guest
 svm_enter_guest:
 	PUSH_SAVED
 	push rdx                        ; host VMCB
 	push rsi                        ; gpr
-	push rdi                        ; guest VMCB
 	clgi
-	test ecx, ecx
+	sti                             ; host IF = 1 lets physical interrupts end guest mode; its shadow ends long before VMRUN
 	mov rax, rdi
 	vmload
+	test ecx, ecx
 	LOAD rsi, GPRS, rdi, 7, rsi, 6
 	jnz .shadow
-	sti                             ; host IF = 1 lets physical interrupts end guest mode
-	nop                             ; STI's own shadow ends here
-	vmrun
-	jmp .out
-.shadow:
-	sti                             ; quirk: the shadow of this STI stands for the guest's
 	vmrun
 .out:	cli
-	mov rax, [rsp]
-	vmsave
-	mov rax, [rsp + 16]
-	vmload
+	vmsave                          ; RAX is as at VMRUN: the guest's VMCB
 	mov rax, [rsp + 8]
+	vmload
+	pop rax
 	STORE rax, GPRS, rsi, 6, rdi, 7
-	ZERO ecx, edx, ebx, esi, edi, r8d, r9d, r10d, r11d
+	ZERO ecx, edx, esi, edi, r8d, r9d, r10d, r11d
 	stgi
-	add rsp, 24
+	add rsp, 8
 	POP_SAVED
 	ret
+.shadow:                                ; TCG does not load INT_STATE: the shadow of this STI stands for the guest's
+	cli
+	sti
+	vmrun
+	jmp .out

@@ -2,6 +2,7 @@
 /* Which exits are wanted, and their decoding: reads the VMCB once into struct exit. Decides nothing. */
 
 #include "arch/x86/svm/svm.h"
+#include "arch/x86/virt/guest.h"
 #include "arch/x86/x86.h"
 
 /* Those that are intercepted; #DB and #AC because they can loop for ever in the CPU. */
@@ -50,6 +51,7 @@ static void decode_details(struct exit *e, const struct vmcb *b)
 {
 	u64 code = b->exitcode, info1 = b->exitinfo1, info2 = b->exitinfo2;
 
+	e->detail = code;
 	if (code == VMEXIT_IOIO) { /* APM vol. 2 §15.10.2 */
 		e->io = (typeof(e->io)){ .port = info1 >> 16, .size = info1 >> 4 & 7, .in = info1 & 1, .string = info1 >> 2 & 1 };
 		e->insn_len = info2 - b->rip;
@@ -72,17 +74,19 @@ void svm_decode_exit(struct xvcpu *x)
 	const struct vmcb *b = vmcb_of(x);
 	struct exit *e = &x->exit;
 	u64 code = b->exitcode;
+	u32 kind = code < ARRAY_SIZE(kinds) ? kinds[code] : EXIT_UNKNOWN;
 
-	e->kind = code < ARRAY_SIZE(kinds) ? kinds[code] : EXIT_UNKNOWN;
-	e->detail = code;
-	e->insn_len = svm_features & SVM_NRIP && b->nrip - b->rip <= 15 ? b->nrip - b->rip : 0;
-	e->linear = b->rip + b->cs.base;
-	e->cr3 = b->cr3;
+	if (kind == EXIT_MSR_READ)
+		kind += b->exitinfo1 & 1; /* EXIT_MSR_WRITE */
+	e->kind = kind;
+	e->insn_len = 0;
 	e->vectoring.type = EVENT_NONE;
 	if (unlikely(b->exitintinfo & EVENTINJ_VALID))
 		e->vectoring = decode_vectoring(b->exitintinfo, b->vintr & VINTR_IRQ);
-	if (e->kind == EXIT_MSR_READ)
-		e->kind += b->exitinfo1 & 1; /* EXIT_MSR_WRITE */
-	else if (e->kind == EXIT_IO || e->kind == EXIT_EXCEPTION || e->kind == EXIT_UNKNOWN)
+	if (kind == EXIT_IO || kind == EXIT_EXCEPTION || kind == EXIT_UNKNOWN)
 		decode_details(e, b);
+	else if (svm_features & SVM_NRIP)
+		e->insn_len = b->nrip - b->rip <= 15 ? b->nrip - b->rip : 0;
+	else if (kind != EXIT_HYPERCALL) /* Dais's own have one length, by the ABI */
+		e->insn_len = guest_length_in_view(x, kind, b->rip + b->cs.base, b->cr3);
 }

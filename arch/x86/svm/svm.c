@@ -143,35 +143,36 @@ static __cold void watch_iret(struct xvcpu *x, bool entry)
 	}
 }
 
-static void svm_enter(struct xvcpu *x, int irq, bool *irq_taken)
+static u64 svm_enter(struct xvcpu *x, int irq)
 {
 	struct vmcb *b = vmcb_of(x);
 	struct cpu *c = this_cpu();
 
 	if (unlikely(b->asid_generation != c->asid_generation))
 		assign_asid(b, c);
-	if (unlikely(x->nmi_masked || b->watch))
+	if (unlikely(x->nmi_masked | b->watch))
 		watch_iret(x, true);
 	b->rax = x->gpr[RAX];
 	b->rsp = x->gpr[RSP];
 	b->rip = x->rip;
 	b->rflags = x->rflags;
-	b->eventinj = unlikely(x->inject.type) ? event_bits(&x->inject) : 0;
+	if (unlikely(x->inject.type)) /* cleared by the exit: APM vol. 3, VMRUN */
+		b->eventinj = event_bits(&x->inject);
 	b->int_state = x->shadow;
 	b->vintr = VINTR_MASKING | x->lapic.tpr >> 4 |
 		   (irq < 0 ? 0 : VINTR_IRQ | VINTR_IGN_TPR | VINTR_VECTOR(irq) | (u64)(irq >> 4) << 16);
-	svm_enter_guest(b->hpa, x->gpr, (u64)c->vendor, x->shadow && quirks.shadow_by_sti);
+	svm_enter_guest(b->hpa, x->gpr, (u64)c->vendor, x->shadow);
 	x->gpr[RAX] = b->rax;
 	x->gpr[RSP] = b->rsp;
 	x->rip = b->rip;
 	x->rflags = b->rflags;
 	x->shadow = b->int_state & 1;
-	*irq_taken = irq >= 0 && !(b->vintr & VINTR_IRQ);
 	if (unlikely(b->watch))
 		watch_iret(x, false);
 	if (quirks.loses_irqs)
 		apic_reread_tpr();
 	svm_decode_exit(x);
+	return b->vintr & VINTR_IRQ;
 }
 
 /* --- registers in the VMCB --- */

@@ -17,7 +17,7 @@ static inline struct vmcb *vmcb_of(struct xvcpu *x) { return x->vendor; }
 extern const struct virt_ops svm_ops;
 
 /* entry.asm: VMLOAD, VMRUN, VMSAVE with the general registers; host_vmcb holds the host's FS, GS, TR, LDTR, syscall MSRs. */
-void svm_enter_guest(u64 vmcb_hpa, u64 *gpr, u64 host_vmcb_hpa, u64 sti_first);
+void svm_enter_guest(u64 vmcb_hpa, u64 *gpr, u64 host_vmcb_hpa, u64 shadow);
 /* exit.c: which exits are wanted; fills x->exit from the VMCB, read once. */
 void svm_set_intercepts(struct vmcb *b);
 void svm_decode_exit(struct xvcpu *x);

@@ -115,35 +115,35 @@ static void modrm(struct insn *i, u32 imm)
 
 /* --- the length of an instruction that is known --- */
 
-/* After the prefixes, little-endian; those of both vendors, INVD and WBINVD differ in bits that do not count. */
-static const struct { u32 bytes, mask; u8 n; } known[EXIT_KINDS] = {
+/* Those of both vendors, INVD and WBINVD differ in bits that do not count. */
+const struct known_insn known_insns[EXIT_KINDS] = {
 	[EXIT_CPUID] = { 0xa20f, 0xffff, 2 }, [EXIT_MSR_READ] = { 0x320f, 0xffff, 2 }, [EXIT_MSR_WRITE] = { 0x300f, 0xffff, 2 },
 	[EXIT_HLT] = { 0xf4, 0xff, 1 }, [EXIT_HYPERCALL] = { 0xc1010f, 0xe7ffff, 3 }, [EXIT_XSETBV] = { 0xd1010f, 0xffffff, 3 },
 	[EXIT_PAUSE] = { 0x90, 0xff, 1 }, [EXIT_WBINVD] = { 0x080f, 0xfeff, 2 },
 };
 
-static __cold u32 walk_length(struct xvcpu *x)
+static u32 walk_length(struct xvcpu *x)
 {
-	u32 kind = x->exit.kind, first;
+	const struct known_insn *k = &known_insns[x->exit.kind];
 	struct insn i;
+	u32 first;
 
 	begin(&i, x);
 	memcpy(&first, i.b + i.pos, sizeof(first));
-	i.pos += known[kind].n;
-	if (i.pos <= i.n && !((first ^ known[kind].bytes) & known[kind].mask))
+	i.pos += k->n;
+	if (i.pos <= i.n && !((first ^ k->bytes) & k->mask))
 		return i.pos;
-	i.pos -= known[kind].n - 1;
+	i.pos -= k->n - 1;
 	complete(&i);
 	return 0;
 }
 
-u32 guest_insn_length(struct xvcpu *x)
+__cold u32 guest_insn_length(struct xvcpu *x)
 {
-	u32 kind = x->exit.kind, first;
+	const struct dais_sregs *s = x86_sregs(x);
+	u32 n = guest_length_in_view(x, x->exit.kind, x->rip + s->cs.base, s->cr3);
 
-	if (guest_peek(x, &first) && !((first ^ known[kind].bytes) & known[kind].mask))
-		return known[kind].n;
-	return walk_length(x);
+	return n ? n : walk_length(x);
 }
 
 /* --- device memory --- */

@@ -77,6 +77,11 @@ static bool insn_xsetbv(struct xvcpu *x)
 	return true;
 }
 
+static bool is_own_call(const struct xvcpu *x)
+{
+	return (x->gpr[RAX] & ~0xffffULL) == DAIS_CALL_BASE;
+}
+
 /* Ours when RAX names it, else KVM's. CPL 0 only, as on KVM. */
 static bool insn_hypercall(struct xvcpu *x)
 {
@@ -85,7 +90,7 @@ static bool insn_hypercall(struct xvcpu *x)
 
 	if (x86_cpl(x))
 		return raise(x, VEC_UD);
-	if ((nr & ~0xffffULL) != DAIS_CALL_BASE) {
+	if (!is_own_call(x)) {
 		pv_hypercall(x);
 		return true;
 	}
@@ -164,24 +169,28 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 	[EXIT_VIRTUAL_EOI] = { .other = exit_virtual_eoi },
 };
 
+static __cold void tell_eoi(struct xvcpu *x)
+{
+	if (x->v.activity != DAIS_ACT_RUNNABLE || is_control(x))
+		return;
+	x->v.page->access.addr = x->lapic.eoi_exit;
+	x->lapic.eoi_exit = 0;
+	vcpu_exit_to_monitor(&x->v, DAIS_EXIT_EOI);
+}
+
 void exit_handle(struct xvcpu *x)
 {
-	struct vcpu *v = &x->v;
-	u32 kind = x->exit.kind;
+	u32 kind = x->exit.kind, length = x->exit.insn_len;
 
-	trace(DAIS_TRACE_EXIT, v, kind, x->rip);
+	trace(DAIS_TRACE_EXIT, &x->v, kind, x->rip);
 	if (handler[kind].insn) {
-		if (!x->exit.insn_len) /* our own hypercall has no prefixes, by the ABI */
-			x->exit.insn_len = kind == EXIT_HYPERCALL && (x->gpr[RAX] & ~0xffffULL) == DAIS_CALL_BASE ?
-				3 : guest_insn_length(x);
-		if (x->exit.insn_len && handler[kind].insn(x))
-			x86_skip(x, x->exit.insn_len);
+		if (!length) /* our own hypercall has no prefixes, by the ABI */
+			length = kind == EXIT_HYPERCALL && is_own_call(x) ? 3 : guest_insn_length(x);
+		if (length && handler[kind].insn(x))
+			x86_skip(x, length);
 	} else if (handler[kind].other) {
 		handler[kind].other(x);
 	}
-	if (unlikely(x->lapic.eoi_exit) && v->activity == DAIS_ACT_RUNNABLE && !is_control(x)) {
-		v->page->access.addr = x->lapic.eoi_exit;
-		x->lapic.eoi_exit = 0;
-		vcpu_exit_to_monitor(v, DAIS_EXIT_EOI);
-	}
+	if (unlikely(x->lapic.eoi_exit))
+		tell_eoi(x);
 }

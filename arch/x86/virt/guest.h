@@ -33,24 +33,20 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 /* The bytes at CS:RIP, at most INSN_BYTES; returns how many there are. */
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
 /*
- * The first 4 at x->exit.linear, quickly; false: not there. The page that instructions were last fetched from stays in
- * view: found again by CR3 and its linear address while no mapping of the domain was taken away. A guest that changed its
- * own tables since may see what was there before: the caller compares it with the exit, and does not give it up before it
- * has walked the tables.
+ * The first 4 at this linear address, quickly; false: not there. The page that instructions were last fetched from stays in
+ * view: found again by CR3 and its linear address while no mapping of the domain was taken away: asked after they are
+ * read, so that nothing has to hold up whoever takes it. A guest that changed its own tables since may see what was there
+ * before: the caller compares it with the exit, and does not give it up before it has walked the tables.
  */
-static inline bool guest_peek(struct xvcpu *x, u32 *first)
+static inline bool guest_peek(const struct xvcpu *x, u64 linear, u64 cr3, u32 *first)
 {
 	const struct fetch_view *f = &this_cpu()->fetch;
-	u64 linear = x->exit.linear, offset = linear & ~PAGE_MASK;
-	bool ok;
+	u64 offset = linear & ~PAGE_MASK;
 
-	guest_access_begin(x);
-	ok = f->page == (linear | ~PAGE_MASK) && f->cr3 == x->exit.cr3 && f->gen == atomic_load(&x->v.dom->flush_gen) &&
-	     offset <= PAGE_SIZE - sizeof(*first);
-	if (ok)
-		__builtin_memcpy(first, f->bytes + offset, sizeof(*first));
-	guest_access_end(x);
-	return ok;
+	if (f->page != (linear | ~PAGE_MASK) || f->cr3 != cr3 || offset > PAGE_SIZE - sizeof(*first))
+		return false;
+	*first = atomic_load((const u32 *)(f->bytes + offset));
+	return f->gen == atomic_load(&x->v.dom->flush_gen);
 }
 enum insn_mode { INSN_16 = 2, INSN_32 = 4, INSN_64 = 8 }; /* the default address size */
 enum insn_mode guest_mode(struct xvcpu *x);
@@ -67,6 +63,16 @@ void exit_handle(struct xvcpu *x);
 /* Length of the instruction that x->exit.kind says was executed; 0: it is to be tried again, or a
  * fault is queued. */
 u32 guest_insn_length(struct xvcpu *x);
+/* After the prefixes, little-endian; n 0: not for this kind of exit */
+extern const struct known_insn { u32 bytes, mask, n; } known_insns[EXIT_KINDS];
+/* The same, of what is still in view; 0: it has to be fetched. linear: RIP + CS base */
+static inline u32 guest_length_in_view(const struct xvcpu *x, u32 kind, u64 linear, u64 cr3)
+{
+	const struct known_insn *k = &known_insns[kind];
+	u32 first;
+
+	return k->n && guest_peek(x, linear, cr3, &first) && !((first ^ k->bytes) & k->mask) ? k->n : 0;
+}
 /* MOV whose memory operand hit x->exit.fault.gpa, where no RAM is. */
 void emulate_memory(struct xvcpu *x);
 void emulate_io(struct xvcpu *x);                /* x->exit.io */

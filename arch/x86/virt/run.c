@@ -17,6 +17,7 @@ static void put_on(struct cpu *c, struct vcpu *v)
 {
 	object_get(&v->obj); /* the end of a loan may be the end of v */
 	c->running = v;
+	v->cpu_time -= time_now();
 	atomic_store(&v->on_cpu, c->id + 1);
 	if (v->lender) {
 		atomic_store(&v->lender->in_guest, 2); /* poked in any case: it has no loop of its own meanwhile */
@@ -33,6 +34,7 @@ static void take_off(struct vcpu *v)
 
 	trace(DAIS_TRACE_OFF, v, v->activity, v->borrower != NULL);
 	arch_vcpu_unload(v);
+	v->cpu_time += time_now();
 	atomic_store(&v->on_cpu, 0);
 	if (lender) {
 		atomic_store(&lender->on_cpu, 0);
@@ -177,18 +179,14 @@ static __cold void before_entry(struct xvcpu *x, u64 gen)
 static void enter(struct xvcpu *x)
 {
 	struct vcpu *v = &x->v;
-	u64 gen = atomic_load(&v->dom->flush_gen), begin;
+	u64 gen = atomic_load(&v->dom->flush_gen);
 	int irq = lapic_idle(&x->lapic) ? -1 : offer_irq(x);
-	bool taken;
 
 	if (unlikely(gen != x->flush_seen || x->sregs_cached))
 		before_entry(x, gen);
-	begin = rdtsc();
-	virt->enter(x, irq, &taken);
-	v->guest_tsc += rdtsc() - begin;
-	v->exits++;
-	if (irq >= 0 && !taken)
+	if (virt->enter(x, irq) && irq >= 0)
 		lapic_take_back(&x->lapic, irq);
+	v->exits++;
 	if (unlikely(x->inject.type | x->exit.vectoring.type))
 		inject_again(x);
 }

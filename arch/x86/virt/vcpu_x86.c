@@ -203,6 +203,7 @@ __cold void x86_skip_rest(struct xvcpu *x)
 {
 	u64 dr6, dr7;
 
+	x->rflags &= ~RFLAGS_RF;
 	/* it wrapped, if this is no 64-bit mode */
 	if (x->rip >> 32 && guest_mode(x) != INSN_64)
 		x->rip = (u32)x->rip;

@@ -42,7 +42,6 @@ struct guest_event { u8 type, vector; bool has_error; u32 error; };
 struct exit {
 	u32 kind;                  /* enum exit_kind */
 	u32 insn_len;              /* bytes, 0 = not known: decode; always known of an IO */
-	u64 linear, cr3;           /* RIP + CS base, CR3: where insn_len may be 0 */
 	u64 detail;                /* EXIT_UNKNOWN, EXIT_INVALID */
 	const char *refused;       /* EXIT_INVALID: what is wrong, as far as the vendor knows */
 	struct { u16 port; u8 size; bool in, string; } io;
@@ -122,8 +121,8 @@ struct virt_ops {
 	void (*vcpu_free)(struct xvcpu *x);
 	void (*vcpu_load)(struct xvcpu *x);                 /* another vCPU ran on this CPU, or this one elsewhere */
 	void (*vcpu_unload)(struct xvcpu *x);               /* another CPU may load it now */
-	/* Enters, returns at the exit with x->exit, rip, rflags, gpr, shadow, nmi_masked filled. `irq`: vector to offer, or -1. *irq_taken says whether it was delivered. */
-	void (*enter)(struct xvcpu *x, int irq, bool *irq_taken);
+	/* Enters, returns at the exit with x->exit, rip, rflags, gpr, shadow, nmi_masked filled. `irq`: vector to offer, or -1. Not 0: it was not delivered. */
+	u64 (*enter)(struct xvcpu *x, int irq);
 	void (*read_sregs)(struct xvcpu *x, struct dais_sregs *s);
 	void (*write_sregs)(struct xvcpu *x, const struct dais_sregs *s);
 	/* Of a vCPU that is on this CPU, without all the rest: for x86_cpl, x86_cr4 */
@@ -158,8 +157,7 @@ static inline void x86_skip(struct xvcpu *x, u32 length)
 
 	x->rip += length;
 	x->shadow = false;
-	x->rflags &= ~RFLAGS_RF;
-	if (unlikely(((from ^ x->rip) >> 32) || (x->rflags & RFLAGS_TF)))
+	if (unlikely(((from ^ x->rip) >> 32) || (x->rflags & (RFLAGS_TF | RFLAGS_RF))))
 		x86_skip_rest(x);
 }
 

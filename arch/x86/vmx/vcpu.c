@@ -239,12 +239,12 @@ static void read_back(struct xvcpu *x)
 	x->nmi_masked = s->blocked & BLOCKED_NMI;
 }
 
-void vmx_enter(struct xvcpu *x, int irq, bool *irq_taken)
+u64 vmx_enter(struct xvcpu *x, int irq)
 {
 	struct vmx_vcpu *s = vmx_vcpu(x);
-	bool apicv = vmx_apicv_out(x, irq), entered;
+	bool apicv = vmx_apicv_out(x, irq), taken, entered;
 
-	*irq_taken = offer(x, apicv ? -1 : irq) || apicv;
+	taken = offer(x, apicv ? -1 : irq) || apicv;
 	write_blocking(x);
 	vmwrite(GUEST_RIP, x->rip);
 	vmwrite(GUEST_RSP, x->gpr[RSP]);
@@ -256,9 +256,10 @@ void vmx_enter(struct xvcpu *x, int irq, bool *irq_taken)
 	vmx_apicv_in(x);
 	if (!entered) {
 		vmx_decode_failure(x);
-		return;
+		return !taken;
 	}
 	s->launched = true;
 	read_back(x);
 	vmx_decode_exit(x);
+	return !taken;
 }

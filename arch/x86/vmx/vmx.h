@@ -54,7 +54,7 @@ status_t vmx_vcpu_init(struct xvcpu *x);
 void vmx_vcpu_free(struct xvcpu *x);
 void vmx_vcpu_load(struct xvcpu *x);
 void vmx_vcpu_unload(struct xvcpu *x);
-void vmx_enter(struct xvcpu *x, int irq, bool *irq_taken);
+u64 vmx_enter(struct xvcpu *x, int irq);
 
 /* --- apicv.c --- */
 extern bool vmx_apicv;                      /* may be used */

@@ -157,7 +157,7 @@ enum dais_stat {
 	DAIS_STAT_DOM_STATE,         /* enum dais_dom_state */
 	DAIS_STAT_DOM_HEAP,          /* bytes of Dais's heap held for it */
 	/* vCPU */
-	DAIS_STAT_VCPU_TSC = 96,     /* time in guest mode, TSC ticks */
+	DAIS_STAT_VCPU_TSC = 96,     /* time that a CPU worked for it, exits included, TSC ticks */
 	DAIS_STAT_VCPU_EXITS,
 	DAIS_STAT_VCPU_ACTIVITY,     /* enum dais_activity */
 	DAIS_STAT_VCPU_CPU,          /* CPU it ran on last */
