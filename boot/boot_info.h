@@ -22,7 +22,7 @@
 #include "boot/host_layout.h"
 
 #define BOOT_INFO_MAGIC   0x3149424553494144ULL /* "DAISEBI1" */
-#define BOOT_INFO_VERSION 3
+#define BOOT_INFO_VERSION 4
 
 /* The hypervisor's link address; p_paddr is the offset from the image's base,
  * which the loader aligns to 2 MiB. */
@@ -148,7 +148,6 @@ struct host {
 	uint8_t core_shift, cache_shift; /* APIC ID >> these: equal for CPUs of one core, of one last-level cache */
 	/* Quirks of emulators and steppings (docs/platforms.md): here are all; hardware pays a load and a branch. */
 	struct quirks {
-		bool shadow_by_sti; /* INT_STATE is not loaded at VMRUN */
 		bool loses_irqs; /* an interrupt that comes while VMRUN sets V_IRQ up stays in the IRR, unsignalled */
 	} quirks;
 };

@@ -176,7 +176,7 @@ static void describe_quirks(cpuid_fn id, struct host *h)
 
 	if (!has(id, 1, ECX, 31) || memcmp(&c.r[EBX], "TCGTCGTCGTCG", 12) != 0) /* QEMU, up to 11.1 */
 		return;
-	h->quirks = (struct quirks){ .shadow_by_sti = true, .loses_irqs = true };
+	h->quirks = (struct quirks){ .loses_irqs = true };
 	h->tsc_deadline = false; /* fires once: a lost tick would be the last one */
 }
 

@@ -31,8 +31,9 @@ void cache_write_back(const void *p); /* the line that holds it, to memory */
 
 /* Windows: this CPU's temporary view of one frame (or device page); valid until the
  * same slot is used again or window_close. Slots: each layer has its own. */
-enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_FETCH };
-void *window_open(enum window_slot slot, hpa_t page); /* 4 KiB; write-back, of WIN_DEVICE uncached, of WIN_FETCH read-only */
+enum window_slot { WIN_MEM, WIN_SCRUB, WIN_DEVICE, WIN_FETCH /* and the following */ };
+#define FETCH_VIEWS 4u
+void *window_open(enum window_slot slot, hpa_t page); /* 4 KiB; write-back, of WIN_DEVICE uncached, from WIN_FETCH on read-only */
 void window_close(enum window_slot slot);
 
 /* --- nested tables of a domain: mgmt_lock guards a guest's, view_lock (kernel/mem.h) the control domain's --- */

@@ -52,7 +52,7 @@ void cap_table_free(struct cap_table *t)
 /* NULL: out of the table, or empty. */
 static struct cap_slot *filled_at(const struct cap_table *t, u64 index)
 {
-	struct cap_slot *s = index && index <= t->size ? &t->slot[index - 1] : NULL;
+	struct cap_slot *s = index - 1 < t->size ? &t->slot[index - 1] : NULL;
 
 	return s && s->cap.obj ? s : NULL;
 }

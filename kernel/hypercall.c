@@ -34,6 +34,7 @@ static status_t check(struct call *c, u32 i, const struct arg_spec *spec)
 {
 	u64 arg = c->arg[i];
 
+	c->cap[i].obj = NULL;
 	if (spec->kind == ARG_VAL)
 		return arg > spec->max ? DAIS_BAD_ARG : DAIS_OK;
 	if (!arg && spec->kind == ARG_OPT)
@@ -53,45 +54,42 @@ static status_t act(struct call *c, const struct call_spec *spec)
 	u64 surplus = 0;
 	u32 i;
 
+#pragma GCC unroll 6
 	for (i = CALL_ARGS; i-- > spec->args; )
 		surplus |= c->arg[i];
 	if (surplus)
 		return DAIS_BAD_CALL;
-	for (i = 0; i < spec->args; i++)
-		c->cap[i].obj = NULL;
-	for (; i-- && s == DAIS_OK; )
+	i = spec->args;
+	while (i && s == DAIS_OK) {
+		i--;
 		s = check(c, i, &spec->arg[i]);
+	}
 	if (s == DAIS_OK && (MAKES >> (spec - specs) & 1))
 		s = cap_prepare(&c->dom->caps);
 	if (s == DAIS_OK)
 		s = spec->handler(c);
 	if (s == DAIS_OK && c->made)
 		CHECK(cap_insert(&c->dom->caps, c->made, DAIS_R_ALL, &c->out[0]) == DAIS_OK);
-	for (i = 0; i < spec->args; i++)
+	for (; i < spec->args; i++) /* those that were looked at */
 		if (c->cap[i].obj)
 			object_put(c->cap[i].obj);
 	return s;
 }
 
-status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[2])
+status_t hypercall(struct call *c, u64 nr)
 {
 	status_t s = DAIS_BAD_CALL;
-	struct call c;
 
-	c.self = self;
-	c.dom = self->dom;
-	__builtin_memcpy(c.arg, arg, sizeof(c.arg));
-	c.out[0] = c.out[1] = 0;
-	c.made = NULL;
+	c->dom = c->self->dom;
+	c->out[0] = c->out[1] = 0;
+	c->made = NULL;
 	if (nr < ARRAY_SIZE(specs) && (HOT >> nr & 1)) {
-		s = act(&c, &specs[nr]);
+		s = act(c, &specs[nr]);
 	} else if (nr < ARRAY_SIZE(specs)) {
-		c.mgmt = mgmt_acquire();
-		s = act(&c, &specs[nr]);
-		mgmt_release(c.mgmt);
+		c->mgmt = mgmt_acquire();
+		s = act(c, &specs[nr]);
+		mgmt_release(c->mgmt);
 	}
-	out[0] = c.out[0];
-	out[1] = c.out[1];
-	trace(DAIS_TRACE_CALL, self, nr, s);
+	trace(DAIS_TRACE_CALL, c->self, nr, s);
 	return s;
 }

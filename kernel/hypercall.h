@@ -26,8 +26,8 @@ struct call {
 #define event_arg(c, i)  container_of((c)->cap[i].obj, struct event, obj)
 #define pool_arg(c, i)   container_of((c)->cap[i].obj, struct pool, obj)
 
-/* arg and out as in the ABI. */
-status_t hypercall(struct vcpu *self, u64 nr, const u64 arg[CALL_ARGS], u64 out[2]);
+/* self and arg are filled, as in the ABI; the results are in out. */
+status_t hypercall(struct call *c, u64 nr);
 
 /* Handlers, one per call, named after the list: status_t call_<name>(struct call *c) */
 #define DAIS_CALL(nr, name, args) status_t call_##name(struct call *c);

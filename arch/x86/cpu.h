@@ -20,9 +20,9 @@ struct cpu {
 	void *vendor;              /* svm: physical address of the host's VMCB; vmx: the vCPU that is loaded */
 	u32 asid_next; u64 asid_generation; /* svm */
 	u64 *windows;              /* entries of its windows; NULL: not looked for yet */
-	/* What WIN_FETCH shows (guest.c): the page with this last byte (RIP + CS base) under this CR3, as long as the
-	 * domain's flush_gen is gen; all zero: nothing. */
-	struct fetch_view { u64 page, cr3, gen; const u8 *bytes; } fetch;
+	/* What WIN_FETCH and the next windows show (guest.c): the page with this last byte (RIP + CS base) under this CR3,
+	 * as long as the domain's flush_gen is gen; all zero: nothing. */
+	struct fetch_view { u64 page, cr3, gen; const u8 *bytes; } fetch[FETCH_VIEWS];
 };
 
 static inline struct cpu *cpu_data(u32 n) { return (void *)(CPU_AREA(n) + CPU_DATA_PAGE * PAGE_SIZE); }

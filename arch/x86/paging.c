@@ -51,11 +51,10 @@ static void *window_set(enum window_slot slot, u64 bits)
 
 void *window_open(enum window_slot slot, hpa_t page)
 {
-	static const u64 bits[] = {
-		[WIN_MEM] = PTE_DATA, [WIN_SCRUB] = PTE_DATA, [WIN_DEVICE] = PTE_DATA | PTE_UC, [WIN_FETCH] = PTE_DATA & ~(PTE_W | PTE_D),
-	};
+	u64 bits = slot == WIN_DEVICE ? PTE_DATA | PTE_UC : slot >= WIN_FETCH ? PTE_DATA & ~(PTE_W | PTE_D) : PTE_DATA;
 
-	return window_set(slot, (page.v & PTE_ADDRESS) | bits[slot]);
+	_Static_assert((WIN_FETCH + FETCH_VIEWS) * PAGE_SIZE <= WINDOW_STRIDE, "windows of a CPU");
+	return window_set(slot, (page.v & PTE_ADDRESS) | bits);
 }
 
 void window_close(enum window_slot slot)

@@ -51,8 +51,11 @@ static bool claim(u32 cpu)
 static u32 claim_of(const struct cpu_mask *m, u64 fold, u32 home)
 {
 	u32 words = (cpu_count() + 63) / 64;
+	u64 any = 0;
 
-	for (u32 i = 0; i < 3 * words; i++) {
+	for (u32 i = 0; i < words; i++)
+		any |= atomic_load_relaxed(&cpus_idle.word[i]);
+	for (u32 i = 0; any && i < 3 * words; i++) {
 		u32 w = (home / 64 + i) % words, cpu;
 		u64 bits = atomic_load_relaxed(&cpus_idle.word[w]) & (m ? m->word[w] : fold);
 

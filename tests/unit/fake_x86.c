@@ -244,7 +244,6 @@ static const struct virt_ops ops = {
 const struct virt_ops *virt = &ops;
 
 struct dais_sregs *x86_sregs(struct xvcpu *x) { x->sregs_cached = true; return &x->sregs; }
-u32 x86_cpl(struct xvcpu *x) { return x->sregs.cr0 & CR0_PE ? x->sregs.ss.attr >> 5 & 3 : 0; }
 void x86_set_tsc_aux(struct xvcpu *x, u64 v) { x->tsc_aux = v; }
 
 void x86_exception(struct xvcpu *x, u8 vector, u32 error)

@@ -344,7 +344,7 @@ static void test_host(void **state)
 	assert_int_equal(h.phys_bits, 40);
 	assert_int_equal(h.xcr0, 7 | 1ULL << 32);
 	assert_int_equal(cpu_defences(fake_cpuid), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB); /* bits 26 and 10 are Intel's */
-	assert_true(h.quirks.loses_irqs && h.quirks.shadow_by_sti);
+	assert_true(h.quirks.loses_irqs);
 	assert_false(h.lfence_by_msr);                         /* below another hypervisor */
 	assert_false(cpu_host(fake_cpuid, false).x2apic);
 	model[2].id.r[2] = 0;                                  /* on hardware */

@@ -171,9 +171,17 @@ static void stays_in_view(void **state)
 	assert_int_equal(guest_fetch(x, b), INSN_BYTES);
 	assert_true(peek(0x40005100, &first));
 	assert_memory_equal(&first, "0123", 4);
+	*e64(0x4000, 6) = 0xb000 | P; /* another page in its own place */
+	x->rip = 0x40006100;
+	assert_int_equal(guest_fetch(x, b), INSN_BYTES);
+	assert_true(peek(0x40006100, &first));
+	assert_memory_equal(&first, "abcd", 4);
+	assert_true(peek(0x40005100, &first));
+	assert_memory_equal(&first, "0123", 4);
+	*e64(0x4000, 6) = 0;
 	assert_true(peek(0x40005ffc, &first));
 	assert_false(peek(0x40005ffd, &first));
-	assert_false(peek(0x40006100, &first));
+	assert_false(peek(0x40007100, &first));
 	x->sregs.cr3 ^= 0x10;
 	assert_false(peek(0x40005100, &first));
 	x->sregs.cr3 ^= 0x10;

@@ -285,7 +285,7 @@ static void lengths_without_next_rip(void **state)
 	vcpu[0].rip = 0x5123;
 	vmcb[0].cr3 = 0x1000;
 	assert_int_equal(run(VMEXIT_CPUID, 0, 0, 0, -1)->insn_len, 0);
-	vendor_cpu[0].fetch = (struct fetch_view){ 0x7fff, 0x1000, 0, page };
+	*guest_fetch_view(0x7123) = (struct fetch_view){ 0x7fff, 0x1000, 0, page };
 	assert_int_equal(run(VMEXIT_CPUID, 0, 0, 0, -1)->insn_len, 0);
 	vmcb[0].cs.base = 0x2000;
 	assert_int_equal(run(VMEXIT_CPUID, 0, 0, 0, -1)->insn_len, 2);

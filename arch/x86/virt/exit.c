@@ -85,8 +85,7 @@ static bool is_own_call(const struct xvcpu *x)
 /* Ours when RAX names it, else KVM's. CPL 0 only, as on KVM. */
 static bool insn_hypercall(struct xvcpu *x)
 {
-	u64 nr = x->gpr[RAX], out[2];
-	u64 arg[6] = { x->gpr[RDI], x->gpr[RSI], x->gpr[RDX], x->gpr[RCX], x->gpr[R8], x->gpr[R9] };
+	struct call c;
 
 	if (x86_cpl(x))
 		return raise(x, VEC_UD);
@@ -94,9 +93,16 @@ static bool insn_hypercall(struct xvcpu *x)
 		pv_hypercall(x);
 		return true;
 	}
-	x->gpr[RAX] = hypercall(&x->v, nr & 0xffff, arg, out);
-	x->gpr[RDI] = out[0];
-	x->gpr[RSI] = out[1];
+	c.self = &x->v;
+	c.arg[0] = x->gpr[RDI];
+	c.arg[1] = x->gpr[RSI];
+	c.arg[2] = x->gpr[RDX];
+	c.arg[3] = x->gpr[RCX];
+	c.arg[4] = x->gpr[R8];
+	c.arg[5] = x->gpr[R9];
+	x->gpr[RAX] = hypercall(&c, x->gpr[RAX] & 0xffff);
+	x->gpr[RDI] = c.out[0];
+	x->gpr[RSI] = c.out[1];
 	return true;
 }
 

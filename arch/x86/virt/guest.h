@@ -32,15 +32,21 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 #define INSN_BYTES 15
 /* The bytes at CS:RIP, at most INSN_BYTES; returns how many there are. */
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
+/* Pages take turns by their numbers. */
+static inline struct fetch_view *guest_fetch_view(u64 linear)
+{
+	return &this_cpu()->fetch[linear >> PAGE_SHIFT & (FETCH_VIEWS - 1)];
+}
+
 /*
- * The first 4 at this linear address, quickly; false: not there. The page that instructions were last fetched from stays in
+ * The first 4 at this linear address, quickly; false: not there. The pages that instructions were last fetched from stay in
  * view: found again by CR3 and its linear address while no mapping of the domain was taken away: asked after they are
  * read, so that nothing has to hold up whoever takes it. A guest that changed its own tables since may see what was there
  * before: the caller compares it with the exit, and does not give it up before it has walked the tables.
  */
 static inline bool guest_peek(const struct xvcpu *x, u64 linear, u64 cr3, u32 *first)
 {
-	const struct fetch_view *f = &this_cpu()->fetch;
+	const struct fetch_view *f = guest_fetch_view(linear);
 	u64 offset = linear & ~PAGE_MASK;
 
 	if (f->page != (linear | ~PAGE_MASK) || f->cr3 != cr3 || offset > PAGE_SIZE - sizeof(*first))

@@ -165,17 +165,6 @@ struct dais_sregs *x86_sregs(struct xvcpu *x)
 	return &x->sregs;
 }
 
-u32 x86_cpl(struct xvcpu *x)
-{
-	const struct dais_sregs *s = &x->sregs;
-
-	if (!x->sregs_cached)
-		return virt->cpl(x);
-	if (!(s->cr0 & CR0_PE))
-		return 0;
-	return x->rflags & RFLAGS_VM ? 3 : s->ss.attr >> 5 & 3;
-}
-
 /* --- exceptions --- */
 
 #define WITH_ERROR   0x227d00u /* #DF #TS #NP #SS #GP #PF #AC #CP */

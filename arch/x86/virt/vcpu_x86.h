@@ -140,7 +140,14 @@ extern const struct virt_ops *virt;
 struct dais_sregs *x86_sregs(struct xvcpu *x);
 static inline void x86_sregs_changed(struct xvcpu *x) { x->sregs_dirty = true; }
 /* CPL 0..3; 3 in virtual-8086 mode */
-u32 x86_cpl(struct xvcpu *x);
+static inline u32 x86_cpl(struct xvcpu *x)
+{
+	const struct dais_sregs *s = &x->sregs;
+
+	if (likely(!x->sregs_cached))
+		return virt->cpl(x);
+	return !(s->cr0 & CR0_PE) ? 0 : x->rflags & RFLAGS_VM ? 3 : s->ss.attr >> 5 & 3;
+}
 static inline u64 x86_cr4(struct xvcpu *x) { return x->sregs_cached ? x->sregs.cr4 : virt->cr4(x); }
 
 /* Queue an exception for the next entry; when another is pending: the double-fault rules (SDM vol. 3 §6.15).

@@ -155,13 +155,16 @@ static void op_cpuid_cold(u32 i)
 	((void (*)(void))(WINDOW + i % COLD_PAGES * PAGE))();
 }
 
-static void op_hypercall(u32 i)
+static void op_hypercall_dais(u32 i)
 {
 	(void)i;
-	if (on("dais"))
-		hypercall(DAIS_EV_TAKE, 1, 0, 0); /* refused: the slot is empty */
-	else
-		hypercall(on("xen") ? XEN_VERSION : KVM_POLL_IRQ, 0, 0, 0);
+	hypercall(DAIS_EV_TAKE, 1, 0, 0); /* refused: the slot is empty */
+}
+
+static void op_hypercall_xen(u32 i)
+{
+	(void)i;
+	hypercall(XEN_VERSION, 0, 0, 0);
 }
 
 static void op_hypercall_kvm(u32 i)
@@ -449,7 +452,7 @@ static void measure_exits(void)
 	map_cold_pages();
 	measure("cpuid-cold", op_cpuid_cold);
 	if (!on("none"))
-		measure("hypercall", op_hypercall);
+		measure("hypercall", on("dais") ? op_hypercall_dais : on("xen") ? op_hypercall_xen : op_hypercall_kvm);
 	if (on("dais"))
 		measure("hypercall-kvm", op_hypercall_kvm);
 	measure("msr-read", op_rdmsr);
