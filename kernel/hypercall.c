@@ -30,8 +30,9 @@ static u32 rights_on_self(const struct domain *d)
 	return d == control_domain ? DAIS_R_ALL : DAIS_R_GRANT | DAIS_R_IRQ;
 }
 
-static status_t check(struct call *c, u32 i, const struct arg_spec *spec)
+static status_t check(struct call *c, const struct call_spec *call, u32 i)
 {
+	const struct arg_spec *spec = &call->arg[i];
 	u64 arg = c->arg[i];
 
 	c->cap[i].obj = NULL;
@@ -59,11 +60,8 @@ static status_t act(struct call *c, const struct call_spec *spec)
 		surplus |= c->arg[i];
 	if (surplus)
 		return DAIS_BAD_CALL;
-	i = spec->args;
-	while (i && s == DAIS_OK) {
-		i--;
-		s = check(c, i, &spec->arg[i]);
-	}
+	for (i = spec->args; i && s == DAIS_OK; )
+		s = check(c, spec, --i);
 	if (s == DAIS_OK && (MAKES >> (spec - specs) & 1))
 		s = cap_prepare(&c->dom->caps);
 	if (s == DAIS_OK)

@@ -75,14 +75,6 @@ void vcpu_notify(struct vcpu *v, u32 bits)
 		event_raise_link(&v->on_exit, 0);
 }
 
-/* Ever less than the TSC: so the sign says whether it is being counted. */
-u64 vcpu_cpu_time(const struct vcpu *v)
-{
-	u64 t = atomic_load_relaxed(&v->cpu_time);
-
-	return t >> 63 ? t + time_now() : t;
-}
-
 /* --- loans --- */
 
 void vcpu_exit_to_monitor(struct vcpu *v, enum dais_exit reason)

@@ -46,7 +46,7 @@ struct vcpu {
 	struct vcpu *borrower;   /* whom this one lends to; only touched by the CPU that runs it */
 	struct dais_vcpu_page *page;
 	struct link on_exit;  /* EV_FROM_VCPU */
-	u64 cpu_time, exits;     /* statistics; cpu_time: TSC ticks, less the time now while a CPU works for it: vcpu_cpu_time */
+	u64 cpu_time, exits;     /* statistics; cpu_time: TSC ticks, less the time now while a CPU works for it */
 };
 
 /* Sets bits and makes the vCPU notice: wakes it, pokes its CPU, or raises its event. Any context without the run-queue lock. */
@@ -61,7 +61,6 @@ bool vcpu_freeze(struct vcpu *v);
 /* What v's access to a port, or to memory that is not there, does (kernel/trap.c). True: done, *value holds what a read
  * returns. False: exit to the monitor. size 1, 2, 4, 8. An access that is not wholly inside a range is denied. */
 bool trap_access(struct vcpu *v, u32 kind, u64 addr, u32 size, bool write, u64 *value);
-u64 vcpu_cpu_time(const struct vcpu *v); /* TSC ticks that a CPU worked for it */
 /* Creation and end, under mgmt_lock. BAD_ARG, EXISTS, NO_MEMORY */
 status_t vcpu_create(struct domain *d, u64 index, u64 flags, struct vcpu **out) __must_check;
 void vcpu_end(struct vcpu *v);   /* frozen; its memory stays as long as its domain's */

@@ -77,7 +77,7 @@ void sched_wake(struct sched_ctx *c)
 
 /* --- the back end, the exit's handler --- */
 
-static void back_end_enter(struct xvcpu *x, int irq, bool *taken)
+static u64 back_end_enter(struct xvcpu *x, int irq)
 {
 	u32 n = t.entries++;
 
@@ -93,7 +93,6 @@ static void back_end_enter(struct xvcpu *x, int irq, bool *taken)
 		t.injected[n] = x->inject;
 		t.waits[n] = x->nmi_waits;
 	}
-	*taken = irq >= 0 && !t.refuse_irq;
 	x->inject.type = EVENT_NONE;
 	x->exit = (struct exit){ .kind = EXIT_NOTHING };
 	if (x == &guest) {
@@ -103,6 +102,7 @@ static void back_end_enter(struct xvcpu *x, int irq, bool *taken)
 		cpu_request(0, CPU_RESCHED);
 	}
 	assert_true(n < 100); /* or it never ends */
+	return t.refuse_irq;
 }
 
 static void back_end_flush(struct xvcpu *x) { (void)x; t.flushes++; }

@@ -122,12 +122,15 @@ const struct known_insn known_insns[EXIT_KINDS] = {
 	[EXIT_PAUSE] = { 0x90, 0xff, 1 }, [EXIT_WBINVD] = { 0x080f, 0xfeff, 2 },
 };
 
-static u32 walk_length(struct xvcpu *x)
+__cold u32 guest_insn_length(struct xvcpu *x)
 {
 	const struct known_insn *k = &known_insns[x->exit.kind];
+	const struct dais_sregs *s = x86_sregs(x);
+	u32 first, n = guest_length_in_view(x, x->exit.kind, x->rip + s->cs.base, s->cr3);
 	struct insn i;
-	u32 first;
 
+	if (n)
+		return n;
 	begin(&i, x);
 	memcpy(&first, i.b + i.pos, sizeof(first));
 	i.pos += k->n;
@@ -136,14 +139,6 @@ static u32 walk_length(struct xvcpu *x)
 	i.pos -= k->n - 1;
 	complete(&i);
 	return 0;
-}
-
-__cold u32 guest_insn_length(struct xvcpu *x)
-{
-	const struct dais_sregs *s = x86_sregs(x);
-	u32 n = guest_length_in_view(x, x->exit.kind, x->rip + s->cs.base, s->cr3);
-
-	return n ? n : walk_length(x);
 }
 
 /* --- device memory --- */

@@ -77,14 +77,12 @@ static bool insn_xsetbv(struct xvcpu *x)
 	return true;
 }
 
-static bool is_own_call(const struct xvcpu *x)
-{
-	return (x->gpr[RAX] & ~0xffffULL) == DAIS_CALL_BASE;
-}
+static bool is_own_call(const struct xvcpu *x) { return (x->gpr[RAX] & ~0xffffULL) == DAIS_CALL_BASE; }
 
 /* Ours when RAX names it, else KVM's. CPL 0 only, as on KVM. */
 static bool insn_hypercall(struct xvcpu *x)
 {
+	static const u8 reg[CALL_ARGS] = { RDI, RSI, RDX, RCX, R8, R9 };
 	struct call c;
 
 	if (x86_cpl(x))
@@ -94,12 +92,8 @@ static bool insn_hypercall(struct xvcpu *x)
 		return true;
 	}
 	c.self = &x->v;
-	c.arg[0] = x->gpr[RDI];
-	c.arg[1] = x->gpr[RSI];
-	c.arg[2] = x->gpr[RDX];
-	c.arg[3] = x->gpr[RCX];
-	c.arg[4] = x->gpr[R8];
-	c.arg[5] = x->gpr[R9];
+	for (u32 i = 0; i < CALL_ARGS; i++)
+		c.arg[i] = x->gpr[reg[i]];
 	x->gpr[RAX] = hypercall(&c, x->gpr[RAX] & 0xffff);
 	x->gpr[RDI] = c.out[0];
 	x->gpr[RSI] = c.out[1];
@@ -175,20 +169,12 @@ static const struct { bool (*insn)(struct xvcpu *x); void (*other)(struct xvcpu 
 	[EXIT_VIRTUAL_EOI] = { .other = exit_virtual_eoi },
 };
 
-static __cold void tell_eoi(struct xvcpu *x)
-{
-	if (x->v.activity != DAIS_ACT_RUNNABLE || is_control(x))
-		return;
-	x->v.page->access.addr = x->lapic.eoi_exit;
-	x->lapic.eoi_exit = 0;
-	vcpu_exit_to_monitor(&x->v, DAIS_EXIT_EOI);
-}
-
 void exit_handle(struct xvcpu *x)
 {
 	u32 kind = x->exit.kind, length = x->exit.insn_len;
+	struct vcpu *v = &x->v;
 
-	trace(DAIS_TRACE_EXIT, &x->v, kind, x->rip);
+	trace(DAIS_TRACE_EXIT, v, kind, x->rip);
 	if (handler[kind].insn) {
 		if (!length) /* our own hypercall has no prefixes, by the ABI */
 			length = kind == EXIT_HYPERCALL && is_own_call(x) ? 3 : guest_insn_length(x);
@@ -197,6 +183,9 @@ void exit_handle(struct xvcpu *x)
 	} else if (handler[kind].other) {
 		handler[kind].other(x);
 	}
-	if (unlikely(x->lapic.eoi_exit))
-		tell_eoi(x);
+	if (unlikely(x->lapic.eoi_exit) && v->activity == DAIS_ACT_RUNNABLE && !is_control(x)) {
+		v->page->access.addr = x->lapic.eoi_exit;
+		x->lapic.eoi_exit = 0;
+		vcpu_exit_to_monitor(v, DAIS_EXIT_EOI);
+	}
 }

@@ -15,8 +15,7 @@ static bool ram_at(struct xvcpu *x, u64 gpa, u32 right, hpa_t *frame)
 	return !(prot & NESTED_UC) && (prot & right);
 }
 
-/* Leaves the window open. */
-static bool copy(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
+bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
 {
 	u32 offset = gpa & ~PAGE_MASK;
 	hpa_t frame;
@@ -30,16 +29,9 @@ static bool copy(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
 		u8 *p = (u8 *)window_open(WIN_MEM, frame) + offset;
 
 		memcpy(write ? p : buf, write ? buf : p, n);
+		window_close(WIN_MEM);
 	}
 	guest_access_end(x);
-	return ok;
-}
-
-bool guest_ram(struct xvcpu *x, u64 gpa, void *buf, u32 n, bool write)
-{
-	bool ok = copy(x, gpa, buf, n, write);
-
-	window_close(WIN_MEM);
 	return ok;
 }
 
@@ -63,7 +55,6 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa)
 	const struct dais_sregs *s = x86_sregs(x);
 	struct paging p = paging_of(s);
 	u64 base = s->cr3 & p.root;
-	bool ok = true;
 
 	*gpa = linear;
 	for (u32 level = p.levels; level; level--) {
@@ -71,9 +62,8 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa)
 		u64 in_page = (1ULL << shift) - 1, entry = 0;
 		u64 at = base + (linear >> shift & ((1u << p.bits) - 1)) * p.size;
 
-		ok = copy(x, at, &entry, p.size, false) && (entry & PTE_P);
-		if (!ok)
-			break;
+		if (!guest_ram(x, at, &entry, p.size, false) || !(entry & PTE_P))
+			return false;
 		base = entry & PTE_ADDRESS;
 		if (level > 1 && !((entry & PTE_PS) && level <= p.top_large))
 			continue;
@@ -82,8 +72,7 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa)
 		*gpa = (base & ~in_page) | (linear & in_page);
 		break;
 	}
-	window_close(WIN_MEM);
-	return ok;
+	return true;
 }
 
 /* --- instruction bytes --- */
@@ -97,25 +86,18 @@ enum insn_mode guest_mode(struct xvcpu *x)
 	return s->cs.attr & SEG_D ? INSN_32 : INSN_16;
 }
 
-/* The first page's; it stays in view. */
-static bool fetch_first(struct xvcpu *x, u64 gpa, u8 *buf, u32 n)
+static void keep_in_view(struct xvcpu *x, u64 gpa)
 {
-	const struct dais_sregs *s = x86_sregs(x);
-	struct fetch_view *f = guest_fetch_view(x->rip + s->cs.base);
-	u64 gen;
+	u64 gen, linear = x->rip + x86_sregs(x)->cs.base;
+	struct fetch_view *f = guest_fetch_view(linear);
 	hpa_t frame;
-	bool ok;
 
 	guest_access_begin(x);
 	gen = atomic_load(&x->v.dom->flush_gen);
-	ok = ram_at(x, gpa, DAIS_MAP_READ, &frame);
-	if (ok) {
-		*f = (struct fetch_view){ (x->rip + s->cs.base) | ~PAGE_MASK, s->cr3, gen,
+	if (ram_at(x, gpa, DAIS_MAP_READ, &frame))
+		*f = (struct fetch_view){ linear | ~PAGE_MASK, x86_sregs(x)->cr3, gen,
 					  window_open(WIN_FETCH + (f - this_cpu()->fetch), frame) };
-		memcpy(buf, f->bytes + (gpa & ~PAGE_MASK), n);
-	}
 	guest_access_end(x);
-	return ok;
 }
 
 /* The processor has fetched them by the same tables. Where they are no longer mapped, there are
@@ -129,9 +111,10 @@ u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES])
 		linear = (u32)(linear + x86_sregs(x)->cs.base);
 	for (; n < INSN_BYTES; n += part) {
 		part = MIN(INSN_BYTES - n, PAGE_SIZE - ((linear + n) & ~PAGE_MASK));
-		if (!guest_walk(x, linear + n, &gpa) ||
-		    !(n ? guest_ram(x, gpa, buf + n, part, false) : fetch_first(x, gpa, buf, part)))
+		if (!guest_walk(x, linear + n, &gpa) || !guest_ram(x, gpa, buf + n, part, false))
 			break;
+		if (!n)
+			keep_in_view(x, gpa);
 	}
 	return n;
 }

@@ -33,10 +33,7 @@ bool guest_walk(struct xvcpu *x, u64 linear, u64 *gpa);
 /* The bytes at CS:RIP, at most INSN_BYTES; returns how many there are. */
 u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES]);
 /* Pages take turns by their numbers. */
-static inline struct fetch_view *guest_fetch_view(u64 linear)
-{
-	return &this_cpu()->fetch[linear >> PAGE_SHIFT & (FETCH_VIEWS - 1)];
-}
+static inline struct fetch_view *guest_fetch_view(u64 linear) { return &this_cpu()->fetch[linear >> PAGE_SHIFT & (FETCH_VIEWS - 1)]; }
 
 /*
  * The first 4 at this linear address, quickly; false: not there. The pages that instructions were last fetched from stay in

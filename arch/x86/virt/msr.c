@@ -13,7 +13,6 @@
 
 #define PASS_READ  1u
 #define PASS_WRITE 2u
-#define X2APIC_MSRS 0x40u
 
 #define MISC_ENABLE       0x1801ULL  /* fast strings; no branch trace, no precise events */
 #define EFER_FFXSR        (1ULL << 14)
@@ -140,9 +139,10 @@ static bool msr_pat(struct xvcpu *x, u32, u64 *v, bool write)
 enum { EXITS, FREE, CONTROL };
 
 static const struct range { u32 first, last; msr_fn fn; u64 value; u8 pass; } policy[] = {
-	{ MSR_TSC, MSR_TSC, .fn = msr_tsc }, { 0x3b, 0x3b, .fn = msr_tsc /* TSC_ADJUST */ },
-	{ MSR_X2APIC, MSR_X2APIC + X2APIC_MSRS - 1, .fn = msr_x2apic }, { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, .fn = msr_deadline },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, .fn = msr_apic_base }, { 0x11, 0x12, .fn = pv_msr }, { 0x4b564d00, 0x4b564d01, .fn = pv_msr }, { 0x4b564d03, 0x4b564d03, .fn = pv_msr },
+	/* the most frequent first */
+	{ MSR_X2APIC, MSR_X2APIC + 0x3f, .fn = msr_x2apic }, { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, .fn = msr_deadline },
+	{ MSR_APIC_BASE, MSR_APIC_BASE, .fn = msr_apic_base }, { MSR_TSC, MSR_TSC, .fn = msr_tsc },
+	{ 0x3b, 0x3b, .fn = msr_tsc /* TSC_ADJUST */ }, { 0x11, 0x12, .fn = pv_msr }, { 0x4b564d00, 0x4b564d01, .fn = pv_msr }, { 0x4b564d03, 0x4b564d03, .fn = pv_msr },
 	{ MSR_PAT, MSR_PAT, .fn = msr_pat }, { MSR_EFER, MSR_EFER, .fn = msr_efer }, { MSR_TSC_AUX, MSR_TSC_AUX, .fn = msr_tsc_aux },
 	{ 0x3a, 0x3a, .value = FEATURE_LOCKED }, /* FEATURE_CONTROL: VMX off */
 	{ 0xfe, 0xfe, .value = MTRR_CAP }, { 0x2ff, 0x2ff, .value = MTRR_DEF },
@@ -184,11 +184,8 @@ bool msr_read(struct xvcpu *x, u32 msr, u64 *value)
 
 bool msr_write(struct xvcpu *x, u32 msr, u64 value)
 {
-	const struct range *r;
+	const struct range *r = range_of(msr);
 
-	if (likely(msr - MSR_X2APIC < X2APIC_MSRS))
-		return msr_x2apic(x, msr, &value, true);
-	r = range_of(msr);
 	return r && (!r->fn || r->fn(x, msr, &value, true));
 }
 

@@ -251,12 +251,6 @@ static struct vcpu *next(struct cpu *c)
 	return v->borrower ? v->borrower : v;
 }
 
-static void idle(struct cpu *c)
-{
-	if (!atomic_load(&c->pending))
-		idle_wait();
-}
-
 /* Runs v until it blocks or the CPU has something else to do; and in its time those whom it lends to. */
 static void run(struct cpu *c, struct vcpu *v)
 {
@@ -284,7 +278,7 @@ void cpu_loop(void)
 		v = next(c);
 		if (v)
 			run(c, v);
-		else
-			idle(c);
+		else if (!atomic_load(&c->pending))
+			idle_wait();
 	}
 }

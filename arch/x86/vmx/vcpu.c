@@ -254,12 +254,9 @@ u64 vmx_enter(struct xvcpu *x, int irq)
 	s->flush = false;
 	entered = vmx_enter_guest(x->gpr, s->launched, &s->host_rsp);
 	vmx_apicv_in(x);
-	if (!entered) {
-		vmx_decode_failure(x);
-		return !taken;
-	}
-	s->launched = true;
-	read_back(x);
-	vmx_decode_exit(x);
+	s->launched |= entered;
+	if (entered)
+		read_back(x);
+	(entered ? vmx_decode_exit : vmx_decode_failure)(x);
 	return !taken;
 }
