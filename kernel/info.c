@@ -49,19 +49,12 @@ static status_t stat_machine(mgmt_t m, u64 what, u64 *value)
 
 #define PICK(value, i, ...) pick(value, i, (u64[]){ __VA_ARGS__ }, sizeof((u64[]){ __VA_ARGS__ }) / sizeof(u64))
 
-/* Ever less than the TSC: so the sign says whether it is being counted. */
-static u64 cpu_time(const struct vcpu *v)
-{
-	u64 t = atomic_load_relaxed(&v->cpu_time);
-
-	return t >> 63 ? t + time_now() : t;
-}
-
 /* In the order of enum dais_stat */
 static status_t stat_object(struct object *o, u64 what, u64 *value)
 {
 	const struct domain *d = container_of(o, struct domain, obj);
 	const struct vcpu *v = container_of(o, struct vcpu, obj);
+	u64 time;
 
 	switch (o->type) {
 	case DAIS_T_DOMAIN:
@@ -69,7 +62,8 @@ static status_t stat_object(struct object *o, u64 what, u64 *value)
 	case DAIS_T_VCPU:
 		if (what >= DAIS_STAT_VCPU_SCHED)
 			return v->autonomous ? sched_get(&v->sc, what - DAIS_STAT_VCPU_SCHED, value) : DAIS_BAD_ARG;
-		return PICK(value, what - DAIS_STAT_VCPU_TSC, cpu_time(v), v->exits, v->activity, v->last_cpu, v->sc.ran,
+		time = atomic_load_relaxed(&v->cpu_time); /* ever less than the TSC: its sign says whether it is being counted */
+		return PICK(value, what - DAIS_STAT_VCPU_TSC, time >> 63 ? time + time_now() : time, v->exits, v->activity, v->last_cpu, v->sc.ran,
 			    v->sc.waited, v->sc.moved, v->sc.missed);
 	case DAIS_T_POOL:
 		return PICK(value, what - DAIS_STAT_POOL_FREE, container_of(o, struct pool, obj)->free);

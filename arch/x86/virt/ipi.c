@@ -71,7 +71,7 @@ static u32 send(struct domain *d, const struct message *m)
 	struct xvcpu *x;
 	u32 n = 0, count = 0;
 
-	for (; !(m->one && count) && (x = next_target(d, m, &n)); count++)
+	for (; !((m->one || m->target == PHYSICAL) && count) && (x = next_target(d, m, &n)); count++)
 		deliver(x, m);
 	return count;
 }

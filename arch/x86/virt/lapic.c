@@ -107,13 +107,14 @@ void lapic_end(struct xvcpu *x, u32 vector)
 		x->lapic.eoi_exit = vector;
 }
 
-static void end_of_interrupt(struct xvcpu *x)
+static bool end_of_interrupt(struct xvcpu *x)
 {
 	struct lapic *l = &x->lapic;
 	u32 vector = highest(l->isr);
 
 	vector_clear(l->isr, vector);
 	lapic_end(x, vector);
+	return true;
 }
 
 void lapic_set_tpr(struct xvcpu *x, u32 tpr)
@@ -203,6 +204,8 @@ bool lapic_write(struct xvcpu *x, u32 offset, u64 value)
 	u32 n = offset / 16 & 63, low = value & regs[n].writable;
 	u32 ignored = offset >= REG_LVT && offset < REG_INITIAL ? LVT_STATUS : 0;
 
+	if (likely(offset == REG_EOI && !value)) /* what guests write most, and what to */
+		return end_of_interrupt(x);
 	if (x2 && (!(regs[n].x2 & WR) || low != ((u32)value & ~ignored) || (value >> 32 && !icr)))
 		return false;
 	if (!icr) {
