@@ -22,18 +22,6 @@ void *memcpy(void *d, const void *s, size_t n)
 	return d;
 }
 
-void *memset(void *d, int c, size_t n)
-{
-	u64 word = 0x0101010101010101ULL * (u8)c;
-	u8 *to = d;
-
-	for (; n >= sizeof(word_t); n -= sizeof(word_t), to += sizeof(word_t))
-		*(word_t *)to = word;
-	while (n--)
-		*to++ = (u8)c;
-	return d;
-}
-
 int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
