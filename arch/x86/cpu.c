@@ -53,10 +53,7 @@ static void defences_cpu(void)
 /* 32 calls whose returns are caught: no entry of the last domain's is left. */
 static void fill_rsb(void)
 {
-	u64 n = 16;
-
-	__asm__ volatile("1: call 3f; 2: pause; lfence; jmp 2b; 3: call 5f; 4: pause; lfence; jmp 4b;"
-			 "5: add $16, %%rsp; dec %0; jnz 1b" : "+r"(n) : : "memory", "cc");
+	__asm__ volatile(".rept 32\n call 2f; 1: pause; lfence; jmp 1b; 2:\n .endr\n add $256, %%rsp" : : : "memory", "cc");
 }
 
 void defences_switch_to(u32 domain)
