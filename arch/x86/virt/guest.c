@@ -86,18 +86,24 @@ enum insn_mode guest_mode(struct xvcpu *x)
 	return s->cs.attr & SEG_D ? INSN_32 : INSN_16;
 }
 
-static void keep_in_view(struct xvcpu *x, u64 gpa)
+/* The bytes of the page that the instruction begins on, which stays in view. */
+static bool fetch_first(struct xvcpu *x, u64 gpa, u8 *buf, u32 n)
 {
 	u64 gen, linear = x->rip + x86_sregs(x)->cs.base;
 	struct fetch_view *f = guest_fetch_view(linear);
 	hpa_t frame;
+	bool ok;
 
 	guest_access_begin(x);
 	gen = atomic_load(&x->v.dom->flush_gen);
-	if (ram_at(x, gpa, DAIS_MAP_READ, &frame))
+	ok = ram_at(x, gpa, DAIS_MAP_READ, &frame);
+	if (ok) {
 		*f = (struct fetch_view){ linear | ~PAGE_MASK, x86_sregs(x)->cr3, gen,
 					  window_open(WIN_FETCH + (f - this_cpu()->fetch), frame) };
+		memcpy(buf, f->bytes + (gpa & ~PAGE_MASK), n);
+	}
 	guest_access_end(x);
+	return ok;
 }
 
 /* The processor has fetched them by the same tables. Where they are no longer mapped, there are
@@ -111,10 +117,9 @@ u32 guest_fetch(struct xvcpu *x, u8 buf[INSN_BYTES])
 		linear = (u32)(linear + x86_sregs(x)->cs.base);
 	for (; n < INSN_BYTES; n += part) {
 		part = MIN(INSN_BYTES - n, PAGE_SIZE - ((linear + n) & ~PAGE_MASK));
-		if (!guest_walk(x, linear + n, &gpa) || !guest_ram(x, gpa, buf + n, part, false))
+		if (!guest_walk(x, linear + n, &gpa) ||
+		    !(n ? guest_ram(x, gpa, buf + n, part, false) : fetch_first(x, gpa, buf, part)))
 			break;
-		if (!n)
-			keep_in_view(x, gpa);
 	}
 	return n;
 }
