@@ -133,6 +133,8 @@ void domain_kill(struct domain *d, enum dais_death why, const char *fmt, ...)
 	va_start(ap, fmt);
 	vformat(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (d == control_domain) /* nobody could read why, nor end or restart it */
+		panic("control domain: %s", text);
 	log_info("domain %u: %s", d->id, text);
 	memcpy(d->page->reason, text, sizeof(text));
 	d->page->death = why;

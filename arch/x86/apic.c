@@ -63,7 +63,7 @@ void apic_init(void)
 void apic_ipi(u32 apic_id, u32 icr_low)
 {
 	if (host.x2apic) {
-		atomic_fence(); /* the MSR write orders nothing: SDM vol. 3 §10.12.3 */
+		__asm__ volatile("mfence; lfence" : : : "memory"); /* the MSR write orders nothing: SDM vol. 3 §10.12.3 */
 		wrmsr(MSR_X2APIC + (APIC_ICR >> 4), (u64)apic_id << 32 | icr_low);
 		return;
 	}

@@ -64,6 +64,8 @@ void defences_switch_to(u32 domain)
 	if (c->last_domain == domain)
 		return;
 	c->last_domain = domain;
+	/* the last x87 instruction's addresses: many AMD CPUs' XRSTOR leaves them (APM vol. 2 §11.4.4.3) */
+	__asm__ volatile("fninit");
 	if (defences_used & BIT(IBPB))
 		wrmsr(MSR_PRED_CMD, 1);
 	if (defences_used & BIT(RSB))
@@ -88,7 +90,7 @@ static void harden(void)
 /* Machine checks come to trap.c; every bank reports. */
 static void machine_check_on(void)
 {
-	u32 banks = host.mce ? rdmsr(MSR_MCG_CAP) & 0xff : 0;
+	u32 banks = host.mce ? MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS) : 0;
 
 	for (u32 i = 0; i < banks; i++)
 		wrmsr(MSR_MC0_CTL + 4 * i, ~0ULL);

@@ -36,7 +36,7 @@ void idt_init(void)
 /* SDM vol. 3 §15.3.2: a bank's STATUS is valid when bit 63 is set. */
 static void machine_check(struct trap_frame *f)
 {
-	u32 banks = rdmsr(MSR_MCG_CAP) & 0xff, bank = 0;
+	u32 banks = MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS), bank = 0;
 
 	while (bank < banks && !(rdmsr(MSR_MC0_STATUS + 4 * bank) >> 63))
 		bank++;

@@ -55,6 +55,7 @@
 #define MSR_MCG_STATUS      0x17a
 #define MSR_PAT             0x277
 #define MSR_MC0_CTL         0x400
+#define MC_BANKS            32ULL /* there: 0x480 is another register, AMD's further banks are elsewhere */
 #define MSR_MC0_STATUS      0x401
 #define MSR_TSC_DEADLINE    0x6e0
 #define MSR_X2APIC          0x800

@@ -51,7 +51,6 @@
 #define INDEX       (ENTRIES - 1)
 #define EVENT_SIZE  16u
 #define EVENT_TYPE(e) ((e) >> 60)
-#define EVENT_RESERVED 0u
 #define EVENT_WITHOUT_FN ((1u << 5 | 1u << 6 | 1u << 7))
 
 /* The log lies behind the command buffer and its word. */

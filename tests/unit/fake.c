@@ -40,6 +40,7 @@ u64 time_now(void) { return fake_now; }
 u64 time_hz(void) { return 1000000000; }
 void arch_timer_set(u64 deadline) { fake_timer[fake_cpu] = deadline; }
 
+jmp_buf *fake_panic;
 void panic(const char *fmt, ...)
 {
 	va_list ap;
@@ -48,6 +49,8 @@ void panic(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+	if (fake_panic)
+		longjmp(*fake_panic, 1);
 	abort();
 }
 

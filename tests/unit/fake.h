@@ -33,6 +33,7 @@ extern u32 fake_requests[MAX_CPUS];   /* cpu_request */
 extern u32 fake_msix[8], fake_pokes, fake_posts; /* pokes; of them such as a guest may take itself */
 extern u32 fake_interrupts, fake_last_vector;
 extern u64 fake_last_msi;             /* arch_msi: address | data << 32 */
+extern jmp_buf *fake_panic;           /* where a panic goes that a test expects */
 extern bool fake_irqs_off, fake_has_work, fake_shutdown;
 extern int fake_nested_fails_in;      /* nested_prepare fails after so many calls; < 0: never */
 extern u32 fake_flushes, fake_device_ends;

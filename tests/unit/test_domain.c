@@ -172,6 +172,21 @@ static void test_kill_reports(void **state)
 }
 
 /* Whoever refers to a vCPU or its domain finds both in memory, even after the end. */
+/* An entry that the processor refuses, or an exit that Dais does not know: else all would stand still in silence. */
+static void test_control_dies_loudly(void **state)
+{
+	jmp_buf here;
+
+	(void)state;
+	fake_panic = &here;
+	if (!setjmp(here)) {
+		domain_kill(control_domain, DAIS_DEATH_BAD_STATE, "vCPU 0: unknown exit");
+		fail_msg("it went on");
+	}
+	fake_panic = NULL;
+	atomic_store(&control_domain->state, DAIS_DOM_RUNNING);
+}
+
 static void test_references(void **state)
 {
 	struct domain *x = d;
@@ -492,7 +507,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_kill_reports), T(test_life), T(test_control), T(test_references), T(test_posted), T(test_hosted), T(test_creator_dies),
+		T(test_kill_reports), T(test_life), T(test_control), T(test_control_dies_loudly), T(test_references), T(test_posted),
+		T(test_hosted), T(test_creator_dies),
 		T(test_many_times), T(test_slots_run_out), T(test_no_heap), T(test_traps),
 		T(test_register_trap), T(test_register_mischief),
 	};

@@ -154,6 +154,20 @@ static void writing_cr3_flushes(void **state)
 	assert_true(vmcb[0].efer & EFER_SVME);
 }
 
+/* As CR3 does: paging, its rights and its mode. INIT of a guest whose CR3 is 0 changes no other. */
+static void writing_paging_flushes(void **state)
+{
+	const struct dais_sregs to[] = { { .cr0 = CR0_PG | CR0_PE }, { .cr0 = 0 }, { .cr4 = CR4_PSE }, { .efer = EFER_NXE } };
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(to); i++) {
+		enter(0, 0);
+		svm_ops.write_sregs(&vcpu[0], &to[i]);
+		stale_before[0] = ++now;
+		enter(0, 0);
+	}
+}
+
 /* --- entry and exit --- */
 
 static bool raise_kind(enum exit_kind kind)
@@ -331,7 +345,7 @@ int main(void)
 		cmocka_unit_test_setup(asids_are_never_shared, setup),
 		cmocka_unit_test_setup(asids_with_flush_by_asid, setup),
 		cmocka_unit_test_setup(an_asid_is_kept_without_need, setup),
-		cmocka_unit_test_setup(writing_cr3_flushes, setup),
+		cmocka_unit_test_setup(writing_cr3_flushes, setup), cmocka_unit_test_setup(writing_paging_flushes, setup),
 		VENDOR_TESTS,
 		cmocka_unit_test_setup(lost_interrupts_are_looked_for, setup),
 		cmocka_unit_test_setup(what_is_intercepted, setup),

@@ -232,7 +232,7 @@ static void svm_write_sregs(struct xvcpu *x, const struct dais_sregs *s)
 	b->gdtr.limit = s->gdt_limit;
 	b->idtr.base = s->idt_base;
 	b->idtr.limit = s->idt_limit;
-	if (b->cr3 != s->cr3 || b->cr4 != s->cr4)
+	if (b->cr0 != s->cr0 || b->cr3 != s->cr3 || b->cr4 != s->cr4 || (b->efer ^ s->efer) & ~EFER_SVME)
 		svm_flush(x);
 	b->cr0 = s->cr0;
 	b->cr2 = s->cr2;
