@@ -140,7 +140,8 @@ enum boot_panic   { BOOT_PANIC_STOP = 0, BOOT_PANIC_REBOOT = 1 };
 
 /* What the CPU is and has: probed on the one that boots; the others must have at least the same. */
 struct host {
-	uint32_t max_leaf, max_ext_leaf, phys_bits; /* of CPUID */
+	uint32_t max_leaf, max_ext_leaf; /* of CPUID */
+	uint32_t phys_bits; /* of addresses of memory: those that select a key do not count */
 	bool amd, intel, x2apic, tsc_deadline, xsave, smep, smap, umip, pcid, page1g, rdtscp, fsgsbase, mce;
 	bool apicv;       /* VT-x's may be used: dais.conf */
 	bool lfence_by_msr;      /* LFENCE serializes once DE_CFG says so */

@@ -14,6 +14,13 @@ enum { EAX, EBX, ECX, EDX };
 #define MSR_EFER      0xc0000080u
 #define EFER_NXE      (1u << 11)
 #define MSR_FEATURE_CONTROL   0x3au
+#define MSR_ARCH_CAPABILITIES 0x10au
+#define ARCH_IBRS_ALL         (1u << 1)
+#define ARCH_PSCHANGE_MC_NO   (1u << 6)
+#define MSR_TME_ACTIVATE      0x982u
+#define TME_ON                3u /* locked, enabled */
+#define MSR_SYSCFG            0xc0010010u
+#define SYSCFG_ENCRYPTS       (1u << 23)
 #define FEATURE_LOCKED        1u
 #define FEATURE_VMXON         4u /* outside SMX: SDM vol. 3 §24.7 */
 
@@ -26,7 +33,7 @@ struct cpuid cpu_cpuid(uint32_t leaf, uint32_t subleaf)
 	return c;
 }
 
-static uint64_t read_msr(uint32_t msr)
+uint64_t cpu_msr(uint32_t msr)
 {
 	uint32_t low, high;
 
@@ -47,15 +54,15 @@ static void probe_vmx(struct cpu_facts *facts)
 	facts->vmx = cpu_cpuid(1, 0).r[ECX] & (1u << 5);
 	if (!facts->vmx)
 		return;
-	control = (uint32_t)read_msr(MSR_FEATURE_CONTROL);
+	control = (uint32_t)cpu_msr(MSR_FEATURE_CONTROL);
 	facts->vmx_disabled = (control & FEATURE_LOCKED) && !(control & FEATURE_VMXON);
-	first = read_msr(VMX_MSR_BASIC) >> VMX_BASIC_TRUE & 1 ? VMX_MSR_TRUE : VMX_MSR_CONTROLS;
+	first = cpu_msr(VMX_MSR_BASIC) >> VMX_BASIC_TRUE & 1 ? VMX_MSR_TRUE : VMX_MSR_CONTROLS;
 	for (uint32_t w = VMX_PIN; w <= VMX_ENTRY; w++)
-		may[w] = read_msr(first + w) >> 32;
+		may[w] = cpu_msr(first + w) >> 32;
 	if (may[VMX_PROC] >> 31 & 1)
-		may[VMX_PROC2] = read_msr(VMX_MSR_PROC2) >> 32;
+		may[VMX_PROC2] = cpu_msr(VMX_MSR_PROC2) >> 32;
 	if (may[VMX_PROC2] >> 1 & 1)
-		may[VMX_EPT] = (uint32_t)read_msr(VMX_MSR_EPT);
+		may[VMX_EPT] = (uint32_t)cpu_msr(VMX_MSR_EPT);
 }
 
 /* APM vol. 2 §15.4: SVM may be there and yet be locked off by the firmware. */
@@ -77,7 +84,7 @@ void cpu_probe(struct cpu_facts *facts)
 	facts->nx = id.r[EDX] & (1u << 20);
 	if (!facts->svm || last < 0x8000000a)
 		return;
-	facts->svm_disabled = read_msr(MSR_VM_CR) & VM_CR_SVMDIS;
+	facts->svm_disabled = cpu_msr(MSR_VM_CR) & VM_CR_SVMDIS;
 	facts->nested_paging = cpu_cpuid(0x8000000a, 0).r[EDX] & 1;
 }
 
@@ -158,9 +165,21 @@ static bool is_intel(cpuid_fn id)
 	return id(0, 0).r[EBX] == 0x756e6547; /* "Genu" */
 }
 
-uint32_t cpu_defences(cpuid_fn id)
+/*
+ * Of Intel's: what keeps guests' indirect branches from steering Dais's for good; and CPUs that a guest may bring down by
+ * changing the size of a page that it executes (CVE-2018-12207): those that do not deny it.
+ */
+static uint32_t intel_defences(cpuid_fn id, msr_fn msr)
 {
-	uint32_t bits = 1u << DAIS_DEFENCE_RSB;
+	uint64_t says = has(id, 7, EDX, 29) ? msr(MSR_ARCH_CAPABILITIES) : 0;
+
+	return (says & ARCH_IBRS_ALL ? 1u << DAIS_DEFENCE_IBRS : 0) |
+	       (says & ARCH_PSCHANGE_MC_NO ? 0 : 1u << DAIS_DEFENCE_SMALL_CODE);
+}
+
+uint32_t cpu_defences(cpuid_fn id, msr_fn msr)
+{
+	uint32_t bits = 1u << DAIS_DEFENCE_RSB | (is_intel(id) ? intel_defences(id, msr) : 0);
 
 	for (size_t i = 0; i < sizeof(defences) / sizeof(defences[0]); i++) {
 		if ((is_intel(id) || !defences[i].intel) &&
@@ -205,7 +224,20 @@ static void describe_topology(cpuid_fn id, struct host *h)
 		h->core_shift = id_bits((id(0x8000001e, 0).r[EBX] >> 8 & 0xff) + 1);
 }
 
-struct host cpu_host(cpuid_fn id, bool x2apic)
+/*
+ * Address bits that select a key or encryption: CPUID counts them, but with them an address names the same memory once
+ * more (APM vol. 2 §7.10.1; Intel's MKTME spec. §4.2). Nobody may find Dais's or guests' memory there.
+ */
+static uint32_t key_bits(cpuid_fn id, msr_fn msr, const struct host *h)
+{
+	uint64_t tme = h->intel && has(id, 7, ECX, 13) ? msr(MSR_TME_ACTIVATE) : 0;
+
+	if (h->amd && has(id, 0x8000001f, EAX, 0) && msr(MSR_SYSCFG) & SYSCFG_ENCRYPTS)
+		return id(0x8000001f, 0).r[EBX] >> 6 & 0x3f;
+	return (tme & TME_ON) == TME_ON ? tme >> 32 & 0xf : 0;
+}
+
+struct host cpu_host(cpuid_fn id, msr_fn msr, bool x2apic)
 {
 	struct cpuid c = id(0, 0);
 	struct host h = { .max_leaf = c.r[EAX], .max_ext_leaf = id(0x80000000, 0).r[EAX] };
@@ -216,7 +248,7 @@ struct host cpu_host(cpuid_fn id, bool x2apic)
 		*(bool *)((char *)&h + features[i].field) =
 			has(id, features[i].leaf, features[i].reg, features[i].bit);
 	h.x2apic &= x2apic;
-	h.phys_bits = id(0x80000008, 0).r[EAX] & 0xff;
+	h.phys_bits = (id(0x80000008, 0).r[EAX] & 0xff) - key_bits(id, msr, &h);
 	c = id(0xd, 0);
 	if (h.xsave)
 		h.xcr0 = c.r[EAX] | (uint64_t)c.r[EDX] << 32;
@@ -230,7 +262,7 @@ struct host cpu_host(cpuid_fn id, bool x2apic)
 
 bool cpu_in_x2apic(void)
 {
-	return read_msr(MSR_APIC_BASE) & APIC_BASE_EXTD;
+	return cpu_msr(MSR_APIC_BASE) & APIC_BASE_EXTD;
 }
 
 /* The x2APIC ID where leaf 0xb is there, else the 8-bit one. */
@@ -310,7 +342,7 @@ uint64_t cpu_tsc_hz(uint16_t pm_timer_port, struct error *err)
 
 uint64_t cpu_apic_base(void)
 {
-	return read_msr(MSR_APIC_BASE) & 0x000ffffffffff000ULL;
+	return cpu_msr(MSR_APIC_BASE) & 0x000ffffffffff000ULL;
 }
 
 /* xAPIC or x2APIC, as the firmware left it (SDM vol. 3 §10.5.4, §10.12.1.2) */
@@ -330,7 +362,7 @@ static void apic_write(uint32_t reg, uint32_t v)
 static uint32_t apic_read(uint32_t reg)
 {
 	if (cpu_in_x2apic())
-		return read_msr(MSR_X2APIC + (reg >> 4));
+		return cpu_msr(MSR_X2APIC + (reg >> 4));
 	return *(volatile uint32_t *)apic_register(reg);
 }
 
@@ -339,7 +371,7 @@ static void apic_reset(void)
 {
 	static const uint32_t lvt[] = { 0x320, 0x330, 0x340, 0x350, 0x360, 0x370 };
 
-	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
+	write_msr(MSR_APIC_BASE, cpu_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
 	for (uint32_t i = 0; i < sizeof(lvt) / sizeof(lvt[0]); i++)
 		apic_write(lvt[i], LVT_MASKED);
 	apic_write(APIC_TPR, 0);
@@ -453,7 +485,7 @@ bool cpu_start(uint32_t apic_id, uint64_t page, volatile uint64_t *waiting, uint
 
 void cpu_enter(uint64_t cr3, uint64_t trampoline, uint64_t enter)
 {
-	write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
+	write_msr(MSR_EFER, cpu_msr(MSR_EFER) | EFER_NXE);
 	__asm__ volatile("cli\n\tcld\n\tmov %0, %%cr3\n\tjmp *%1" : : "r"(cr3), "r"(enter), "b"(trampoline) : "memory");
 	__builtin_unreachable();
 }

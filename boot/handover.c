@@ -234,14 +234,14 @@ static void describe_facts(struct work *w)
 	struct boot_info *info = w->info;
 	uint64_t *facts = info->facts;
 
-	info->host = cpu_host(cpu_cpuid, config->x2apic || cpu_in_x2apic());
+	info->host = cpu_host(cpu_cpuid, cpu_msr, config->x2apic || cpu_in_x2apic());
 	info->host.apicv = config->apicv;
 	facts[DAIS_STAT_CPUS] = info->cpu_count;
 	facts[DAIS_STAT_CPUS_SKIPPED] = w->machine.cpu_count - info->cpu_count;
 	facts[DAIS_STAT_CONTROL_VCPUS] = info->control_vcpus;
 	facts[DAIS_STAT_TSC_HZ] = info->tsc_hz;
 	facts[DAIS_STAT_X2APIC] = info->host.x2apic;
-	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid);
+	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid, cpu_msr);
 	facts[DAIS_STAT_DEFENCES_USED] = config->mitigations ? facts[DAIS_STAT_DEFENCES] : 0;
 	facts[DAIS_STAT_BOOT] = (security_measured_all() ? DAIS_BOOT_TPM : 0) |
 				(security_state(w->fw) == SECURE_BOOT_ON ? DAIS_BOOT_SECURE : 0);

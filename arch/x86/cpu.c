@@ -46,6 +46,8 @@ static void defences_cpu(void)
 {
 	if (defences_used & BIT(AUTO_IBRS))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1ULL << 21); /* APM vol. 2 §3.1.7: AIBRSE */
+	if (defences_used & BIT(IBRS)) /* for host mode; guests cannot change it */
+		wrmsr(MSR_SPEC_CTRL, 1);
 	if (host.lfence_by_msr)
 		wrmsr(MSR_DE_CFG, rdmsr(MSR_DE_CFG) | 1 << 1);
 }

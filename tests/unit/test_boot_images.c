@@ -316,6 +316,17 @@ static struct cpuid fake_cpuid(uint32_t leaf, uint32_t subleaf)
 	return (struct cpuid){ { 0 } };
 }
 
+static struct { uint32_t msr; uint64_t value; } msrs[2];
+
+static uint64_t fake_msr(uint32_t msr)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (msrs[i].msr == msr)
+			return msrs[i].value;
+	fail_msg("MSR %x is not there", msr);
+	return 0;
+}
+
 static void set_leaf(size_t i, uint32_t leaf, uint32_t a, const char *b_c_d)
 {
 	model[i].leaf = leaf;
@@ -337,28 +348,57 @@ static void test_host(void **state)
 	model[4] = (typeof(model[4])){ 0x80000008, { { 0x3028, 1 << 12, 0, 0 } } };
 	model[5] = (typeof(model[5])){ 0xd, { { 7, 0, 0, 1 } } };
 	set_leaf(6, 0x40000000, 0x40000001, "TCGTCGTCGTCG");
-	h = cpu_host(fake_cpuid, true);
+	h = cpu_host(fake_cpuid, fake_msr, true);
 	assert_true(h.amd && h.x2apic && h.xsave && h.smep && h.smap && h.umip && h.mce);
 	assert_false(h.intel || h.tsc_deadline || h.pcid || h.fsgsbase || h.page1g || h.rdtscp);
 	assert_int_equal(h.max_leaf, 0xd);
 	assert_int_equal(h.phys_bits, 40);
 	assert_int_equal(h.xcr0, 7 | 1ULL << 32);
-	assert_int_equal(cpu_defences(fake_cpuid), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB); /* bits 26 and 10 are Intel's */
+	assert_int_equal(cpu_defences(fake_cpuid, fake_msr), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB); /* bits 26 and 10 are Intel's */
 	assert_true(h.quirks.loses_irqs);
 	assert_false(h.lfence_by_msr);                         /* below another hypervisor */
-	assert_false(cpu_host(fake_cpuid, false).x2apic);
+	assert_false(cpu_host(fake_cpuid, fake_msr, false).x2apic);
 	model[2].id.r[2] = 0;                                  /* on hardware */
-	h = cpu_host(fake_cpuid, true);
+	h = cpu_host(fake_cpuid, fake_msr, true);
 	assert_true(h.lfence_by_msr);
 	assert_false(h.quirks.loses_irqs || h.xsave);
 	assert_int_equal(h.xcr0, 0);
 	model[0].id = (struct cpuid){ { 1, 0x756e6547, 0, 0 } };
-	h = cpu_host(fake_cpuid, true);
+	h = cpu_host(fake_cpuid, fake_msr, true);
 	assert_true(h.intel && !h.amd && !h.lfence_by_msr);
 	assert_false(h.smep);                                  /* leaf 7 is beyond the last */
 	model[0].id.r[0] = 7;
-	assert_int_equal(cpu_defences(fake_cpuid), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB |
-			 1 << DAIS_DEFENCE_VERW);
+	assert_int_equal(cpu_defences(fake_cpuid, fake_msr), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB |
+			 1 << DAIS_DEFENCE_VERW | 1 << DAIS_DEFENCE_SMALL_CODE);
+	model[3].id.r[3] |= 1u << 29;                          /* it says more of itself */
+	msrs[0] = (typeof(msrs[0])){ 0x10a, 0 };
+	assert_true(cpu_defences(fake_cpuid, fake_msr) & 1 << DAIS_DEFENCE_SMALL_CODE);
+	msrs[0].value = 1 << 1 | 1 << 6;
+	assert_int_equal(cpu_defences(fake_cpuid, fake_msr), 1 << DAIS_DEFENCE_RSB | 1 << DAIS_DEFENCE_IBPB |
+			 1 << DAIS_DEFENCE_VERW | 1 << DAIS_DEFENCE_IBRS);
+}
+
+/* Linux: arch/x86/kernel/cpu/{intel,amd}.c take them off, too. */
+static void test_key_bits(void **state)
+{
+	(void)state;
+	memset(model, 0, sizeof(model));
+	model[0].id = (struct cpuid){ { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 } };
+	model[1] = (typeof(model[1])){ 7, { { 0, 0, 1 << 13, 0 } } };
+	model[2] = (typeof(model[2])){ 0x80000000, { { 0x80000008, 0, 0, 0 } } };
+	model[3] = (typeof(model[3])){ 0x80000008, { { 0x3934, 0, 0, 0 } } };
+	msrs[0] = (typeof(msrs[0])){ 0x982, 6ULL << 32 | 2 };  /* not locked: not on */
+	assert_int_equal(cpu_host(fake_cpuid, fake_msr, true).phys_bits, 52);
+	msrs[0].value |= 1;
+	assert_int_equal(cpu_host(fake_cpuid, fake_msr, true).phys_bits, 46);
+	model[0].id = (struct cpuid){ { 0xd, 0x68747541, 0x444d4163, 0x69746e65 } };
+	model[2].id.r[0] = 0x8000001f;
+	model[3].id.r[0] = 0x3030;
+	model[4] = (typeof(model[4])){ 0x8000001f, { { 1, 5 << 6 | 47, 0, 0 } } };
+	msrs[1] = (typeof(msrs[1])){ 0xc0010010, 0 };
+	assert_int_equal(cpu_host(fake_cpuid, fake_msr, true).phys_bits, 48);
+	msrs[1].value = 1 << 23;
+	assert_int_equal(cpu_host(fake_cpuid, fake_msr, true).phys_bits, 43);
 }
 
 /* EPYC: two threads to a core, eight to a cache. Xeon: two, sixteen. */
@@ -392,15 +432,15 @@ static struct cpuid fake_old(uint32_t leaf, uint32_t subleaf)
 
 static void test_topology(void **state)
 {
-	struct host h = cpu_host(fake_epyc, true);
+	struct host h = cpu_host(fake_epyc, fake_msr, true);
 
 	(void)state;
 	assert_int_equal(h.core_shift, 1);
 	assert_int_equal(h.cache_shift, 3);
-	h = cpu_host(fake_xeon, true);
+	h = cpu_host(fake_xeon, fake_msr, true);
 	assert_int_equal(h.core_shift, 1);
 	assert_int_equal(h.cache_shift, 4);
-	h = cpu_host(fake_old, true);
+	h = cpu_host(fake_old, fake_msr, true);
 	assert_int_equal(h.core_shift, 0);
 	assert_int_equal(h.cache_shift, 0);
 }
@@ -411,7 +451,8 @@ int main(void)
 		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused),
 		cmocka_unit_test(test_bzimage), cmocka_unit_test(test_bzimage_refused),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_paging),
-		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host), cmocka_unit_test(test_topology),
+		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_key_bits), cmocka_unit_test(test_topology),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
