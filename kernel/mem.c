@@ -240,10 +240,19 @@ static void set_leaf(struct domain *d, const struct leaf *l, u64 flags)
 		batch.leaf[batch.count++] = *l;
 }
 
-/*
- * Where only a part of a mapping is to change, it becomes single pages: in the
- * guest's table last, so that the others are never coarser than it.
- */
+/* A mapping becomes single pages: in the guest's table last, so that the others are never coarser than it. */
+static status_t split(struct domain *d, struct leaf *l)
+{
+	status_t s = DAIS_OK;
+
+	l->order = ORDER_4K;
+	if (l->viewed)
+		s = view(l->to.v, ORDER_4K, 0);
+	if (s == DAIS_OK && !l->type)
+		s = frame_split(l->to);
+	return s == DAIS_OK ? nested_prepare(d, l->at, ORDER_4K) : s;
+}
+
 static status_t change_next(struct range *r, struct leaf *l)
 {
 	status_t s = DAIS_OK;
@@ -253,15 +262,8 @@ static status_t change_next(struct range *r, struct leaf *l)
 	/* The control domain's frames: only that may widen what may be done with them. */
 	if (r->flags && !is_pool(l) && r->caller != control_domain)
 		return DAIS_DENIED;
-	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order) {
-		l->order = ORDER_4K;
-		if (l->viewed)
-			s = view(l->to.v, ORDER_4K, 0);
-		if (s == DAIS_OK)
-			s = l->type ? DAIS_OK : frame_split(l->to);
-		if (s == DAIS_OK)
-			s = nested_prepare(r->d, l->at, ORDER_4K);
-	}
+	if (l->at.v % (PAGE_SIZE << l->order) || r->frames - r->done < 1ULL << l->order)
+		s = split(r->d, l);
 	if (s == DAIS_OK)
 		set_leaf(r->d, l, r->flags);
 	return s;
@@ -309,6 +311,19 @@ bool mem_reclaim_some(struct domain *d)
 
 	d->reclaim_next += r.done * PAGE_SIZE;
 	return s == DAIS_OK;
+}
+
+bool mem_execute(struct domain *d, u64 at)
+{
+	mgmt_t m = mgmt_acquire();
+	struct leaf l = { .at = gpa(at & PAGE_MASK) };
+	bool may = nested_get(d, l.at, &l.to, &l.order) & DAIS_MAP_EXEC;
+	status_t s = may && find(d, &l) ? split(d, &l) : DAIS_OK;
+
+	mgmt_release(m);
+	if (s != DAIS_OK)
+		domain_kill(d, DAIS_DEATH_MEMORY, "no memory to execute what is at %lx from small pages", at);
+	return may;
 }
 
 /* --- pages of Dais's own --- */

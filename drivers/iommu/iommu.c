@@ -100,7 +100,7 @@ static const struct boot_iommu_scope *scope_of(u32 fn)
 	return NULL;
 }
 
-static bool is_unit(u32 fn)
+bool iommu_hides(u32 fn)
 {
 	for (u32 i = 0; iommus && i < iommus->unit_count; i++)
 		if (iommus->unit[i].fn == fn)
@@ -113,7 +113,7 @@ static u32 source_of(u32 fn, struct iommu_unit **u, u32 *settings)
 {
 	const struct boot_iommu_scope *s = scope_of(fn);
 
-	if (!s || is_unit(fn))
+	if (!s || iommu_hides(fn))
 		return BOOT_NO_FN;
 	*u = &units[s->unit];
 	*settings = s->settings;
@@ -210,16 +210,11 @@ u64 iommu_state(void)
 	return facts[DAIS_STAT_IOMMU];
 }
 
-bool iommu_hides(u32 fn)
-{
-	return is_unit(fn);
-}
-
 status_t iommu_assignable(u32 fn)
 {
 	const struct boot_iommu_scope *s = scope_of(fn);
 
-	if (!s || s->alias != BOOT_NO_FN || is_unit(fn))
+	if (!s || s->alias != BOOT_NO_FN || iommu_hides(fn))
 		return DAIS_DENIED;
 	for (u32 i = 0; i < iommus->region_count; i++)
 		if (fn >= iommus->region[i].first && fn <= iommus->region[i].last)
@@ -247,7 +242,7 @@ status_t iommu_attach(u32 fn, struct domain *d)
 
 void iommu_claim(u32 fn)
 {
-	if (iommus && !is_unit(fn) && iommu_attach(fn, control_domain) != DAIS_OK)
+	if (iommus && !iommu_hides(fn) && iommu_attach(fn, control_domain) != DAIS_OK)
 		log_error("iommu: pci %08x: no IOMMU covers it, or no memory: it is not confined, or reaches nothing", fn);
 }
 

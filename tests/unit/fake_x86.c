@@ -22,6 +22,7 @@ struct host host;
 const struct boot_info *boot = &fake_boot;
 struct xdomain *fake_domain;
 struct domain *control_domain;
+u32 defences_used;
 u64 facts[DAIS_STAT_FRAMES_TOTAL];
 static struct cpu cpu;
 static u8 *ram;

@@ -195,6 +195,49 @@ static void test_own(void **state)
 	assert_int_equal(d->shared, 0);
 }
 
+static bool execute(u64 at)
+{
+	bool may;
+
+	mgmt_release(m);
+	may = mem_execute(d, at);
+	m = mgmt_acquire();
+	check();
+	return may;
+}
+
+/* Where code must be in small pages, a large one that is executed becomes such, with all that stands for it. */
+static void test_execute(void **state)
+{
+	u64 done, prot, a;
+	u32 order;
+
+	(void)state;
+	assert_int_equal(map(0, 0, 1024, RWX | DAIS_MAP_SHARE, 0, &done), DAIS_OK);
+	a = hpa_at(d, 0, &order, &prot);
+	assert_false(execute(8 * SIZE_2M));
+	assert_int_equal(FAKE_CALL(mem_protect, control_domain, d, &done, SIZE_2M, 512, RW | DAIS_MAP_SHARE), DAIS_OK);
+	assert_false(execute(SIZE_2M + 0x5678));
+	assert_int_equal(hpa_at(d, SIZE_2M, &order, &prot) % SIZE_2M, 0);
+	assert_int_equal(order, ORDER_2M);
+	for (u32 i = 0; i < 2; i++) { /* two vCPUs may come at once */
+		assert_true(execute(0x3456));
+		assert_int_equal(hpa_at(d, 0, &order, &prot), a);
+		assert_int_equal(order, ORDER_4K);
+		assert_int_equal(prot, RWX);
+	}
+	assert_int_equal(FAKE_CALL(mem_unmap, control_domain, d, &done, 0x3000, 1), DAIS_OK);
+	assert_int_equal(hpa_at(control_domain, a + 0x3000, &order, &prot), ~0ULL);
+	assert_int_equal(hpa_at(control_domain, a + 0x4000, &order, &prot), a + 0x4000);
+	check();
+	assert_int_equal(FAKE_CALL(mem_protect, control_domain, d, &done, SIZE_2M, 512, RWX | DAIS_MAP_SHARE), DAIS_OK);
+	assert_int_equal(d->state, DAIS_DOM_CONFIG);
+	fake_nested_fails_in = 0;
+	assert_true(execute(SIZE_2M));
+	assert_int_equal(d->state, DAIS_DOM_DEAD);
+	assert_int_equal(d->page->death, DAIS_DEATH_MEMORY);
+}
+
 /* Device memory belongs to nobody: it comes and goes without touching any count. */
 static void test_device(void **state)
 {
@@ -351,7 +394,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_pool_large), T(test_args), T(test_shared_view), T(test_own), T(test_device), T(test_view_cannot_be_shared),
+		T(test_pool_large), T(test_args), T(test_shared_view), T(test_own), T(test_execute), T(test_device), T(test_view_cannot_be_shared),
 		T(test_show), T(test_no_memory), T(test_more_than_there_is), T(test_random),
 	};
 

@@ -60,11 +60,14 @@ static void step(void)
 
 static void random_both(void **state)
 {
-	const struct nested_format *formats[] = { &nested_npt, &nested_ept };
+	const struct nested_format *formats[] = { &nested_npt, &nested_ept, &nested_ept };
 
 	(void)state;
-	for (u32 f = 0; f < 2; f++) {
+	for (u32 f = 0; f < 3; f++) {
 		u32 before = fake.heap_used;
+
+		control_domain = &fake_domain->d; /* which d is not */
+		defences_used = f == 2 ? 1u << DAIS_DEFENCE_SMALL_CODE : 0;
 
 		srand(7);
 		set_model(0, PAGES, 0, 0);
@@ -80,6 +83,47 @@ static void random_both(void **state)
 		assert_int_equal(other.d.heap_bytes, 0);
 		assert_int_equal(fake.heap_used, before);
 	}
+	defences_used = 0;
+}
+
+static u64 *entry_of(u64 at, u32 level)
+{
+	u64 *t = hpa_to_hva(other.nt.root);
+
+	for (u32 l = 3; l > level; l--)
+		t = hpa_to_hva(hpa(t[at >> (12 + 9 * l) & 511] & 0x000ffffffffff000ULL));
+	return &t[at >> (12 + 9 * level) & 511];
+}
+
+/* A guest that changes the size of a page that it executes must not do so on a large one (CVE-2018-12207). */
+static void code_in_small_pages(void **state)
+{
+	const u64 at = SIZE_1G;
+	hpa_t to;
+	u32 order;
+
+	(void)state;
+	control_domain = &fake_domain->d;
+	defences_used = 1u << DAIS_DEFENCE_SMALL_CODE;
+	assert_int_equal(nested_init(d, &nested_ept), DAIS_OK);
+	assert_int_equal(nested_prepare(d, gpa(at), ORDER_1G), DAIS_OK);
+	nested_set(d, gpa(at), hpa(SIZE_1G), ORDER_1G, DAIS_MAP_RWX);
+	assert_int_equal(*entry_of(at, 2) & 7, DAIS_MAP_READ | DAIS_MAP_WRITE);
+	assert_int_equal(nested_get(d, gpa(at), &to, &order), DAIS_MAP_RWX);
+	assert_int_equal(nested_prepare(d, gpa(at), ORDER_2M), DAIS_OK);
+	assert_int_equal(*entry_of(at, 1) & 7, DAIS_MAP_READ | DAIS_MAP_WRITE);
+	assert_int_equal(nested_get(d, gpa(at), &to, &order), DAIS_MAP_RWX);
+	nested_set(d, gpa(at + SIZE_2M), hpa(SIZE_2M), ORDER_2M, DAIS_MAP_READ);
+	assert_int_equal(nested_prepare(d, gpa(at), ORDER_4K), DAIS_OK);
+	assert_int_equal(*entry_of(at, 0) & 7, DAIS_MAP_RWX);
+	assert_int_equal(nested_prepare(d, gpa(at + SIZE_2M), ORDER_4K), DAIS_OK);
+	assert_int_equal(*entry_of(at + SIZE_2M, 0) & 7, DAIS_MAP_READ);
+	nested_set(d, gpa(at), hpa(SIZE_2M), ORDER_4K, DAIS_MAP_READ | DAIS_MAP_EXEC);
+	assert_int_equal(nested_get(d, gpa(at), &to, &order), DAIS_MAP_READ | DAIS_MAP_EXEC);
+	nested_set(d, gpa(at), hpa(SIZE_2M), ORDER_4K, DAIS_MAP_READ);
+	assert_int_equal(nested_get(d, gpa(at), &to, &order), DAIS_MAP_READ);
+	nested_free(d);
+	defences_used = 0;
 }
 
 static void huge_pages_split(void **state)
@@ -237,7 +281,8 @@ static int stop(void **state) { (void)state; fake_stop(); return 0; }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(entry_bits), T(written_back), T(vtd_reads_npt), T(no_memory), T(bad_arguments) };
+	const struct CMUnitTest tests[] = { T(random_both), T(huge_pages_split), T(code_in_small_pages), T(entry_bits),
+		T(written_back), T(vtd_reads_npt), T(no_memory), T(bad_arguments) };
 
 	return fake_run_both(tests);
 }

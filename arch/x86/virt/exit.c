@@ -8,6 +8,7 @@
 #include "drivers/devices.h"
 #include "kernel/hypercall.h"
 #include "kernel/log.h"
+#include "kernel/mem.h"
 #include "kernel/trace.h"
 
 /* --- instructions: true when it is done, false when it raised an exception --- */
@@ -132,7 +133,8 @@ static void exit_exception(struct xvcpu *x)
 
 static void exit_nested_fault(struct xvcpu *x)
 {
-	if (!is_control(x) || !control_fault(x, x->exit.fault.gpa))
+	if (is_control(x) ? !control_fault(x, x->exit.fault.gpa) :
+			    !x->exit.fault.exec || !mem_execute(x->v.dom, x->exit.fault.gpa))
 		emulate_memory(x);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Nested page tables: APM vol. 2 §15.25 (NPT), SDM vol. 3 §28.3 (EPT). */
+#include "arch/x86/cpu.h"
 #include "arch/x86/virt/vcpu_x86.h"
 #include "kernel/arch.h"
 #include "kernel/atomic.h"
@@ -14,6 +15,8 @@
 #define PRESENT    0x1ULL
 #define LINK       0x7ULL
 #define LARGE      0x80ULL
+#define SMALL      51u /* shift: where the right to execute, of small pages alone, is kept */
+#define SMALL_EXEC (DAIS_MAP_EXEC << SMALL)
 
 _Static_assert(DAIS_MAP_READ == 1 && DAIS_MAP_WRITE == 2 && DAIS_MAP_EXEC == 4, "as in a leaf");
 
@@ -22,6 +25,8 @@ _Static_assert(DAIS_MAP_READ == 1 && DAIS_MAP_WRITE == 2 && DAIS_MAP_EXEC == 4, 
 const struct nested_format nested_npt = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .write = 1ULL << 62,
 					  .next = 9, .ram = 1ULL << 60 };
 const struct nested_format nested_ept = { .ram = 6 << 3 };
+/* Guests' on CPUs that one can hang by changing the size of a page that it executes (CVE-2018-12207); bit 53 is ignored */
+static const struct nested_format nested_ept_small = { .ram = 6 << 3, .small = SMALL };
 /* For VT-d bit 62 is reserved (spec. §9.8). An AMD CPU behind it: emulators have that pair. */
 static const struct nested_format nested_npt_vtd = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .next = 9,
 						     .ram = 1ULL << 60 };
@@ -65,7 +70,10 @@ status_t nested_init(struct domain *d, const struct nested_format *fmt)
 
 	if (!t)
 		return DAIS_NO_MEMORY;
-	fmt = fmt == &nested_npt && nested_vtd ? &nested_npt_vtd : fmt;
+	if (fmt == &nested_npt && nested_vtd)
+		fmt = &nested_npt_vtd;
+	else if (fmt == &nested_ept && control_domain && defences_used >> DAIS_DEFENCE_SMALL_CODE & 1)
+		fmt = &nested_ept_small;
 	xdomain(d)->nt = (struct nested){ .fmt = fmt, .root = hva_to_hpa(t) };
 	return DAIS_OK;
 }
@@ -102,7 +110,7 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 		if (!t)
 			return DAIS_NO_MEMORY;
 		if (level == 1)
-			old &= ~LARGE;
+			old = (old & ~LARGE) | (old & SMALL_EXEC) >> SMALL;
 		for (u32 i = 0; (old || nested_write_back) && i < ENTRIES; i++)
 			put(&t[i], old ? old + i * span_of(level - 1) : 0);
 		put(slot, hva_to_hpa(t).v | LINK | (f->next ? f->read | f->write | (u64)level << f->next : 0));
@@ -114,7 +122,7 @@ status_t nested_prepare(struct domain *d, gpa_t a, u32 order)
 static void slot_set(u64 *slot, u64 e, u32 level)
 {
 	if (!is_table(*slot, level)) {
-		put(slot, e && level ? e | LARGE : e);
+		put(slot, e && level ? (e & ~((e & SMALL_EXEC) >> SMALL)) | LARGE : e);
 		return;
 	}
 	for (u32 i = 0; i < ENTRIES; i++)
@@ -124,7 +132,7 @@ static void slot_set(u64 *slot, u64 e, u32 level)
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
 {
 	const struct nested_format *f = xdomain(d)->nt.fmt;
-	u64 old, e = to.v | f->leaf | (prot & DAIS_MAP_RWX) | (prot & NESTED_UC ? 0 : f->ram) |
+	u64 old, e = to.v | f->leaf | (prot & DAIS_MAP_RWX) | (prot & DAIS_MAP_EXEC) << f->small | (prot & NESTED_UC ? 0 : f->ram) |
 		     (prot & DAIS_MAP_READ ? f->read : 0) | (prot & DAIS_MAP_WRITE ? f->write : 0);
 	u32 level, want = order / LEVEL_BITS;
 	u64 *slot = walk(d, a, want, &level, &old);
@@ -148,6 +156,7 @@ u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order)
 	*order = LEVEL_BITS * level;
 	in_span = span_of(level) - 1;
 	*to = hpa((e & ADDR_MASK & ~in_span) | (a.v & in_span & PAGE_MASK));
+	e |= (e & SMALL_EXEC) >> SMALL;
 	return (e & DAIS_MAP_RWX & ~(e & f->no_exec ? DAIS_MAP_EXEC : 0)) | (e & PRESENT && !(e & f->ram) ? NESTED_UC : 0);
 }
 

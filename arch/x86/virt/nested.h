@@ -16,6 +16,7 @@
  */
 struct nested_format {
 	u64 leaf;            /* bits of every leaf */
+	u32 small;           /* shift: large pages keep the right to execute there, but have it not; 0: they have it */
 	u64 no_exec;         /* of a leaf, where bit 2 does not let execute */
 	u64 read, write;     /* of what may be read, written, by devices */
 	u32 next;            /* shift: a link tells the level of what it leads to; 0: it does not */
