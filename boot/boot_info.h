@@ -101,6 +101,7 @@ struct boot_iommus {
 	bool remap;            /* interrupts can be remapped */
 	bool x2apic;           /* to 32-bit destinations */
 	bool guests;           /* the tables that nested paging uses can serve devices */
+	bool snoop;            /* VT-d: pages can demand that no device passes the caches by */
 	bool incoherent;       /* units read tables past the caches */
 	uint32_t unit_count, scope_count, region_count;
 	struct boot_iommu unit[BOOT_IOMMUS_MAX];

@@ -17,6 +17,7 @@
 #define ECAP_QI        (1ULL << 1)
 #define ECAP_IR        (1ULL << 3)
 #define ECAP_EIM       (1ULL << 4)
+#define ECAP_SC        (1ULL << 7)
 
 /* AMD's (48882 §3.4) */
 #define AMD_EFR        0x30u
@@ -211,6 +212,7 @@ static bool check_vtd(struct boot_iommus *out, struct boot_iommu *u, const struc
 	out->levels = cap & CAP_4_LEVELS && out->levels == 4 ? 4 : 3;
 	out->guests = out->guests && cap & CAP_2M;
 	out->incoherent = out->incoherent || !(ecap & ECAP_C);
+	out->snoop = out->snoop && ecap & ECAP_SC;
 	out->remap = out->remap && ecap & ECAP_IR;
 	out->x2apic = out->x2apic && ecap & ECAP_EIM;
 	/* one that takes 4 levels only, and one 3 only */
@@ -234,6 +236,7 @@ static bool ask_units(struct boot_iommus *out, const struct iommu_machine *m, bo
 {
 	out->levels = 4;
 	out->guests = true;
+	out->snoop = !out->amd;
 	out->x2apic = out->x2apic && x2apic;
 	for (struct boot_iommu *u = out->unit; u < out->unit + out->unit_count; u++)
 		if (!(out->amd ? check_amd(out, u, m, err) : check_vtd(out, u, m, err)))

@@ -49,6 +49,7 @@ u64 nested_get(struct domain *d, gpa_t a, hpa_t *to, u32 *order);
 hpa_t nested_root(const struct domain *d);
 extern bool nested_write_back;    /* IOMMUs read tables past the caches */
 extern bool nested_vtd;           /* they are VT-d: its reserved bits stay clear in tables made from now on */
+extern bool nested_snoop;         /* and honour its SNP bit, in RAM's pages that are set from now on */
 /* On return no CPU or IOMMU holds a translation of d that was removed or narrowed before the call. */
 void nested_flush(struct domain *d);
 /* Frees table pages; the domain's vCPUs will never run again. */

@@ -396,6 +396,7 @@ void iommu_init(const struct boot_info *b)
 	ops = iommus->amd ? &amdvi_ops : &vtd_ops;
 	nested_write_back = iommus->incoherent;
 	nested_vtd = !iommus->amd;
+	nested_snoop = iommus->snoop;
 	for (u32 i = 0; i < iommus->unit_count; i++)
 		start_unit(&units[i], &iommus->unit[i]);
 	facts[DAIS_STAT_IOMMU] |= DAIS_IOMMU_DMA | (iommus->remap ? DAIS_IOMMU_IRQ : 0) |

@@ -45,7 +45,7 @@ static bool may_panic;
 
 struct domain *control_domain = &control;
 u64 facts[DAIS_STAT_FRAMES_TOTAL];
-bool nested_write_back, nested_vtd;
+bool nested_write_back, nested_vtd, nested_snoop;
 
 /* --- the machine --- */
 void mmio_access(struct access *a)

@@ -126,8 +126,8 @@ int setup(void **state)
 	memset(tlb, 0, sizeof(tlb));
 	memset(stale_before, 0, sizeof(stale_before));
 	for (u32 i = 0; i < VCPUS; i++) {
-		vmcs[i][CR0_MASK.code] = vmx_cr0_mask();
-		vmcs[i][CR4_MASK.code] = vmx_cr4_mask();
+		vmcs[i][CR0_MASK.code] = ~CR0_FREE;
+		vmcs[i][CR4_MASK.code] = ~CR4_FREE;
 		vmx[i] = (struct vmx_vcpu){ .cpu = ~0u, .apic_page = apic_page };
 		vendor_vcpu[i].vendor = &vmx[i];
 	}

@@ -34,7 +34,11 @@ static void vtd_units(void **state)
 	assert_int_equal(with(CAP, ECAP & ~2ULL, CAP, ECAP), DAIS_IOMMU_TOO_OLD);        /* no queue */
 	assert_int_equal(with(~0ULL, ~0ULL, CAP, ECAP), DAIS_IOMMU_TOO_OLD);             /* nothing there */
 	assert_int_equal(with(CAP, ECAP & ~1ULL, CAP, ECAP), 0);
-	assert_true(out.incoherent);
+	assert_true(out.incoherent && !out.snoop);
+	assert_int_equal(with(CAP, ECAP | 1 << 7, CAP, ECAP | 1 << 7), 0);
+	assert_true(out.snoop);
+	assert_int_equal(with(CAP, ECAP | 1 << 7, CAP, ECAP), 0);
+	assert_false(out.snoop);
 	assert_int_equal(with(CAP, ECAP & ~8ULL, CAP, ECAP), 0);                         /* no remapping */
 	assert_true(!out.remap && !out.guests);
 	assert_int_equal(with(CAP & ~(3ULL << 34), ECAP, CAP, ECAP), 0);                 /* no large pages */

@@ -190,6 +190,13 @@ static void entry_bits(void **state)
 	for (u32 k = 0; k < 2; k++)
 		t = hpa_to_hva(hpa(t[0] & ~0xfffULL));
 	assert_int_equal(t[0], SIZE_2M | 7 | 6 << 3 | 0x80);
+	/* a guest's device that passes the caches by would read what was there before the page was scrubbed */
+	nested_snoop = true;
+	nested_set(d, gpa(0), hpa(SIZE_2M), ORDER_2M, DAIS_MAP_RWX);
+	assert_int_equal(t[0], SIZE_2M | 7 | 6 << 3 | 0x80 | 0x800);
+	nested_set(d, gpa(0), hpa(SIZE_2M), ORDER_2M, DAIS_MAP_RWX | NESTED_UC);
+	assert_int_equal(t[0], SIZE_2M | 7 | 0x80);
+	nested_snoop = false;
 	nested_free(d);
 }
 

@@ -15,6 +15,7 @@
 #define PRESENT    0x1ULL
 #define LINK       0x7ULL
 #define LARGE      0x80ULL
+#define VTD_SNP    0x800ULL /* spec. §9.8; EPT ignores it */
 #define SMALL      51u /* shift: where the right to execute, of small pages alone, is kept */
 #define SMALL_EXEC (DAIS_MAP_EXEC << SMALL)
 
@@ -31,7 +32,7 @@ static const struct nested_format nested_ept_small = { .ram = 6 << 3, .small = S
 static const struct nested_format nested_npt_vtd = { .leaf = 0x64, .no_exec = 1ULL << 63, .read = 1ULL << 61, .next = 9,
 						     .ram = 1ULL << 60 };
 
-bool nested_write_back, nested_vtd;
+bool nested_write_back, nested_vtd, nested_snoop;
 
 static void put(u64 *slot, u64 e)
 {
@@ -132,8 +133,9 @@ static void slot_set(u64 *slot, u64 e, u32 level)
 void nested_set(struct domain *d, gpa_t a, hpa_t to, u32 order, u64 prot)
 {
 	const struct nested_format *f = xdomain(d)->nt.fmt;
-	u64 old, e = to.v | f->leaf | (prot & DAIS_MAP_RWX) | (prot & DAIS_MAP_EXEC) << f->small | (prot & NESTED_UC ? 0 : f->ram) |
-		     (prot & DAIS_MAP_READ ? f->read : 0) | (prot & DAIS_MAP_WRITE ? f->write : 0);
+	u64 old, ram = prot & NESTED_UC ? 0 : f->ram | (nested_snoop ? VTD_SNP : 0);
+	u64 e = to.v | f->leaf | ram | (prot & DAIS_MAP_RWX) | (prot & DAIS_MAP_EXEC) << f->small |
+		(prot & DAIS_MAP_READ ? f->read : 0) | (prot & DAIS_MAP_WRITE ? f->write : 0);
 	u32 level, want = order / LEVEL_BITS;
 	u64 *slot = walk(d, a, want, &level, &old);
 

@@ -6,23 +6,6 @@
 #include "arch/x86/vmx/vmx.h"
 #include "arch/x86/x86.h"
 
-/* VME to OSXMMEXCPT but MCE; of the later ones those whose features CPUID shows; which there are, the CPU checks. */
-#define CR4_FREE ((0x7ffULL & ~CR4_MCE) | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
-
-/*
- * CD and NW go through entries and exits unchanged (SDM vol. 3 §28.5.1), so guests never have them; NE and
- * VMXE must be 1; without MCE a machine check would be a shutdown. Of CR4, no guest may set what CPUID does not show.
- */
-u64 vmx_cr0_mask(void)
-{
-	return CR0_CD | CR0_NW | CR0_NE;
-}
-
-u64 vmx_cr4_mask(void)
-{
-	return ~CR4_FREE;
-}
-
 static void read_seg(struct dais_seg *s, u32 i)
 {
 	u32 ar = vmread(segment_field(GUEST_ES_ACCESS_RIGHTS, i));
@@ -98,9 +81,7 @@ u32 vmx_cpl(struct xvcpu *)
 
 u64 vmx_cr4(struct xvcpu *)
 {
-	u64 m = vmx_cr4_mask();
-
-	return (vmread(GUEST_CR4) & ~m) | (vmread(CR4_READ_SHADOW) & m);
+	return (vmread(GUEST_CR4) & CR4_FREE) | (vmread(CR4_READ_SHADOW) & ~CR4_FREE);
 }
 
 void vmx_write_sregs(struct xvcpu *x, const struct dais_sregs *s)

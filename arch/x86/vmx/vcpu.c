@@ -125,8 +125,8 @@ static void write_controls(struct xvcpu *x)
 	vmwrite(EPT_POINTER, ept_pointer(x));
 	vmwrite(TSC_OFFSET, x->v.dom->tsc_offset);
 	vmwrite(VMCS_LINK_POINTER, ~0ULL);
-	vmwrite(CR0_MASK, vmx_cr0_mask());
-	vmwrite(CR4_MASK, vmx_cr4_mask());
+	vmwrite(CR0_MASK, ~CR0_FREE);
+	vmwrite(CR4_MASK, ~CR4_FREE);
 	/* combined mappings are tagged by the tables too (SDM vol. 3 §29.4): enough that the domain's own differ */
 	if (vmx_control[VMX_PROC2] & PROC2_VPID)
 		vmwrite(VPID, x->v.index + 1);

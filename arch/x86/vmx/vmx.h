@@ -68,8 +68,12 @@ void vmx_decode_failure(struct xvcpu *x);   /* the entry instruction failed */
 const char *vmx_bad_field(void);            /* the first guest field that an entry would refuse */
 
 /* --- state.c --- */
-u64 vmx_cr0_mask(void);                     /* bits that are not as the guest sees them: a change exits */
-u64 vmx_cr4_mask(void);
+/* Bits that are as the guest sees them: a change of the others exits.
+ * CD and NW go through entries and exits unchanged (SDM vol. 3 §28.5.1), so guests never have them; NE and
+ * VMXE must be 1; without MCE a machine check would be a shutdown. Of CR4, no guest may set what CPUID does not show:
+ * VME to OSXMMEXCPT but MCE; of the later ones those whose features it shows; which there are, the CPU checks. */
+#define CR0_FREE (~(CR0_CD | CR0_NW | CR0_NE))
+#define CR4_FREE ((0x7ffULL & ~CR4_MCE) | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
 void vmx_read_sregs(struct xvcpu *x, struct dais_sregs *s);
 void vmx_write_sregs(struct xvcpu *x, const struct dais_sregs *s);
 u32 vmx_cpl(struct xvcpu *x);
