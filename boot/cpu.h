@@ -28,7 +28,7 @@ struct cpuid cpu_cpuid(uint32_t leaf, uint32_t subleaf);
 typedef uint64_t (*msr_fn)(uint32_t msr);
 uint64_t cpu_msr(uint32_t msr);
 
-/* What the hypervisor is told. msr: read only where CPUID says that it is there. x2apic: may it be used where it is not on yet? */
+/* What the hypervisor is told. msr: reads what CPUID says is there. x2apic: may it be used where it is not on yet? */
 struct host cpu_host(cpuid_fn id, msr_fn msr, bool x2apic);
 uint32_t cpu_defences(cpuid_fn id, msr_fn msr); /* against speculation: bits by enum dais_defence */
 bool cpu_in_x2apic(void); /* there is no way back from it */

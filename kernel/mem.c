@@ -318,11 +318,10 @@ bool mem_execute(struct domain *d, u64 at)
 	mgmt_t m = mgmt_acquire();
 	struct leaf l = { .at = gpa(at & PAGE_MASK) };
 	bool may = nested_get(d, l.at, &l.to, &l.order) & DAIS_MAP_EXEC;
-	status_t s = may && find(d, &l) ? split(d, &l) : DAIS_OK;
 
-	mgmt_release(m);
-	if (s != DAIS_OK)
+	if (may && find(d, &l) && split(d, &l) != DAIS_OK)
 		domain_kill(d, DAIS_DEATH_MEMORY, "no memory to execute what is at %lx from small pages", at);
+	mgmt_release(m);
 	return may;
 }
 

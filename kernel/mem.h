@@ -16,8 +16,8 @@ extern spinlock_t view_lock; /* of the control domain's nested tables, which dev
 
 /* Takes back up to 512 mappings of a dead, still domain; true when none is left. */
 bool mem_reclaim_some(struct domain *d);
-/* A running guest could not execute what is there. True: it may, and can by now (from small pages, where it must not from large
- * ones), or is dead. Takes mgmt_lock. */
+/* A running guest could not execute what is there. True: it may, and can by now (from small pages, where it must not
+ * from large ones), or is dead. Takes mgmt_lock. */
 bool mem_execute(struct domain *d, u64 at);
 /* Shows pages of Dais's own memory to the control domain at GPA = HPA (log, vCPU and domain pages …); unshow flushes.
  * NO_MEMORY: nothing is shown. */

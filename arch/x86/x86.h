@@ -49,6 +49,7 @@
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
 #define APIC_BASE_EXTD      (1ULL << 10)
+#define MSR_SPEC_CTRL       0x48
 #define MSR_PRED_CMD        0x49
 #define MSR_FLUSH_CMD       0x10b
 #define MSR_MCG_CAP         0x179

@@ -60,7 +60,6 @@ void vmclear(struct vmx_vcpu *s)
 	s->launched = false;
 }
 
-bool lapic_x2apic(const struct lapic *l) { return l->base_msr & APIC_BASE_EXTD; }
 void lapic_take_back(struct lapic *l, u32 v) { l->isr[v / 32] &= ~(1u << v % 32); l->irr[v / 32] |= 1u << v % 32; }
 bool vmxon(u64 a) { (void)a; return true; }
 void vmx_host_nmi(void) { nmis++; }

@@ -54,16 +54,11 @@ static bool holds_ram(u64 a, u64 size)
 	return false;
 }
 
-static bool may_map_device(u64 a, u64 size)
+bool arch_device_memory(u64 a, u64 size)
 {
 	if (a >> host.phys_bits || (LAPIC_BASE_DEFAULT >= a && LAPIC_BASE_DEFAULT < a + size))
 		return false;
 	return !control_mmio_traps(a, size) && !holds_ram(a, size);
-}
-
-bool arch_device_memory(u64 hpa, u64 size)
-{
-	return may_map_device(hpa, size);
 }
 
 static void unmap(u64 a, u32 order)
@@ -78,7 +73,7 @@ static bool map_device(u64 a, u32 order)
 	hpa_t to;
 	u32 empty;
 
-	if (!may_map_device(base, size))
+	if (!arch_device_memory(base, size))
 		return false;
 	spin_guard(&view_lock);
 	if (nested_get(control_domain, gpa(a), &to, &empty))

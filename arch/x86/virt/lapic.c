@@ -4,23 +4,11 @@
 #include "drivers/devices.h"
 
 #define BASE_BSP    (1ULL << 8)
-#define BASE_X2APIC (1ULL << 10)
-#define BASE_ENABLE (1ULL << 11)
-#define BASE_MODES  (BASE_X2APIC | BASE_ENABLE)
+#define BASE_MODES  (LAPIC_BASE_X2APIC | LAPIC_BASE_ENABLE)
 #define BASE_ADDR   0x000ffffffffff000ULL
 
 #define SVR_ENABLE  0x100u
 #define VERSION     (0x14 | (LVT_COUNT - 1) << 16)
-
-bool lapic_enabled(const struct lapic *l)
-{
-	return atomic_load_relaxed(&l->base_msr) & BASE_ENABLE;
-}
-
-bool lapic_x2apic(const struct lapic *l)
-{
-	return atomic_load_relaxed(&l->base_msr) & BASE_X2APIC;
-}
 
 /* 0: none; there are no vectors below 16. Two registers at a time: most often there is nothing. */
 static u32 highest(const u32 word[8])
@@ -239,7 +227,7 @@ void lapic_reset(struct xvcpu *x, bool init)
 	if (init)
 		return;
 	l->id = x->v.index;
-	l->base_msr = LAPIC_BASE_DEFAULT | BASE_ENABLE | (l->id ? 0 : BASE_BSP);
+	l->base_msr = LAPIC_BASE_DEFAULT | LAPIC_BASE_ENABLE | (l->id ? 0 : BASE_BSP);
 }
 
 /* Transitions: SDM vol. 3 §11.12.5. */
@@ -248,9 +236,9 @@ bool lapic_set_base(struct xvcpu *x, u64 value)
 	struct lapic *l = &x->lapic;
 	u64 old = l->base_msr & BASE_MODES, new = value & BASE_MODES;
 
-	if (value & ~(BASE_ADDR | BASE_BSP | BASE_MODES) || new == BASE_X2APIC)
+	if (value & ~(BASE_ADDR | BASE_BSP | BASE_MODES) || new == LAPIC_BASE_X2APIC)
 		return false;
-	if ((old == BASE_MODES && new == BASE_ENABLE) || (!old && new == BASE_MODES))
+	if ((old == BASE_MODES && new == LAPIC_BASE_ENABLE) || (!old && new == BASE_MODES))
 		return false;
 	if (old && !new)
 		registers_reset(l);

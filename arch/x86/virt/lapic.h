@@ -13,6 +13,8 @@
 #include "kernel/timer.h"
 
 #define LAPIC_BASE_DEFAULT 0xfee00000ULL
+#define LAPIC_BASE_X2APIC (1ULL << 10)
+#define LAPIC_BASE_ENABLE (1ULL << 11)
 #define LAPIC_TIMER_HZ 1000000000ULL /* of the emulated bus clock, whatever the host: 1 GHz */
 #define VECTOR_FIRST   16u           /* 0..15 are illegal */
 
@@ -48,8 +50,9 @@ struct lapic {
 };
 
 void lapic_reset(struct xvcpu *x, bool init);
-bool lapic_enabled(const struct lapic *l);         /* globally (base MSR) */
-bool lapic_x2apic(const struct lapic *l);
+/* globally (base MSR) */
+static inline bool lapic_enabled(const struct lapic *l) { return atomic_load_relaxed(&l->base_msr) & LAPIC_BASE_ENABLE; }
+static inline bool lapic_x2apic(const struct lapic *l) { return atomic_load_relaxed(&l->base_msr) & LAPIC_BASE_X2APIC; }
 /* Register access by xAPIC offset (0x000..0x3f0). False, in x2APIC mode: #GP. */
 bool lapic_read(struct xvcpu *x, u32 offset, u64 *value);
 bool lapic_write(struct xvcpu *x, u32 offset, u64 value);

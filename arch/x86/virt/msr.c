@@ -189,21 +189,12 @@ bool msr_write(struct xvcpu *x, u32 msr, u64 value)
 	return r && (!r->fn || r->fn(x, msr, &value, true));
 }
 
-static bool host_has_ibpb(void)
-{
-	u32 r[4] = { 0 };
-
-	if (host.amd && host.max_ext_leaf >= 0x80000008)
-		host_cpuid(0x80000008, 0, r);
-	return r[1] >> 12 & 1;
-}
-
 u32 msr_passes(u32 msr, bool control)
 {
 	const struct range *r = range_of(msr);
 
 	if (msr == MSR_PRED_CMD)
-		return host_has_ibpb() ? PASS_WRITE : 0;
+		return host.amd && boot->facts[DAIS_STAT_DEFENCES] >> DAIS_DEFENCE_IBPB & 1 ? PASS_WRITE : 0;
 	if (r && r->pass == CONTROL)
 		return control ? PASS_READ : 0;
 	return r && r->pass == FREE ? PASS_READ | PASS_WRITE : 0;

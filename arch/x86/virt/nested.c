@@ -71,9 +71,8 @@ status_t nested_init(struct domain *d, const struct nested_format *fmt)
 
 	if (!t)
 		return DAIS_NO_MEMORY;
-	if (fmt == &nested_npt && nested_vtd)
-		fmt = &nested_npt_vtd;
-	else if (fmt == &nested_ept && control_domain && defences_used >> DAIS_DEFENCE_SMALL_CODE & 1)
+	fmt = fmt == &nested_npt && nested_vtd ? &nested_npt_vtd : fmt;
+	if (fmt == &nested_ept && control_domain && defences_used >> DAIS_DEFENCE_SMALL_CODE & 1)
 		fmt = &nested_ept_small;
 	xdomain(d)->nt = (struct nested){ .fmt = fmt, .root = hva_to_hpa(t) };
 	return DAIS_OK;
