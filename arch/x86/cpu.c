@@ -92,8 +92,11 @@ static void harden(void)
 /* Machine checks come to trap.c; every bank reports. */
 static void machine_check_on(void)
 {
-	u32 banks = host.mce ? MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS) : 0;
+	u64 cap = host.mce ? rdmsr(MSR_MCG_CAP) : 0;
+	u32 banks = MIN(cap & 0xff, MC_BANKS);
 
+	if (cap & MCG_CTL_P)
+		wrmsr(MSR_MCG_CTL, ~0ULL);
 	for (u32 i = 0; i < banks; i++)
 		wrmsr(MSR_MC0_CTL + 4 * i, ~0ULL);
 }

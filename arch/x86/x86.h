@@ -54,6 +54,8 @@
 #define MSR_FLUSH_CMD       0x10b
 #define MSR_MCG_CAP         0x179
 #define MSR_MCG_STATUS      0x17a
+#define MSR_MCG_CTL         0x17b
+#define MCG_CTL_P           0x100ULL /* in MCG_CAP: it is there */
 #define MSR_PAT             0x277
 #define MSR_MC0_CTL         0x400
 #define MC_BANKS            32ULL /* there: 0x480 is another register, AMD's further banks are elsewhere */
