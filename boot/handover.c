@@ -330,11 +330,26 @@ static void write_params(struct work *w, const struct bzimage_screen *screen, en
 	bzimage_fill(w->params, &w->load->kernel, &p, (void *)w->e820_ext);
 }
 
+/* ECAMs and the IOMMUs' registers: at most BOOT_ECAMS_MAX + BOOT_IOMMUS_MAX */
+static uint32_t list_registers(const struct work *w, struct span *out)
+{
+	const struct boot_iommus *iommus = w->info->iommus ? w->iommus : NULL;
+	uint32_t n = 0;
+
+	for (const struct boot_ecam *e = w->machine.ecams; e < w->machine.ecams + w->machine.ecam_count; e++)
+		out[n++] = (struct span){ e->base + ((uint64_t)e->bus_first << 20), (e->bus_last - e->bus_first + 1ULL) << 8 };
+	for (uint32_t i = 0; iommus && i < iommus->unit_count; i++)
+		out[n++] = (struct span){ iommus->unit[i].base, (iommus->unit[i].size + PAGE_SIZE - 1) / PAGE_SIZE };
+	return n;
+}
+
 static bool make_plan(struct work *w, uint32_t dais_count, struct error *err)
 {
+	static struct span registers[BOOT_ECAMS_MAX + BOOT_IOMMUS_MAX];
 	struct plan_request request = {
 		.map = w->fw->map, .map_count = w->fw->map_count, .dais = w->dais,
 		.dais_count = dais_count, .control_bytes = w->load->config.control_memory,
+		.registers = registers, .register_count = list_registers(w, registers),
 	};
 	struct boot_info *info = w->info;
 

@@ -130,9 +130,18 @@ static uint32_t e820_type(uint32_t type)
 	}
 }
 
+static bool holds_registers(const struct plan_request *r, const struct map_entry *e)
+{
+	for (uint32_t i = 0; i < r->register_count; i++)
+		if (r->registers[i].base < end_of(e) && e->base < r->registers[i].base + r->registers[i].pages * PAGE_SIZE)
+			return true;
+	return false;
+}
+
 /* Firmware's own RAM. A reserved range that is not write-back is registers
- * (the ECAM, say): device memory, which no kind names. */
-static bool is_firmware(const struct map_entry *e)
+ * (the ECAM, say): device memory, which no kind names. So is one that holds what Dais
+ * knows to be registers: mapped at once, they would not trap. */
+static bool is_firmware(const struct plan_request *r, const struct map_entry *e)
 {
 	switch (e->type) {
 	case MAP_RUNTIME_CODE:
@@ -142,19 +151,19 @@ static bool is_firmware(const struct map_entry *e)
 	case MAP_PAL:
 		return true;
 	case MAP_RESERVED:
-		return e->attributes & MAP_ATTR_WB;
+		return e->attributes & MAP_ATTR_WB && !holds_registers(r, e);
 	default:
 		return false;
 	}
 }
 
-static void give_control(struct plan *plan, const struct map_entry *e)
+static void give_control(struct plan *plan, const struct plan_request *r, const struct map_entry *e)
 {
 	add_efi(plan, e);
 	add_e820(plan, e->base, e->pages * PAGE_SIZE, e820_type(e->type));
 	if (is_ram(e->type))
 		add_mem(plan, e, BOOT_MEM_CONTROL);
-	else if (is_firmware(e))
+	else if (is_firmware(r, e))
 		add_mem(plan, e, BOOT_MEM_FIRMWARE);
 }
 
@@ -245,7 +254,7 @@ static uint64_t control_share(const struct plan_request *r, uint64_t wanted)
 
 /* One conventional piece: first what the control domain still needs, the rest
  * in large pages to the pool, crumbs to the control domain. */
-static void share_out(struct plan *plan, struct map_entry e, uint64_t *share)
+static void share_out(struct plan *plan, const struct plan_request *r, struct map_entry e, uint64_t *share)
 {
 	struct map_entry head;
 	uint64_t first = e.base / PAGE_SIZE, n;
@@ -262,7 +271,7 @@ static void share_out(struct plan *plan, struct map_entry e, uint64_t *share)
 		*share -= n < *share ? n : *share;
 	if (n > 0) {
 		head = cut(&e, n);
-		give_control(plan, &head);
+		give_control(plan, r, &head);
 	}
 	n = e.pages / POOL_ALIGN * POOL_ALIGN;
 	if (n > 0) {
@@ -270,7 +279,7 @@ static void share_out(struct plan *plan, struct map_entry e, uint64_t *share)
 		take_from_control(plan, &head, BOOT_MEM_POOL);
 	}
 	if (e.pages > 0)
-		give_control(plan, &e);
+		give_control(plan, r, &e);
 }
 
 static void place_entry(struct plan *plan, const struct plan_request *r, struct map_entry e,
@@ -288,9 +297,9 @@ static void place_entry(struct plan *plan, const struct plan_request *r, struct 
 		}
 		piece = cut(&e, span ? (span->base - e.base) / PAGE_SIZE : e.pages);
 		if (piece.type == MAP_CONVENTIONAL)
-			share_out(plan, piece, share);
+			share_out(plan, r, piece, share);
 		else
-			give_control(plan, &piece);
+			give_control(plan, r, &piece);
 	}
 }
 

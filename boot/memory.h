@@ -45,6 +45,8 @@ struct plan_request {
 	const struct span *dais;     /* page-aligned, each within one map entry, none overlapping */
 	uint32_t dais_count;
 	uint64_t control_bytes;      /* 0 = the default: a quarter, at least 512 MiB */
+	const struct span *registers; /* of devices that Dais traps, whatever the map says */
+	uint32_t register_count;
 };
 
 /* The caller gives four arrays of `capacity` entries each. own: all that the control domain may map at once. */

@@ -31,11 +31,12 @@ static const struct map_entry ovmf[] = {
 };
 
 static const struct span none;
+static const struct span registers[] = { { 0xc0000000, 0x10000 }, { 0xfed90000, 2 } };
 
 static bool make(const struct map_entry *map, uint32_t count, const struct span *dais,
 		 uint32_t dais_count, uint64_t control)
 {
-	struct plan_request r = { map, count, dais, dais_count, control };
+	struct plan_request r = { map, count, dais, dais_count, control, registers, 2 };
 
 	memset(&err, 0, sizeof(err));
 	return memory_plan(&r, &plan, &err);
@@ -145,6 +146,25 @@ static void test_ovmf(void **state)
 	assert_int_equal(kind_at(0x7de45000), BOOT_MEM_CONTROL);
 	assert_int_equal(e820_at(0x7f000000), E820_ACPI);
 	assert_int_equal(e820_at(0x806000), E820_NVS);
+}
+
+/* Firmware that says "write-back" of the ECAM and of an IOMMU: as memory they would be mapped, and trap no more. */
+static void test_registers(void **state)
+{
+	static const struct map_entry map[] = {
+		{ MAP_CONVENTIONAL, 0x100000, 0x50000, 0xf }, { MAP_RESERVED, 0x60000000, 0x10, 0xf },
+		{ MAP_RESERVED, 0xbfff0000, 0x20000, 0xf }, { MAP_RESERVED, 0xfed91000, 1, 0xf },
+		{ MAP_RESERVED, 0xfed92000, 1, 0xf },
+	};
+
+	(void)state;
+	assert_true(make(map, COUNT(map), &none, 0, 512 * MIB));
+	check_invariants(map, COUNT(map));
+	assert_int_equal(kind_at(0x60000000), BOOT_MEM_FIRMWARE);
+	assert_int_equal(kind_at(0xc0000000), 0);
+	assert_int_equal(e820_at(0xc0000000), E820_RESERVED);
+	assert_int_equal(kind_at(0xfed91000), 0);
+	assert_int_equal(kind_at(0xfed92000), BOOT_MEM_FIRMWARE);
 }
 
 static void test_default_share(void **state)
@@ -260,7 +280,7 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ovmf), cmocka_unit_test(test_default_share),
+		cmocka_unit_test(test_ovmf), cmocka_unit_test(test_registers), cmocka_unit_test(test_default_share),
 		cmocka_unit_test(test_above_4g), cmocka_unit_test(test_fragmented),
 		cmocka_unit_test(test_random), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_find),
