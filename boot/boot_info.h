@@ -60,7 +60,7 @@ struct boot_ioapic {
 	uint32_t source;   /* its interrupts' requester ID, as the IOMMUs know it; BOOT_NO_FN: none */
 };
 
-#define BOOT_ECAMS_MAX 16
+#define BOOT_ECAMS_MAX 64
 
 struct boot_ecam {
 	uint64_t base; /* physical address of bus 0's configuration space */

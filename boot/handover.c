@@ -115,7 +115,9 @@ static bool describe_cpus(struct work *w, struct error *err)
 			      "dais.conf, or say all", info->control_vcpus, info->cpu_count);
 	info->cpus = (uintptr_t)m->cpus;
 	info->ecams = (uintptr_t)m->ecams;
-	info->ecam_count = m->ecam_count < BOOT_ECAMS_MAX ? m->ecam_count : BOOT_ECAMS_MAX;
+	if (m->ecam_count > BOOT_ECAMS_MAX) /* one that is left out would not trap */
+		return refuse(err, "ACPI: MCFG names more than %u ranges of PCI buses", BOOT_ECAMS_MAX);
+	info->ecam_count = m->ecam_count;
 	info->ioapics = (uintptr_t)m->ioapics;
 	for (uint32_t i = 0; i < m->ioapic_count; i++) {
 		struct boot_ioapic *io = &m->ioapics[info->ioapic_count];
