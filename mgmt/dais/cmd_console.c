@@ -34,7 +34,7 @@ static int parse(const struct command *c, int argc, char **argv, enum mode *mode
 			fputs(c->help, stdout);
 			return -2;
 		default:
-			fail_usage(c, "unknown option \"%s\"", argv[optind - 1]);
+			fail_usage(c, "unknown option \"%s\"", bad_option(opt, argv));
 			return -1;
 		}
 	}
@@ -131,7 +131,11 @@ static int pass(struct dais_conn *conn, const char *name)
 			return fail("%s", err.text);
 		ret = monitor_ask_console(fd, &position, &err);
 		end = ret ? PUMP_GUEST_ENDED : console_pump(fd, &position);
+		if (end == PUMP_NO_OUTPUT)
+			fail("standard output: %s", strerror(errno));
 		close(fd);
+		if (end == PUMP_NO_OUTPUT)
+			return EXIT_ERROR;
 		if (ret && ret != MONITOR_GONE)
 			return fail("the console of guest \"%s\": %s; leave it there with Ctrl-] first", name,
 				    err.text);

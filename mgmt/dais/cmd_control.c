@@ -138,7 +138,7 @@ static int parse_stop(const struct command *c, int argc, char **argv, struct sto
 			fputs(c->help, stdout);
 			return -2;
 		default:
-			fail_usage(c, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			fail_usage(c, "unknown option or missing value: \"%s\"", bad_option(opt, argv));
 			return -1;
 		}
 	}

@@ -176,6 +176,8 @@ int cmd_version(const struct command *c, int argc, char **argv)
 
 	if (first < 0)
 		return simple_exit(first);
+	if (first < argc)
+		return fail_usage(c, "unexpected argument \"%s\"", argv[first]);
 	if (dais_open(&conn))
 		conn = NULL; /* the command's own version can be told anywhere */
 	if (o.json) {

@@ -55,7 +55,7 @@ int cmd_log(const struct command *c, int argc, char **argv)
 	if (!log)
 		return fail("reading Dais's log: %s", dais_strerror(-errno));
 	print_new(log, &tail);
-	while (o.follow) {
+	while (o.follow && !ferror(stdout)) {
 		usleep(FOLLOW_US);
 		print_new(log, &tail);
 	}

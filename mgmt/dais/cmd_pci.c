@@ -155,7 +155,7 @@ static int parse_functions(const struct command *c, int count, char **names, str
 	while (count--)
 		if (gconf_add_pci(config, *names++, &err))
 			return fail_usage(c, "%s", err.text);
-	return EXIT_OK;
+	return config->functions ? EXIT_OK : fail_usage(c, "\"none\" is no function");
 }
 
 int cmd_pci(const struct command *c, int argc, char **argv)

@@ -91,16 +91,20 @@ static int detach(struct launch *l, const struct guest_config *c)
 static int attach(struct launch *l, const struct guest_config *c)
 {
 	enum pump_end end;
+	int code;
 
 	if (isatty(0))
 		fputs("Connected to the guest's console; Ctrl-] leaves it.\r\n", stderr);
 	end = console_pump(l->console, NULL);
+	if (end == PUMP_NO_OUTPUT)
+		fail("standard output: %s", strerror(errno));
 	close(l->console);
 	if (end == PUMP_DETACHED)
 		return detach(l, c);
-	if (end == PUMP_SIGNALLED)
+	if (end == PUMP_SIGNALLED || end == PUMP_NO_OUTPUT)
 		kill(l->pid, SIGTERM);
-	return finish(l, c);
+	code = finish(l, c);
+	return end == PUMP_NO_OUTPUT ? EXIT_ERROR : code;
 }
 
 int cmd_run(const struct command *c, int argc, char **argv)

@@ -43,7 +43,7 @@ static int parse(const struct command *c, int argc, char **argv, struct sched_op
 		else if (opt >= OPT_SCHED)
 			ret = sched_config_parse(&o->config, opt - OPT_SCHED, optarg, &err);
 		else
-			ret = fault_set(&err, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			ret = fault_set(&err, "unknown option or missing value: \"%s\"", bad_option(opt, argv));
 	}
 	if (!ret && optind != argc - 1)
 		ret = fault_set(&err, optind == argc ? "give a guest's name" : "give one guest's name");

@@ -182,7 +182,7 @@ static int loop(struct dais_conn *conn, const struct top_options *o, int signals
 	unsigned int i;
 	int ret = EXIT_OK;
 
-	for (i = 0; !o->count || i < o->count; i++) {
+	for (i = 0; (!o->count || i < o->count) && !ferror(stdout); i++) {
 		if (i && wait_next(o, signals))
 			break;
 		if (take(conn, &s, &before)) {
@@ -229,7 +229,7 @@ static int parse(const struct command *c, int argc, char **argv, struct top_opti
 			fputs(c->help, stdout);
 			return -2;
 		default:
-			ret = fault_set(&err, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			ret = fault_set(&err, "unknown option or missing value: \"%s\"", bad_option(opt, argv));
 		}
 	}
 	if (!ret && optind < argc)

@@ -242,7 +242,7 @@ static int parse(const struct command *c, int argc, char **argv, struct trace_op
 			fputs(c->help, stdout);
 			return -2;
 		default:
-			fail_usage(c, "unknown option or missing value: \"%s\"", argv[optind - 1]);
+			fail_usage(c, "unknown option or missing value: \"%s\"", bad_option(opt, argv));
 			return -1;
 		}
 	}

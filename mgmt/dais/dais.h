@@ -63,6 +63,9 @@ int parse_simple(const struct command *c, int argc, char **argv, const char *fla
 /* What a command returns when parse_simple gave index < 0. */
 int simple_exit(int index);
 
+/* The word, or the letter in it, that getopt_long refused with opt ('?' or ':'). */
+const char *bad_option(int opt, char **argv);
+
 /* Opens /dev/dais or says why not. */
 struct dais_conn *connect_dais(void);
 /* Opens a guest by its name or says why not. */

@@ -92,9 +92,9 @@ static int pass(struct guest_options *o, const struct command *c, int argc, char
 			return stop(EXIT_OK);
 		}
 		if (opt == ':')
-			return stop(fail_usage(c, "%s needs a value", argv[optind - 1]));
+			return stop(fail_usage(c, "%s needs a value", bad_option(opt, argv)));
 		if (opt == '?')
-			return stop(fail_usage(c, "unknown option \"%s\"", argv[optind - 1]));
+			return stop(fail_usage(c, "unknown option \"%s\"", bad_option(opt, argv)));
 		if (config_only != (opt == OPT_CONFIG))
 			continue;
 		ret = config_only ? gconf_read(&o->config, optarg, &err) :

@@ -60,7 +60,7 @@ bool monitor_was_killed(const char *name);
 int monitor_wait_gone(int fd, int timeout_ms);
 
 /* ---- the terminal ---- */
-enum pump_end { PUMP_GUEST_ENDED, PUMP_DETACHED, PUMP_SIGNALLED };
+enum pump_end { PUMP_GUEST_ENDED, PUMP_DETACHED, PUMP_SIGNALLED, PUMP_NO_OUTPUT /* errno says why */ };
 /* Passes bytes between the standard streams and fd until one of these; adds those that came to *received, if not NULL. */
 enum pump_end console_pump(int fd, uint64_t *received);
 

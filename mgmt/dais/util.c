@@ -32,6 +32,18 @@ int fail_usage(const struct command *c, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+const char *bad_option(int opt, char **argv)
+{
+	static char text[3] = "-";
+	const char *last = argv[optind - 1];
+
+	/* Of a letter within a word optind tells nothing: it still names the word before. */
+	if (opt != '?' || !optopt || optopt > 0x7f || (!strncmp(last, "--", 2) && strchr(last, '=')))
+		return last;
+	text[1] = optopt;
+	return text;
+}
+
 int parse_simple(const struct command *c, int argc, char **argv, const char *flags,
 		 struct simple_options *o)
 {
@@ -51,7 +63,7 @@ int parse_simple(const struct command *c, int argc, char **argv, const char *fla
 			return -2;
 		}
 		if (ch == '?' || !strchr(flags, ch)) {
-			fail_usage(c, "unknown option \"%s\"", argv[optind - 1]);
+			fail_usage(c, "unknown option \"%s\"", bad_option(ch, argv));
 			return -1;
 		}
 		o->json |= ch == 'j';

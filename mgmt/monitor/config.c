@@ -151,6 +151,9 @@ static int check_memory(const struct guest_config *c, struct fault *err)
 	if (c->pci && c->memory > PCI_HIGH_START - (HOLE_END - HOLE_START))
 		return fault_set(err, "memory: a guest with PCI functions can have %llu GiB at most",
 				 (PCI_HIGH_START - (HOLE_END - HOLE_START)) / GIB);
+	if (c->memory > CONFIG_MEMORY_MAX)
+		return fault_set(err, "memory: %llu GiB are more than any machine has",
+				 (unsigned long long)(c->memory / GIB));
 	if (c->memory % MIB)
 		return fault_set(err, "memory: give whole MiB");
 	return 0;

@@ -12,6 +12,7 @@
 #define CONFIG_MODULES 31
 #define CONFIG_NAME_MAX 63
 #define CONFIG_FUNCTIONS 8
+#define CONFIG_MEMORY_MAX (1ULL << 50)	/* more than any machine has */
 #define CONFIG_DEFAULT_MEMORY (256ULL << 20)
 
 struct guest_config {

@@ -192,6 +192,8 @@ static void flush_log(struct console *c)
 		c->log_size += n;
 		rotate_log(c);
 	}
+	if (c->log < 0)
+		c->logged = c->head; /* nothing waits for a file that is not there */
 }
 
 void console_flush(struct console *c)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The console's way from the guest to its client, its file, and back. */
 /* links: mgmt/monitor/console.c */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,6 +180,23 @@ static void the_end_of_input_is_not_the_end(void **state)
 	assert_received("still here");
 }
 
+/* As /run full: the client still gets each byte, and nothing is left that the monitor would wait to write. */
+static void without_a_file_the_client_goes_on(void **state)
+{
+	(void)state;
+	close(c.log);
+	c.log = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	print("one");
+	console_flush(&c);
+	assert_received("one");
+	assert_int_equal(c.log, -1);
+	assert_int_equal(c.logged, c.head);
+	print("two");
+	console_flush(&c);
+	assert_received("two");
+	assert_int_equal(c.logged, c.head);
+}
+
 /* The guest's endless output. */
 static uint8_t output_at(uint64_t position)
 {
@@ -318,6 +336,7 @@ int main(void)
 		TEST(the_file_stays_small), TEST(a_client_that_left_is_dropped),
 		TEST(input_waits_for_the_guest), TEST(the_end_of_input_is_not_the_end),
 		TEST(killed_monitors_lose_and_double_nothing), TEST(a_file_half_replaced), TEST(a_new_domain_goes_on),
+		TEST(without_a_file_the_client_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
