@@ -36,6 +36,12 @@ static void find_monitor(char *path, size_t size)
 	snprintf(path, size, MONITOR);
 }
 
+/* Nothing else of the caller's lives on with the guest: a lock's descriptor, say. */
+static void keep_descriptor(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
 static void exec_monitor(const char *config, int status, int console, unsigned int flags)
 {
 	char path[PATH_MAX], status_fd[16], console_fd[16];
@@ -43,6 +49,7 @@ static void exec_monitor(const char *config, int status, int console, unsigned i
 	unsigned int n = 5;
 	int null = open("/dev/null", O_RDWR);
 
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	find_monitor(path, sizeof(path));
 	snprintf(status_fd, sizeof(status_fd), "%d", status);
 	snprintf(console_fd, sizeof(console_fd), "%d", console);
@@ -50,7 +57,7 @@ static void exec_monitor(const char *config, int status, int console, unsigned i
 		argv[n++] = "--tied";
 		argv[n++] = "--console-fd";
 		argv[n++] = console_fd;
-		fcntl(console, F_SETFD, 0);
+		keep_descriptor(console);
 	}
 	if (flags & LAUNCH_PAUSED)
 		argv[n++] = "--paused";
@@ -62,24 +69,61 @@ static void exec_monitor(const char *config, int status, int console, unsigned i
 	dup2(null, 1);
 	dup2(null, 2);
 	close(null);
-	fcntl(status, F_SETFD, 0);
+	keep_descriptor(status);
 	execvp(path, (char **)argv);
 	dprintf(status, "error " MONITOR ": %s; is it installed beside this command?\n",
 		strerror(errno));
 	_exit(127);
 }
 
+/* ---- signals while a guest is being made: it is taken apart again before this command ends ---- */
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	interrupted = number;
+}
+
+static void catch_signals(struct sigaction *old)
+{
+	const struct sigaction action = { .sa_handler = interrupt }; /* read() ends with EINTR */
+	unsigned int i;
+
+	for (i = 0; i < SIGNALS; i++) {
+		sigaction(signals[i], NULL, &old[i]);
+		if (old[i].sa_handler != SIG_IGN) /* nohup */
+			sigaction(signals[i], &action, NULL);
+	}
+}
+
+static void release_signals(const struct sigaction *old)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &old[i], NULL);
+}
+
+/* ---- what a monitor reports ---- */
+
 /* One line without its end; false at the end of the stream. */
-static bool read_line(int fd, char *line, size_t size)
+static bool read_line(struct launch *l, char *line, size_t size)
 {
 	size_t n = 0;
 	char c;
 
 	for (;;) {
-		ssize_t got = read(fd, &c, 1);
+		ssize_t got = read(l->status, &c, 1);
 
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR) {
+			if (interrupted)
+				kill(l->pid, SIGTERM);
 			continue;
+		}
 		if (got <= 0)
 			return false;
 		if (c == '\n')
@@ -121,16 +165,19 @@ static int wait_ready(struct launch *l, struct fault *err)
 	char line[600];
 	struct fault end;
 
-	while (read_line(l->status, line, sizeof(line))) {
-		if (!strcmp(line, "ok"))
+	while (read_line(l, line, sizeof(line))) {
+		if (interrupted)
+			kill(l->pid, SIGTERM); /* it came between two reads */
+		else if (!strcmp(line, "ok"))
 			return 0;
 		show_progress(line);
 		if (!strncmp(line, "error ", 6)) {
 			describe_end(l, &end);
-			return fault_set(err, "%s", line + 6);
+			return fault_set(err, "%s", interrupted ? "interrupted; there is no guest" : line + 6);
 		}
 	}
-	return describe_end(l, err);
+	describe_end(l, err);
+	return interrupted ? fault_set(err, "interrupted; there is no guest") : -1;
 }
 
 static int fork_monitor(struct launch *l, const char *config_path, int status, int console,
@@ -147,6 +194,7 @@ static int fork_monitor(struct launch *l, const char *config_path, int status, i
 /* The console is there before the guest runs: not a byte of a short-lived one is lost. */
 int launch_start(struct launch *l, const char *config_path, unsigned int flags, struct fault *err)
 {
+	struct sigaction old[SIGNALS];
 	int status[2], console[2], ret;
 
 	memset(l, 0, sizeof(*l));
@@ -160,6 +208,8 @@ int launch_start(struct launch *l, const char *config_path, unsigned int flags, 
 	}
 	l->status = status[0];
 	l->console = console[0];
+	if (!(flags & LAUNCH_ADOPT)) /* a guest that is there stays */
+		catch_signals(old);
 	ret = fork_monitor(l, config_path, status[1], console[1], flags, err);
 	close(status[1]);
 	close(console[1]);
@@ -167,6 +217,8 @@ int launch_start(struct launch *l, const char *config_path, unsigned int flags, 
 		ret = wait_ready(l, err);
 	else
 		close(l->status);
+	if (!(flags & LAUNCH_ADOPT))
+		release_signals(old);
 	if (ret)
 		close(l->console);
 	return ret;
@@ -179,7 +231,7 @@ int launch_end(struct launch *l)
 	int offset = 0;
 
 	l->death = DAIS_DEATH_NONE;
-	while (read_line(l->status, line, sizeof(line)))
+	while (read_line(l, line, sizeof(line)))
 		if (sscanf(line, "end %u %n", &l->death, &offset) == 1)
 			snprintf(l->reason, sizeof(l->reason), "%s", line + offset);
 	describe_end(l, &err);

@@ -33,7 +33,7 @@ int file_open(struct file *f, const char *what, const char *path, struct fault *
 
 	memset(f, 0, sizeof(*f));
 	f->path = path;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer is to be refused, not waited for */
 	if (fd < 0)
 		return fault_set(err, "%s %s: %s; check the path (it is one of the control domain's)",
 				 what, path, strerror(errno));

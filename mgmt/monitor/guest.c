@@ -139,8 +139,8 @@ static int map_range(struct guest *g, uint64_t gpa, uint64_t size, uint64_t *don
 			return fail(err, "giving the guest memory", ret);
 		gpa += n;
 		*done += n;
-		if (g->progress)
-			g->progress(g->progress_ctx, *done, g->config.memory);
+		if (g->progress && !g->progress(g->progress_ctx, *done, g->config.memory))
+			return fault_set(err, "interrupted");
 	}
 	return 0;
 }

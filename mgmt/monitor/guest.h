@@ -39,8 +39,8 @@ struct guest {
 	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
 	uint32_t last_death;	/* enum dais_death of the domain destroyed last */
 	int output_timer;	/* armed while the console has something to flush */
-	/* Called with the bytes of memory prepared so far. */
-	void (*progress)(void *ctx, uint64_t done, uint64_t all);
+	/* Called with the bytes of memory prepared so far; false: the guest is not wanted any more. */
+	bool (*progress)(void *ctx, uint64_t done, uint64_t all);
 	void *progress_ctx;
 };
 

@@ -39,9 +39,12 @@ void monitor_report(struct monitor *m, const char *format, ...)
 	va_end(args);
 }
 
-static void report_progress(void *ctx, uint64_t done, uint64_t all)
+static bool report_progress(void *ctx, uint64_t done, uint64_t all)
 {
+	sigset_t waiting;
+
 	monitor_report(ctx, "progress %llu %llu\n", (unsigned long long)done, (unsigned long long)all);
+	return sigpending(&waiting) || !sigismember(&waiting, SIGTERM);
 }
 
 static int parse(struct monitor *m, int argc, char **argv, const char **config)
