@@ -147,9 +147,7 @@ static bool take_initrd_sha256(struct config *c, uint32_t n, const char *part, s
 
 static bool set_initrd_sha256(const struct value *v)
 {
-	uint32_t n;
-
-	return read_list(v, &n, take_initrd_sha256);
+	return read_list(v, &v->config->initrd_hashes, take_initrd_sha256);
 }
 
 static bool set_cmdline(const struct value *v)
@@ -409,7 +407,10 @@ bool config_parse(struct config *config, const char *text, size_t length, struct
 		if (!read_line(config, line, &seen, &why))
 			return refuse(err, "line %u: %s", number, why.text);
 	}
-	return true;
+	/* One left out would be a file that nothing verifies. */
+	return !config->initrd_hashes || config->initrd_hashes == config->initrd_count ||
+	       refuse(err, "initrd_sha256: %u hashes for %u files of initrd; give one each", config->initrd_hashes,
+		      config->initrd_count);
 }
 
 bool config_hashes_all(const struct config *c, struct error *err)

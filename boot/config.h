@@ -22,6 +22,7 @@ struct config {
 	/* What the files' SHA-256 must be, "" = not asked for. */
 	char hypervisor_sha256[SHA256_HEX + 1], kernel_sha256[SHA256_HEX + 1];
 	char initrd_sha256[CONFIG_INITRDS_MAX][SHA256_HEX + 1];
+	uint32_t initrd_hashes;
 	uint64_t control_memory; /* bytes, 0 = the default share of the machine's */
 	uint32_t control_vcpus;  /* 0 = as many as CPUs */
 	uint32_t cpus;           /* 0 = all */

@@ -35,6 +35,7 @@ void console_wait(struct firmware *fw, uint32_t seconds); /* for a key, no longe
 
 /* --- file.c --- */
 bool file_open_volume(struct firmware *fw, struct error *err);
+void file_close_volume(struct firmware *fw);
 bool file_size(struct firmware *fw, const char *path, uint64_t *size, struct error *err);
 bool file_read(struct firmware *fw, const char *path, void *to, uint64_t size,
 	       struct error *err);

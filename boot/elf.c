@@ -81,14 +81,15 @@ bool elf_check(const void *file, size_t length, struct elf_image *image, struct 
 			continue;
 		if (!check_segment(&s, length, err))
 			return false;
+		if (s.paddr < end) /* a page of two segments would have the rights of the later one */
+			return refuse(err, "has segments that overlap, or are not in order of their addresses");
 		if (image->segment_count == ELF_PARTS_MAX)
-			return refuse(err, "has more than %d segments", ELF_PARTS_MAX);
+			return refuse(err, "has more than %u segments", ELF_PARTS_MAX);
 		image->segment[image->segment_count++] = (struct elf_part){
 			s.paddr, (s.memsz + PAGE - 1) & ~(PAGE - 1), s.flags & ELF_W, s.flags & ELF_X };
-		if (s.paddr + s.memsz > end)
-			end = s.paddr + s.memsz;
+		end = (s.paddr + s.memsz + PAGE - 1) & ~(PAGE - 1);
 	}
-	image->size = (end + PAGE - 1) & ~(PAGE - 1);
+	image->size = end;
 	image->entry = head.entry - BOOT_IMAGE_VIRT;
 	if (image->entry >= image->size)
 		return refuse(err, "has its entry point outside the image");

@@ -33,6 +33,13 @@ bool file_open_volume(struct firmware *fw, struct error *err)
 	return true;
 }
 
+void file_close_volume(struct firmware *fw)
+{
+	if (fw->root)
+		fw->root->Close(fw->root);
+	fw->root = NULL;
+}
+
 static bool open_file(struct firmware *fw, const char *path, EFI_FILE_HANDLE *file,
 		      struct error *err)
 {

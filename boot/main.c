@@ -52,6 +52,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	say("dais boot: press a key for the firmware's boot menu (it returns in %u seconds)\n",
 	    ERROR_SECONDS);
 	console_wait(&fw, ERROR_SECONDS);
+	file_close_volume(&fw);
 	pages_free_all(&fw);
 	return EFI_ABORTED;
 }

@@ -18,7 +18,7 @@ def setting(name, default=""):
 
 def number(name, default, low, high):
     text = setting(name, str(default))
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
         raise Failure(f"{name}={text}: give a number from {low} to {high}")
     return int(text)
 
@@ -53,7 +53,7 @@ def extra_disk(directory, image, label, unit=512):
     """A squashfs of the directory, in whole units; the last sector carries the label."""
     if not os.path.isdir(directory):
         raise Failure(f"EXTRA={directory}: no such directory")
-    call("mksquashfs", directory, image, "-quiet", "-no-progress", "-all-root",
+    call("mksquashfs", os.path.abspath(directory), image, "-quiet", "-no-progress", "-all-root",
          "-noI", "-noD", "-noF", "-noX")
     with open(image, "ab") as f:
         f.write(b"\0" * (-(f.tell() + 512) % unit) + label.encode().ljust(512, b"\0"))
@@ -76,7 +76,7 @@ def config_text():
 def boot_disk(image, run_files, config):
     """The ESP made by `make`, with this run's configuration and files added."""
     shutil.copyfile(os.path.join(BUILD, "esp.img"), image)
-    for name, data in (("run.img", run_files), ("dais.conf", config.encode())):
+    for name, data in (("run.img", run_files), ("dais.conf", os.fsencode(config))):
         path = os.path.join(os.path.dirname(image), name)
         with open(path, "wb") as f:
             f.write(data)

@@ -178,7 +178,7 @@ static int stop(struct dais_dom *dom, const char *name, const struct stop_option
 		return fail("guest \"%s\" is %s, not running", name, dais_state_name(state));
 	}
 	ret = press_and_wait(name, o->seconds);
-	if (ret > 0 && o->force) {
+	if (ret && o->force) { /* also when its monitor does not answer */
 		dais_dom_kill(dom, DAIS_DEATH_DESTROYED);
 		fprintf(stderr, "dais: guest \"%s\" did not power off within %u s and was switched off\n",
 			name, o->seconds);

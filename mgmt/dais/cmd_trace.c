@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,14 +132,21 @@ static int record_until(struct recording *r, const struct dais_trace *t, uint64_
 	return 0;
 }
 
+/* Until the time is over, or a signal says that it is enough: what has been recorded is then written. */
 static int record(struct recording *r, const struct dais_trace *t, unsigned int seconds, uint64_t hz)
 {
+	const struct timespec step = { .tv_nsec = POLL_US * 1000 };
 	uint64_t begin = read_tsc(), head;
+	sigset_t enough;
 	int ret = 0;
 
+	sigemptyset(&enough);
+	sigaddset(&enough, SIGINT);
+	sigaddset(&enough, SIGTERM);
+	sigaddset(&enough, SIGHUP);
+	sigprocmask(SIG_BLOCK, &enough, NULL);
 	r->seen = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
-	while (!ret && read_tsc() - begin < seconds * hz) {
-		usleep(POLL_US);
+	while (!ret && read_tsc() - begin < seconds * hz && sigtimedwait(&enough, NULL, &step) < 0) {
 		head = __atomic_load_n(&t->head, __ATOMIC_ACQUIRE);
 		ret = record_until(r, t, head > FRESH ? head - FRESH : 0);
 	}
@@ -159,17 +167,13 @@ static const char *domain_name(void *ctx, uint32_t id)
 	return unknown;
 }
 
-static int write_recording(struct dais_conn *conn, struct recording *r, const char *path, uint64_t hz)
+static int write_recording(struct dais_conn *conn, struct recording *r, FILE *to, const char *path, uint64_t hz)
 {
-	FILE *to = strcmp(path, "-") ? fopen(path, "w") : stdout;
-	int ret;
+	int ret = sched_trace_write(to, r->entry, r->count, hz, r->lost, domain_name, conn);
 
-	if (!to)
-		return fail("%s: %s", path, strerror(errno));
-	ret = sched_trace_write(to, r->entry, r->count, hz, r->lost, domain_name, conn);
 	if (ret)
 		ret = fail("out of memory in the control domain");
-	if (fflush(to) || (to != stdout && fclose(to)))
+	if (fflush(to))
 		ret = fail("%s: %s", path, strerror(errno));
 	if (!ret && r->lost)
 		fprintf(stderr, "dais: %llu entries were overwritten before they were read; record while less happens, or for a shorter time\n",
@@ -177,7 +181,7 @@ static int write_recording(struct dais_conn *conn, struct recording *r, const ch
 	return ret;
 }
 
-static int trace_sched(struct dais_conn *conn, const char *path, unsigned int seconds)
+static int record_to(struct dais_conn *conn, FILE *to, const char *path, unsigned int seconds)
 {
 	const struct dais_trace *ring = dais_get_trace(conn);
 	uint64_t hz = dais_peek_info(conn)->stat[DAIS_STAT_TSC_HZ];
@@ -192,8 +196,22 @@ static int trace_sched(struct dais_conn *conn, const char *path, unsigned int se
 	if (ret || record_until(&r, ring, __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE)))
 		ret = fail("out of memory in the control domain");
 	else
-		ret = write_recording(conn, &r, path, hz);
+		ret = write_recording(conn, &r, to, path, hz);
 	free(r.entry);
+	return ret;
+}
+
+/* A file that cannot be written is known before an hour is recorded. */
+static int trace_sched(struct dais_conn *conn, const char *path, unsigned int seconds)
+{
+	FILE *to = strcmp(path, "-") ? fopen(path, "we") : stdout;
+	int ret;
+
+	if (!to)
+		return fail("%s: %s", path, strerror(errno));
+	ret = record_to(conn, to, path, seconds);
+	if (to != stdout && fclose(to) && !ret)
+		ret = fail("%s: %s", path, strerror(errno));
 	return ret;
 }
 

@@ -169,7 +169,7 @@ const struct command commands[] = {
 	  "  --sched FILE    record which vCPU runs where and which waits, into a file for\n"
 	  "                  Perfetto (https://ui.perfetto.dev), Chrome (chrome://tracing) or\n"
 	  "                  speedscope; -: the standard output\n"
-	  "  --seconds N     for so long (default: 2)\n"
+	  "  --seconds N     for so long (default: 2), or until Ctrl-C\n"
 	  "Examples:\n"
 	  "  dais trace on\n"
 	  "  dais trace show | tail -50\n"

@@ -17,6 +17,7 @@
 #define ANSWER 600	/* bytes */
 #define TRIES 100	/* for a monitor to begin or to end */
 #define TRY_US 20000
+#define PATIENCE_S 60	/* for an answer: it may be making a large guest anew */
 #define ADOPTIONS 3	/* a monitor may be killed while it begins */
 
 static int peer(int fd)
@@ -30,6 +31,7 @@ static int peer(int fd)
 
 int monitor_connect(const char *name)
 {
+	static const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	char *path = run_path(name, "sock");
 	int fd = -1;
@@ -39,6 +41,9 @@ int monitor_connect(const char *name)
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	}
 	free(path);
+	/* One that is stopped or hangs must not hold this command up as well. */
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a))) {
 		close(fd);
 		fd = -1;
@@ -142,6 +147,8 @@ static int ask(int fd, const char *request, char *line, struct fault *err)
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got < 0 && errno == EAGAIN)
+			return fault_set(err, "the guest's monitor (process %d) does not answer", peer(fd));
 		if (got <= 0)
 			return gone(err);
 		if (line[n] == '\n')

@@ -162,6 +162,9 @@ static void test_hashes(void **state)
 	refused("kernel_sha256 = ", "64 hexadecimal digits");
 	refused("hypervisor_sha256 = X" HASH "\n", "64 hexadecimal digits");
 	refused("initrd_sha256 = " HASH ", 0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", "'A' is no digit");
+	refused("initrd = \\a, \\b\ninitrd_sha256 = " HASH "\n", "1 hashes for 2 files");
+	refused("initrd_sha256 = " HASH "\ninitrd = \\a\n initrd_sha256 = " HASH, "given twice");
+	refused("initrd_sha256 = " HASH ", " HASH "\ninitrd = \\a", "2 hashes for 1 files");
 	assert_true(parse("kernel_sha256 = " HASH));
 	assert_false(config_hashes_all(&c, &err));
 	assert_non_null(strstr(err.text, "hypervisor_sha256"));

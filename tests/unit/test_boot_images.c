@@ -112,6 +112,36 @@ static void test_elf_refused(void **state)
 	free(file);
 }
 
+/* Copies of the one segment, `step` apart in memory. */
+static bool check_segments(unsigned int count, uint64_t step)
+{
+	struct elf_image image;
+	uint8_t *file = make_elf();
+	bool ok;
+
+	set(file, E_PHNUM, count, 2);
+	for (unsigned int i = 1; i < count; i++) {
+		memcpy(file + 64 + i * 56, file + 64, 56);
+		set(file, P_VADDR + i * 56, BOOT_IMAGE_VIRT + i * step, 8);
+		set(file, P_PADDR + i * 56, i * step, 8);
+	}
+	ok = elf_check(file, ELF_SIZE, &image, &err);
+	free(file);
+	return ok;
+}
+
+static void test_elf_segments(void **state)
+{
+	(void)state;
+	assert_true(check_segments(ELF_PARTS_MAX, 0x6000));
+	assert_false(check_segments(ELF_PARTS_MAX + 1, 0x6000));
+	says("more than 8 segments");
+	assert_false(check_segments(2, 0x5000)); /* the first one's last byte is on that page */
+	says("overlap");
+	assert_false(check_segments(2, 0));
+	says("overlap");
+}
+
 /* --- bzImage --------------------------------------------------------------------- */
 
 #define BZ_SIZE (3 * 512 + 0x1000)
@@ -448,7 +478,7 @@ static void test_topology(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused),
+		cmocka_unit_test(test_elf), cmocka_unit_test(test_elf_refused), cmocka_unit_test(test_elf_segments),
 		cmocka_unit_test(test_bzimage), cmocka_unit_test(test_bzimage_refused),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_paging),
 		cmocka_unit_test(test_cpu), cmocka_unit_test(test_free_pci_device), cmocka_unit_test(test_host),

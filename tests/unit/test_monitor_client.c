@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -64,6 +66,41 @@ static void test_gone_within_the_answer(void **state)
 	assert_int_equal(asked("o", &err, NULL), MONITOR_GONE);
 }
 
+/* One that is stopped: neither gone, so that the client would ask again and again, nor waited for without end. */
+static void test_no_answer(void **state)
+{
+	const struct timeval soon = { .tv_usec = 1000 };
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "sock" };
+	int pair[2], listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+	char directory[] = "/tmp/dais-client-XXXXXX", *here = getcwd(NULL, 0);
+	struct timeval limit = { 0 };
+	socklen_t size = sizeof(limit);
+	struct fault err;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)), 0);
+	alarm(10);
+	assert_int_equal(monitor_ask(pair[0], "ping", &err), -1);
+	alarm(0);
+	assert_non_null(strstr(err.text, "does not answer"));
+	close(pair[0]);
+	close(pair[1]);
+
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chdir(directory), 0); /* run_path() above gives a relative one */
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof(a)) | listen(listener, 1), 0);
+	fd = monitor_connect("web");
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &size), 0);
+	assert_true(limit.tv_sec > 0);
+	close(fd);
+	close(listener);
+	unlink("sock");
+	assert_int_equal(chdir(here) | rmdir(directory), 0);
+	free(here);
+}
+
 static void test_refused(void **state)
 {
 	struct fault err;
@@ -87,7 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone_before_the_request), cmocka_unit_test(test_gone_within_the_answer),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_console_position),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_no_answer), cmocka_unit_test(test_console_position),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
