@@ -17,7 +17,8 @@ static struct workqueue_struct *reaper;
 
 /* ---- the end ---- */
 
-/* Wakes every vCPU thread out of a halt or pause, to look again. */
+/* Wakes every vCPU thread out of a halt or pause, to look again. The caller is within domain_enter, or takes the
+ * domain apart: else events could go meanwhile. */
 void domain_wake(struct domain *dom)
 {
 	struct vcpu *vcpu;
@@ -267,7 +268,7 @@ struct domain *domain_find(u32 id, const char *name)
 	return found;
 }
 
-static struct domain *domain_after(const struct dais_ioc_dom_info *from)
+static struct domain *domain_lowest(const struct dais_ioc_dom_info *from)
 {
 	struct domain *dom, *best = NULL;
 
@@ -277,7 +278,18 @@ static struct domain *domain_after(const struct dais_ioc_dom_info *from)
 		if ((!best || dom->id < best->id) && kref_read(&dom->ref))
 			best = dom;
 	}
-	return best && kref_get_unless_zero(&best->ref) ? best : NULL;
+	return best;
+}
+
+/* One that is just ending does not end the list: it is passed over. */
+static struct domain *domain_after(const struct dais_ioc_dom_info *from)
+{
+	struct domain *dom;
+
+	do
+		dom = domain_lowest(from);
+	while (dom && !kref_get_unless_zero(&dom->ref));
+	return dom;
 }
 
 int domain_next(struct dais_ioc_dom_info *info)

@@ -164,7 +164,11 @@ static bool vcpu_served(struct vcpu *vcpu, u64 exit, int *ret)
 		*ret = vcpu_wait(vcpu);
 		return !*ret;
 	case DAIS_EXIT_DEAD:
-		domain_wake(vcpu->dom); /* its other vCPUs may sleep in vcpu_wait */
+		/* Its other vCPUs may sleep in vcpu_wait; once it is gone their events are, too. */
+		if (!domain_enter(vcpu->dom)) {
+			domain_wake(vcpu->dom);
+			domain_leave(vcpu->dom);
+		}
 		return false;
 	default:
 		return false;

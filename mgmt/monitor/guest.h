@@ -39,6 +39,7 @@ struct guest {
 	struct fault failure;	/* why the monitor ended the guest; "" when it did not */
 	uint32_t last_death;	/* enum dais_death of the domain destroyed last */
 	int output_timer;	/* armed while the console has something to flush */
+	bool output_due;	/* it is; a guest that goes on and on must not put it off */
 	/* Called with the bytes of memory prepared so far; false: the guest is not wanted any more. */
 	bool (*progress)(void *ctx, uint64_t done, uint64_t all);
 	void *progress_ctx;

@@ -141,6 +141,7 @@ int monitor_start(struct monitor *m, struct fault *err)
 static void flush(struct guest *g)
 {
 	pthread_mutex_lock(&g->lock);
+	g->output_due = false;
 	guest_take_output(g);
 	console_flush(&g->console);
 	pthread_mutex_unlock(&g->lock);

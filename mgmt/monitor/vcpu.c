@@ -20,6 +20,9 @@ static void arm_output(struct guest *g)
 {
 	const struct itimerspec once = { .it_value.tv_nsec = FLUSH_NS };
 
+	if (g->output_due)
+		return;
+	g->output_due = true;
 	timerfd_settime(g->output_timer, 0, &once, NULL);
 }
 
@@ -32,7 +35,7 @@ static enum device_request serve_io(struct guest *g, struct dais_access *io)
 		request = devices_port_write(&g->devices, io->addr, io->size, io->data);
 	else
 		io->data = devices_port_read(&g->devices, io->addr, io->size);
-	if (before == g->console.logged && before != g->console.head)
+	if (before != g->console.head)
 		arm_output(g);
 	return request;
 }
@@ -135,8 +138,8 @@ void guest_serve(struct guest *g, uint64_t bits)
 	unsigned int i;
 
 	if (bits & DAIS_REGISTER_BITS) {
-		arm_output(g);
 		pthread_mutex_lock(&g->lock);
+		arm_output(g);
 		devices_follow(&g->devices);
 		pthread_mutex_unlock(&g->lock);
 	}

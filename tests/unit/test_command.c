@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #define main dais_main
 #include "mgmt/dais/main.c"
 #undef main
@@ -152,6 +154,31 @@ static void an_output_that_is_full(void **state)
 	close(full);
 }
 
+static void assert_json(const char *value, const char *expected)
+{
+	struct json_object *o = json_object_new_object(), *back;
+
+	json_add(o, "name", value);
+	back = json_tokener_parse(json_object_to_json_string(o));
+	assert_non_null(back);
+	assert_string_equal(json_object_get_string(json_object_object_get(back, "name")), expected);
+	json_object_put(back);
+	json_object_put(o);
+}
+
+static void json_of_any_bytes(void **state)
+{
+	(void)state;
+	assert_json("plain", "plain");
+	assert_json("\"quotes\", \\ and\ttabs\n\x01", "\"quotes\", \\ and\ttabs\n\x01");
+	assert_json("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\xa7");
+	assert_json("x\xffy\x80", "x?y?");
+	assert_json("\xc3", "?");
+	assert_json("\xe2\x82", "??");
+	assert_json("\xc0\xaf\xe0\x80\xaf", "?????"); /* overlong */
+	assert_json("\xed\xa0\x80\xf4\x90\x80\x80", "???????"); /* a surrogate; beyond the last character */
+}
+
 /* What a daemon without standard streams gets: nothing of the command's own becomes one. */
 static void closed_standard_streams(void **state)
 {
@@ -177,7 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_usage), cmocka_unit_test(wrong_options), cmocka_unit_test(values),
 		cmocka_unit_test(help_of_each_command), cmocka_unit_test(an_output_that_is_full),
-		cmocka_unit_test(closed_standard_streams),
+		cmocka_unit_test(closed_standard_streams), cmocka_unit_test(json_of_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,45 @@ refused 1 'taken' "a guest name in use" dais create --name taken --kernel /extra
 refused 1 'taken' "start of a running guest" dais start taken
 check "it is destroyed" dais destroy taken
 
+# Streams that end, are full or closed; an interrupted command. A guest that talks all the time, for the console.
+exec 9>$T/lock
+dais create --name talker --kernel /extra/guests/alive.elf --memory 32M --cmdline ms=10 >$T/talker.out
+exec 9>&-
+same "a monitor holds none of the caller's files" "" \
+	"$(for pid in $(pidof dais-monitor); do readlink /proc/$pid/fd/*; done | grep $T/lock)"
+same "the reader of a console leaves" 3 "$(timeout 60 dais console talker </dev/null | head -n 3 | wc -l)"
+same "a console whose input nobody takes" 3 "$(timeout 60 dais console talker </dev/zero | head -n 3 | wc -l)"
+timeout 60 dais console talker </dev/null >/dev/full 2>$T/full.err
+matches "a console whose output is full" '^1 .*No space left' "$? $(cat $T/full.err)"
+dais list >/dev/full 2>$T/full.err
+matches "a list that cannot be written" '^1 .*No space left' "$? $(cat $T/full.err)"
+timeout 60 dais run --kernel /extra/guests/hello.elf --memory 32M --cmdline 'from=0' --no-reboot </dev/zero >$T/zero.out 2>&1
+same "a guest that does not read its endless input" 0 $?
+dais trace --sched $T/sched.json --seconds 3600 &
+tracer=$!
+until_true 60 test -e $T/sched.json
+usleep 200000
+kill -INT $tracer
+wait $tracer
+matches "a recording that is cut short is written" '^0 .*traceEvents' "$? $(head -c 200 $T/sched.json)"
+refused 1 'nowhere' "a recording into a directory that is not there" dais trace --sched /nowhere/file --seconds 3600
+dais create --name closed --kernel /extra/guests/alive.elf --memory 32M <&- >&- 2>&-
+same "a command without standard streams says that it cannot speak" 1 $?
+same "but does what it shall" running "$(state_of closed)"
+check "the talker is destroyed" dais destroy talker closed
+mkfifo $T/fifo
+refused 1 'fifo' "a FIFO as kernel" dais run --kernel $T/fifo
+dais create --name stopped --kernel /boot/vmlinuz --initrd /boot/guest.img --memory 600M >$T/int.out 2>&1 &
+creator=$!
+until_true 60 pidof dais-monitor
+kill -INT $creator
+wait $creator
+# which may have been too late
+matches "an interrupted dais create leaves no guest" '^1 .*interrupted;$|^0 stopped;stopped$' \
+	"$? $(cat $T/int.out | sed 's/dais: //; s/; there is no guest//');$(dais list | awk 'NR > 1 { print $2 }')"
+same "nor files" "" "$(ls /run/dais | grep -v '^stopped.c\|^stopped.s')"
+dais destroy stopped >/dev/null 2>&1
+
 refused 1 'root|ermission|rights' "/dev/dais opened by a user without rights" \
 	su -s /bin/sh nobody -c 'dais list'
 same "no guest's memory is left" "$frames" "$(counter frames_guest)"
