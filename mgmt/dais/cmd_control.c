@@ -168,18 +168,28 @@ static int press_and_wait(const char *name, unsigned int seconds)
 	return ret;
 }
 
-static int stop(struct dais_dom *dom, const char *name, const struct stop_options *o)
+static void switch_off(struct dais_conn *conn, uint32_t id)
 {
-	uint32_t state = dais_dom_page(dom)->state;
+	struct dais_dom *dom;
+
+	if (dais_dom_open(conn, id, &dom))
+		return; /* gone meanwhile */
+	dais_dom_kill(dom, DAIS_DEATH_DESTROYED);
+	dais_dom_close(dom);
+}
+
+/* The monitor of a `dais run` takes its guest apart before it ends, which would wait for our mapping, as we for it. */
+static int stop(struct dais_conn *conn, struct dais_dom *dom, const char *name, const struct stop_options *o)
+{
+	uint32_t state = dais_dom_page(dom)->state, id = dais_dom_page(dom)->id;
 	int ret;
 
-	if (state != DAIS_DOM_RUNNING) {
-		dais_dom_close(dom);
+	dais_dom_close(dom);
+	if (state != DAIS_DOM_RUNNING)
 		return fail("guest \"%s\" is %s, not running", name, dais_state_name(state));
-	}
 	ret = press_and_wait(name, o->seconds);
 	if (ret && o->force) { /* also when its monitor does not answer */
-		dais_dom_kill(dom, DAIS_DEATH_DESTROYED);
+		switch_off(conn, id);
 		fprintf(stderr, "dais: guest \"%s\" did not power off within %u s and was switched off\n",
 			name, o->seconds);
 		ret = 0;
@@ -187,7 +197,6 @@ static int stop(struct dais_dom *dom, const char *name, const struct stop_option
 		fail("guest \"%s\" has not powered off within %u s; it may ignore the power button: use --force, or dais destroy",
 		     name, o->seconds);
 	}
-	dais_dom_close(dom);
 	return ret ? EXIT_ERROR : EXIT_OK;
 }
 
@@ -207,7 +216,7 @@ int cmd_stop(const struct command *c, int argc, char **argv)
 	for (; i < argc; i++) {
 		struct dais_dom *dom = open_guest(conn, argv[i]);
 
-		if (!dom || stop(dom, argv[i], &o))
+		if (!dom || stop(conn, dom, argv[i], &o))
 			ret = EXIT_ERROR;
 	}
 	dais_close(conn);

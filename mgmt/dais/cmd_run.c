@@ -169,6 +169,8 @@ static int start_again(struct dais_dom *dom, const char *name)
 
 	gconf_init(&config);
 	ret = gconf_read(&config, path, &err);
+	if (!ret) /* what would fail is to fail while the dead one is still there */
+		ret = gconf_check(&config, &err) || gconf_make_absolute(&config, &err);
 	free(path);
 	if (ret) {
 		dais_dom_close(dom);

@@ -2,7 +2,7 @@
 /*
  * dais-selftest [KILLS]: dais.ko and libdais on a running Dais, as root, with
  * no other guest about. Prints one line per check, "ok - …" or "not ok - …".
- * KILLS: how many monitors are killed with SIGKILL (default 20).
+ * KILLS: how many monitors are killed with SIGKILL, and how many hostile ones there are (default 20).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +78,7 @@ int main(int argc, char **argv)
 	test_hosted();
 	test_autonomous();
 	test_ends(argc > 1 ? atoi(argv[1]) : KILLS);
+	test_hostile(argc > 1 ? atoi(argv[1]) : KILLS);
 	dais_close(conn);
 	return failed ? 1 : 0;
 }

@@ -55,5 +55,6 @@ void test_memory(void);
 void test_hosted(void);
 void test_autonomous(void);
 void test_ends(int kills);
+void test_hostile(int rounds);
 
 #endif

@@ -38,6 +38,26 @@ refused 1 'taken' "a guest name in use" dais create --name taken --kernel /extra
 refused 1 'taken' "start of a running guest" dais start taken
 check "it is destroyed" dais destroy taken
 
+cp /extra/guests/hello.elf $T/once.elf
+dais create --name once --kernel $T/once.elf --memory 32M --no-reboot >/dev/null
+until_true 60 state_is once dead
+rm $T/once.elf
+refused 1 'once.elf' "start of a dead guest whose kernel is gone" dais start once
+same "the dead guest is still there" dead "$(state_of once)"
+check "it can be destroyed" dais destroy once
+
+# A hosted guest is taken apart by its monitor, while dais stop waits for that.
+dais run --name off $LINUX --cmdline quiet </dev/null >$T/off.out 2>&1 &
+runner=$!
+until_true 200 grep -q 'This is a Dais guest' $T/off.out
+begin=$(cut -d. -f1 /proc/uptime)
+check "dais stop of a hosted guest" dais stop --timeout 200 off
+took=$(($(cut -d. -f1 /proc/uptime) - begin))
+[ $took -lt 28 ] # what a monitor waits for those who map its guest
+verdict "neither waits for the other" $? "less than 28 s" "$took s"
+wait $runner
+same "dais run of a stopped guest ends with 0" 0 $?
+
 # Streams that end, are full or closed; an interrupted command. A guest that talks all the time, for the console.
 exec 9>$T/lock
 dais create --name talker --kernel /extra/guests/alive.elf --memory 32M --cmdline ms=10 >$T/talker.out
