@@ -4,11 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <asm/bootparam.h>
 #include <cmocka.h>
 #include <elf.h>
@@ -473,22 +470,6 @@ static void first_registers(void **state)
 	assert_int_equal(s.cr0, 0x11);
 }
 
-/* One without a writer would be waited for, by a monitor that nobody sees. */
-static void a_fifo_is_no_kernel(void **state)
-{
-	char path[64];
-	struct file f;
-
-	(void)state;
-	snprintf(path, sizeof(path), "/tmp/dais-fifo.%d", getpid());
-	assert_int_equal(mkfifo(path, 0600), 0);
-	alarm(10);
-	assert_int_equal(file_open(&f, "kernel", path, &err), -1);
-	alarm(0);
-	unlink(path);
-	assert_non_null(strstr(err.text, "not a regular file"));
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -500,7 +481,7 @@ int main(void)
 		TEST(multiboot_elf_enters_at_physical_address), TEST(broken_elf_is_refused),
 		TEST(broken_notes_are_passed_over), TEST(flat_multiboot_is_loaded),
 		TEST(broken_multiboot_is_refused), TEST(text_is_no_kernel), TEST(survives_damage),
-		TEST(large_memory_leaves_a_hole), TEST(first_registers), TEST(a_fifo_is_no_kernel),
+		TEST(large_memory_leaves_a_hole), TEST(first_registers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

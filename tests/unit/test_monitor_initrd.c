@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Truncated initial RAM disks are seen before a guest is made. */
-/* links: mgmt/monitor/initrd.c mgmt/monitor/fault.c */
+/* Truncated initial RAM disks, and files that are none, are seen before a guest is made. */
+/* links: mgmt/monitor/initrd.c mgmt/monitor/file.c mgmt/monitor/fault.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "mgmt/monitor/initrd.h"
@@ -115,6 +117,23 @@ static void other_formats_are_not_judged(void **state)
 	assert_int_equal(check(1), 0);
 }
 
+/* One without a writer would be waited for, by a monitor that nobody sees. */
+static void a_fifo_is_refused(void **state)
+{
+	char path[64];
+	struct fault err;
+	struct file f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/dais-fifo.%d", getpid());
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_int_equal(file_open(&f, "kernel", path, &err), -1);
+	alarm(0);
+	unlink(path);
+	assert_non_null(strstr(err.text, "not a regular file"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +141,7 @@ int main(void)
 		cmocka_unit_test_setup(every_truncation_is_seen, setup),
 		cmocka_unit_test_setup(damage_is_seen, setup),
 		cmocka_unit_test_setup(other_formats_are_not_judged, setup),
+		cmocka_unit_test(a_fifo_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
