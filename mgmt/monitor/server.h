@@ -8,7 +8,7 @@
 #include "fault.h"
 
 #define RUN_DIR "/run/dais"	/* NAME.sock, NAME.conf, NAME.console; mode 0700 */
-#define SERVER_CLIENTS 8	/* that have not said yet what they want */
+#define SERVER_CLIENTS 64	/* that have not said yet what they want, or wait for the end */
 #define SERVER_LINE 32
 
 enum server_request {

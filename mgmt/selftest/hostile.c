@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "selftest.h"
@@ -225,7 +226,8 @@ static void one(unsigned int round)
 	dais_dom_close(dom); /* the hostile one holds the last descriptor of a hosted domain */
 	poll(NULL, 0, ROUND_MS);
 	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	while (waitpid(-1, NULL, 0) > 0) /* and its children, which are ours now */
+		;
 	ret = dais_dom_open_name(conn, "hostile", &again);
 	if (!ret)
 		ret = dais_dom_destroy(again, 30000);
@@ -237,6 +239,7 @@ void test_hostile(int rounds)
 {
 	int i;
 
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (i = 0; i < rounds; i++)
 		one(i);
 	balanced("hostile monitors");
