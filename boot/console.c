@@ -116,13 +116,19 @@ void say(const char *format, ...)
 
 void console_wait(struct firmware *fw, uint32_t seconds)
 {
+	SIMPLE_INPUT_INTERFACE *in = fw->st->ConIn;
+	EFI_INPUT_KEY key;
 	EFI_EVENT events[2];
-	UINTN which;
+	UINTN which = 0;
 
+	if (in) /* a key pressed before the message would take it away */
+		in->Reset(in, FALSE);
 	if (fw->bs->CreateEvent(EVT_TIMER, 0, NULL, NULL, &events[0]) != EFI_SUCCESS)
 		return;
 	fw->bs->SetTimer(events[0], TimerRelative, seconds * 10000000ULL /* 100 ns */);
-	events[1] = fw->st->ConIn ? fw->st->ConIn->WaitForKey : NULL;
+	events[1] = in ? in->WaitForKey : NULL;
 	fw->bs->WaitForEvent(events[1] ? 2 : 1, events, &which);
+	if (which == 1) /* nor is it for the firmware's menu */
+		in->ReadKeyStroke(in, &key);
 	fw->bs->CloseEvent(events[0]);
 }

@@ -43,6 +43,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	fw.image = image;
 	fw.st = st;
 	fw.bs = st->BootServices;
+	fw.bs->SetWatchdogTimer(0, 0, 0, NULL); /* five minutes (UEFI 2.9 §3.1.2) may be too short for a slow disk */
 	config_defaults(&load.config);
 	console_init(&fw);
 	console_use(&load.config);

@@ -55,6 +55,11 @@ static int take(struct guest_options *o, int opt, const char *value, struct faul
 	case OPT_MEMORY:
 		return gconf_parse_size(value, &c->memory, err);
 	case OPT_PCI:
+		if (!o->pci) { /* instead of the file's, not beside them */
+			c->functions = 0;
+			memset(c->no_reset, 0, sizeof(c->no_reset));
+		}
+		o->pci = true;
 		return gconf_add_pci(c, value, err);
 	case OPT_AUTONOMOUS:
 		c->autonomous = true;

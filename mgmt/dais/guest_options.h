@@ -9,6 +9,7 @@
 struct guest_options {
 	struct guest_config config;
 	bool paused, json;
+	bool pci;	/* --pci was given */
 };
 
 /*

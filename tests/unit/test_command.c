@@ -126,6 +126,25 @@ static void values(void **state)
 	assert_dais("top -d 0", 2, "delay: ");
 }
 
+/* What a flag says goes before what the file says; where there is no Dais, all is well up to the device. */
+static void flags_before_the_file(void **state)
+{
+	char path[] = "/tmp/dais-command-XXXXXX", line[128];
+	FILE *f = fdopen(mkstemp(path), "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("name = \"x\"\nkernel = \"/dev/null\"\nvcpus = 600\npci = \"0000:00:04.0=noreset\"\n", f);
+	fclose(f);
+	snprintf(line, sizeof(line), "run --config %s", path);
+	assert_dais(line, 2, "vcpus: 600");
+	snprintf(line, sizeof(line), "run --vcpus 2 --pci 0000:00:04.0,0000:00:05.0 --config %s", path);
+	assert_dais(line, 1, "/dev/dais");
+	snprintf(line, sizeof(line), "run --vcpus 2 --pci 0000:00:04.0 --pci 0000:00:04.0 --config %s", path);
+	assert_dais(line, 2, "named twice");
+	unlink(path);
+}
+
 static void help_of_each_command(void **state)
 {
 	const struct command *c;
@@ -202,7 +221,7 @@ static void closed_standard_streams(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wrong_usage), cmocka_unit_test(wrong_options), cmocka_unit_test(values),
+		cmocka_unit_test(wrong_usage), cmocka_unit_test(wrong_options), cmocka_unit_test(values), cmocka_unit_test(flags_before_the_file),
 		cmocka_unit_test(help_of_each_command), cmocka_unit_test(an_output_that_is_full),
 		cmocka_unit_test(closed_standard_streams), cmocka_unit_test(json_of_any_bytes),
 	};
