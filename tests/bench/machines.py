@@ -11,7 +11,7 @@ MEMORY_MIB = 4096
 SECONDS = 1500
 ACCELERATOR = ["-cpu", "EPYC,+svm,+npt,-monitor", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off",
                "-rtc", "clock=vm"]
-LINE = re.compile(r"^(?:\((?:XEN|d\d+)\) )?(MODE|BENCH|LINUX|STOPWATCH|VALUE|SKIP|FAIL|PASS) ?(.*)$")
+LINE = re.compile(r"^(?:\((?:XEN|d\d+)\) )?(MODE|BENCH|LINUX|DISK|STOPWATCH|VALUE|SKIP|FAIL|PASS) ?(.*)$")
 
 
 class Failed(Exception):
@@ -22,18 +22,20 @@ class Figures:
     """What the machines print: {mode: {metric: (minimum, median, samples)}}, in the order of the lines."""
 
     def __init__(self):
-        self.modes, self.mode, self.passed, self.skips = {}, None, 0, []
+        self.modes, self.passed, self.skips = {}, 0, []
+        self.profiles = {}  # of what is measured by the plugin: profiles.count
 
     def take(self, text, mode=None, suffix=""):
         """The lines of a machine; mode: theirs, where they have none; suffix: of all modes here."""
+        said = "none"
         for line in text.replace("\r", "").split("\n"):
             found = LINE.match(line.strip())
             if not found:
                 continue
             kind, words = found.group(1), found.group(2).split()
             if kind == "MODE":
-                self.mode = words[0]
-            into = self.modes.setdefault((mode or self.mode or "none") + suffix, {})
+                said = words[0]
+            into = self.modes.setdefault((mode or said) + suffix, {})
             if kind == "BENCH":
                 into[words[0]] = tuple(int(w) for w in words[1:])
             elif kind in ("LINUX", "VALUE"):
@@ -50,7 +52,7 @@ def much_memory():
     """MiB of a machine with guests of up to 8 GiB, where this one has the RAM for it."""
     with open("/proc/meminfo", encoding="ascii") as f:
         available = next(int(line.split()[1]) >> 10 for line in f if line.startswith("MemAvailable"))
-    return 10240 if available > 13 << 10 else 6144 if available > 8 << 10 else MEMORY_MIB
+    return 10240 if available > 11 << 10 else 6144 if available > 7 << 10 else MEMORY_MIB
 
 
 def run(name, platform, extra, script, settings=None):
@@ -70,11 +72,11 @@ def run(name, platform, extra, script, settings=None):
         return out, f.read()
 
 
-def bare(kernel, line, memory, initrd=None):
+def bare(kernel, line, memory, initrd=None, machine="pc,smm=off"):
     """The same on the machine itself, without any hypervisor: what its serial port said."""
     with tempfile.TemporaryDirectory() as tmp:
         log = os.path.join(tmp, "serial")
-        argv = ["qemu-system-x86_64", "-machine", "pc,smm=off", *ACCELERATOR, "-m", str(memory), "-nodefaults", "-display",
+        argv = ["qemu-system-x86_64", "-machine", machine, *ACCELERATOR, "-m", str(memory), "-nodefaults", "-display",
                 "none", "-no-reboot", "-serial", "file:" + log, "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                 "-kernel", kernel, "-append", line, *(["-initrd", initrd] if initrd else [])]
         try:

@@ -8,15 +8,7 @@ echo "VALUE ram $(($(counter frames_dais) * 4096))"
 dais create --name idle --kernel /extra/bench.elf $OPTIONS --cmdline 'hv=dais echo=1' >/dev/null
 echo "VALUE ram-guest $(($(held) - before - (GUEST_MIB << 20)))"
 dais destroy idle
-say dais_size
-linux() { # memory, what work shall do
-	/extra/stopwatch "LINUX user-space" dais run --kernel /boot/vmlinuz --initrd /extra/linux.img --memory $1 \
-		--cmdline "quiet run=\"/bench/work $2\"" 2>&1 </dev/null
-}
-linux 128M boot >/run/linux.out
-sed -n 's/^STOPWATCH /VALUE create /p' /run/linux.out
-say dais_linux
-linux 256M | grep -v STOPWATCH
+. /extra/control/dais-linux.sh
 
 # Others that sleep, and wake a hundred times a second.
 others=0

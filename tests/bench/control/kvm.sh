@@ -22,9 +22,9 @@ echo always >/sys/kernel/mm/transparent_hugepage/enabled
 [ -f /extra/linux.img ] || exit 0
 say kvm_size
 STOPWATCH="/extra/stopwatch user-space"
-qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append 'console=ttyS0 quiet run="/bench/work boot"' |
-	sed -n 's/^STOPWATCH /VALUE create /p'
+qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append "console=ttyS0 $LINUX_LINE run=\"/bench/work boot\"" |
+	split_create
 say kvm_linux
 STOPWATCH=
 GUEST_MIB=256
-qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append 'console=ttyS0 quiet run="/bench/work"'
+qemu -kernel /extra/vmlinuz -initrd /extra/linux.img -append "console=ttyS0 $LINUX_LINE run=\"/bench/work\""

@@ -12,8 +12,11 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "../mark.h"
+
 static void say(uint64_t start)
 {
+	MARK(END);
 	printf("STOPWATCH %llu\n", (unsigned long long)(__rdtsc() - start));
 	fflush(stdout);
 }
@@ -30,6 +33,7 @@ int main(int argc, char **argv)
 	/* Who outlives the command, a guest's monitor, must not hold them open. */
 	if (argc < 3 || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		return 2;
+	MARK(BEGIN);
 	pid = fork();
 	if (!pid) {
 		dup2(in[0], 0);

@@ -39,11 +39,11 @@ echo "VALUE ram $(((MEMORY_MIB - before - dom0) << 20))"
 [ -f /extra/linux.img ] || exit 0
 linux() { # memory, what work shall do
 	GUEST_MIB=$1
-	guest linux /extra/vmlinuz 1 "console=hvc0 quiet run=\"/bench/work $2\"" "ramdisk = '/extra/linux.img'"
+	guest linux /extra/vmlinuz 1 "console=hvc0 $LINUX_LINE run=\"/bench/work $2\"" "ramdisk = '/extra/linux.img'"
 	/extra/stopwatch "LINUX user-space" $XEN/xl create -q -c /run/linux.cfg 2>&1
 	wait_end linux
 }
 linux 128 boot >/run/linux.out
-sed -n 's/^STOPWATCH /VALUE create /p' /run/linux.out
+split_create </run/linux.out
 say xen_linux
 linux 256 | grep -v STOPWATCH

@@ -10,14 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
+
+#include "../mark.h"
 
 #define BUSYBOX		"/bin/busybox"
 #define DATA		"/tmp/data"
 #define DATA_MIB	64
 #define EXECS		500
+#define TREE		"/tmp/tree"
+#define DIRECTORIES	64
+#define FILES		64	/* in each */
 #define FINDS		20
 #define FAULT_BYTES	(64UL << 20)
 #define PINGS		5000
@@ -58,7 +64,28 @@ static void fork_exec(void)
 static void find(void)
 {
 	for (int i = 0; i < FINDS; i++)
-		run_busybox((char *[]){ "busybox", "find", "/", NULL });
+		run_busybox((char *[]){ "busybox", "find", TREE, NULL });
+}
+
+/* The same everywhere: below / are /sys and /proc, which tell of the machine. */
+static void make_tree(void)
+{
+	char path[64];
+	int fd;
+
+	mkdir(TREE, 0700);
+	for (int i = 0; i < DIRECTORIES; i++) {
+		snprintf(path, sizeof(path), TREE "/%d", i);
+		if (mkdir(path, 0700))
+			fail(path);
+		for (int j = 0; j < FILES; j++) {
+			snprintf(path, sizeof(path), TREE "/%d/%d", i, j);
+			fd = open(path, O_CREAT | O_WRONLY, 0600);
+			if (fd < 0)
+				fail(path);
+			close(fd);
+		}
+	}
 }
 
 static void page_faults(void)
@@ -100,10 +127,13 @@ static void pipe_ping_pong(void)
 
 static void measure(const char *name, void (*work)(void))
 {
-	uint64_t start = __rdtsc();
+	uint64_t start = __rdtsc(), cost;
 
+	MARK(BEGIN);
 	work();
-	printf("LINUX %s %llu\n", name, (unsigned long long)(__rdtsc() - start));
+	MARK(END);
+	cost = __rdtsc() - start;
+	printf("LINUX %s %llu\n", name, (unsigned long long)cost);
 }
 
 static void make_data(void)
@@ -130,6 +160,7 @@ int main(int argc, char **argv)
 	unlink(DATA);
 	run_busybox((char *[]){ "busybox", "true", NULL });
 	measure("fork-exec", fork_exec);
+	make_tree();
 	measure("find", find);
 	measure("page-fault", page_faults);
 	measure("pipe", pipe_ping_pong);

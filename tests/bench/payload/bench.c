@@ -3,10 +3,12 @@
  * What single operations cost in a guest, in TSC ticks: where one tick passes for each
  * instruction (QEMU's -icount), host mode's instructions are in it. Each figure is a line
  * "BENCH name minimum median samples", less the cost of measuring.
- * Arguments: hv=dais|kvm|xen|none, only=prefix, slow=n (samples of what takes milliseconds),
- * echo=1: nothing but answers for control/event.c, and an interrupt every tick= ns; hostport=, monport=: ports that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
+ * Arguments: hv=dais|kvm|xen|none, only=prefix, skip=prefix, slow=n (samples of what takes milliseconds),
+ * echo=1: nothing but answers for control/event.c, and an interrupt every tick= ns; hostport=, monport=: ports
+ * that the hypervisor and its monitor serve; peer=: APIC ID of the second vCPU.
  */
 #include "../../guests/rt.h"
+#include "../mark.h"
 
 #define SAMPLES		1000
 #define WARM_UP		8
@@ -78,8 +80,10 @@ static u32 less(u32 v, u32 cost)
 
 static bool wanted(const char *name)
 {
-	char only[32];
+	char only[32], skip[32];
 
+	if (argument("skip", skip, sizeof(skip)) && !memcmp(name, skip, strlen(skip)))
+		return false;
 	return !argument("only", only, sizeof(only)) || !memcmp(name, only, strlen(only));
 }
 
@@ -88,11 +92,6 @@ static void report(const char *name, u32 n, u32 cost)
 	sort(sample, n);
 	print("BENCH %s %u %u %u\n", name, less(sample[0], cost), less(sample[n / 2], cost), n);
 }
-
-/* For tests/bench/plugin, which counts between them: NOPs that nothing else holds. */
-#define MARK(id) asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .long %c0" :: "i"(id) : "memory")
-#define BEGIN 0x0da15b01
-#define END 0x0da15b02
 
 /* Each operation has another number, so that each can touch another page. */
 static void sample_all(void (*op)(u32), u32 n)
