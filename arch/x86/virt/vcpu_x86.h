@@ -174,9 +174,9 @@ void x86_access(struct xvcpu *x, const struct access *a);
 /* Brings its state into this CPU's registers; arch_vcpu_unload saves it again. */
 void x86_vcpu_load(struct xvcpu *x);
 
-/* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
 /* On return every vCPU of d has left guest mode since the call, or not begun to enter it. Waits for no lock. */
 void x86_flush(struct domain *d);
+/* Sets v's pending state for start-up (INIT, SIPI): called on the CPU that runs it. */
 void x86_reset_vcpu(struct xvcpu *x, bool init);  /* init: INIT keeps XSAVE, most MSRs */
 
 #endif
