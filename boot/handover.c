@@ -150,6 +150,8 @@ static void describe_machine(struct work *w)
 
 /* --- IOMMUs: without a usable one, devices are not confined, and that is said --- */
 
+#define CONFIG_SIZE 0x100u /* what the ports reach */
+
 static struct acpi_machine *machine; /* whose ECAMs pci_dword() uses */
 
 static volatile uint32_t *ecam(uint32_t fn, uint32_t reg)
@@ -162,7 +164,7 @@ static volatile uint32_t *ecam(uint32_t fn, uint32_t reg)
 
 static uint32_t pci_dword(uint32_t fn, uint32_t reg)
 {
-	if (!(fn >> 16))
+	if (!(fn >> 16) && reg < CONFIG_SIZE)
 		return cpu_pci_read(fn, reg);
 	return ecam(fn, reg) ? *ecam(fn, reg) : UINT32_MAX;
 }

@@ -42,6 +42,11 @@
 #define CAP_PCIE       0x10u
 #define CAPS_MAX       48u
 #define PCIE_TO_PCI    7u           /* in the PCIe capability's register, bits 23:20 */
+#define EXTENDED       0x100u
+#define EXTENDED_MAX   960u
+#define EXTENDED_SRIOV 0x10u        /* its registers (PCIe base spec. 5.0 §9.3.3) */
+#define SRIOV_TOTAL    0x0cu        /* in the upper half */
+#define SRIOV_PLACE    0x14u        /* the first one's offset, then the step to the next */
 
 /* --- collecting --- */
 
@@ -171,6 +176,42 @@ static void add_alias(uint32_t fn, void *arg)
 		w->failed = true;
 }
 
+/* 0: it has no virtual functions. */
+static uint32_t find_sriov(const struct iommu_machine *m, uint32_t fn)
+{
+	uint32_t at = pcie_type(m, fn) == BOOT_NO_FN ? 0 : EXTENDED;
+
+	for (uint32_t n = 0, cap; at >= EXTENDED && n < EXTENDED_MAX; n++, at = cap >> 20 & 0xffc) {
+		cap = m->config(fn, at);
+		if (!cap || cap == UINT32_MAX)
+			return 0;
+		if ((cap & 0xffff) == EXTENDED_SRIOV)
+			return at;
+	}
+	return 0;
+}
+
+/* The unit in front of a function is in front of its virtual ones, too, which no list names: they are not there yet
+ * (VT-d spec. §8.3.1). */
+static void add_virtual(uint32_t fn, void *arg)
+{
+	struct walk *w = arg;
+	const struct boot_iommu_scope *s = scope_of(w->out, fn);
+	uint32_t at = s && s->alias == BOOT_NO_FN ? find_sriov(w->m, fn) : 0, total, place, last;
+
+	if (!at)
+		return;
+	total = w->m->config(fn, at + SRIOV_TOTAL) >> 16;
+	place = w->m->config(fn, at + SRIOV_PLACE);
+	if (!total || !(place & 0xffff))
+		return;
+	last = (fn & 0xffff) + (place & 0xffff) + (total - 1) * (place >> 16);
+	if (last > 0xffff || scope_of(w->out, (fn & ~0xffffu) | last) == s)
+		return;
+	if (!iommu_add_scope(w->out, fn + (place & 0xffff), (fn & ~0xffffu) | last, BOOT_NO_FN, s->unit, s->settings, w->err))
+		w->failed = true;
+}
+
 static bool has_region(const struct boot_iommus *i, uint32_t fn)
 {
 	for (uint32_t n = 0; n < i->region_count; n++)
@@ -272,6 +313,7 @@ uint64_t iommu_find(const struct acpi_header *dmar, const struct acpi_header *iv
 		return DAIS_IOMMU_NO_TABLE;
 	if (dmar)
 		iommu_walk(out, m, add_alias, &w);
+	iommu_walk(out, m, add_virtual, &w);
 	if (w.failed)
 		return DAIS_IOMMU_BAD_TABLE;
 	return ask_units(out, m, x2apic, err) ? 0 : DAIS_IOMMU_TOO_OLD;

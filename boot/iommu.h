@@ -11,7 +11,7 @@
 
 /* How the machine is looked at. */
 struct iommu_machine {
-	uint32_t (*config)(uint32_t fn, uint32_t reg);  /* a dword of configuration space */
+	uint32_t (*config)(uint32_t fn, uint32_t reg);  /* a dword of configuration space; all ones: out of reach */
 	uint64_t (*read)(uint64_t address);             /* a register of 64 bits */
 	struct boot_ioapic *ioapics;                    /* their `source` is filled in */
 	uint32_t ioapic_count;

@@ -10,6 +10,9 @@
 #include "dais.h"
 #include "guests.h"
 
+#define DETACH_SECONDS 30 /* for a guest to let go of its functions */
+#define LOOK_US 50000
+
 /* One function, as told to the user. */
 struct row {
 	const struct pci_info *f;
@@ -130,6 +133,8 @@ static int give_back(struct dais_conn *conn, const struct pci_machine *m, const 
 
 	for (i = 0; i < c->functions; i++) {
 		f = pci_lookup(m, c->function[i]);
+		if (!f && pci_reserve(c->function[i], false, &err)) /* it went without being returned */
+			return fail("%s", err.text);
 		if (!f)
 			return fail("pci: there is no function %s; dais pci list shows all",
 				    pci_name(c->function[i], r.name));
@@ -144,6 +149,76 @@ static int give_back(struct dais_conn *conn, const struct pci_machine *m, const 
 			return fail("%s", err.text);
 	}
 	return EXIT_OK;
+}
+
+/* The request with its list, as the monitor takes it. */
+static int ask_monitor(const char *name, const char *what, const struct guest_config *c)
+{
+	char request[SERVER_LINE], fn[16];
+	size_t n = snprintf(request, sizeof(request), "%s", what);
+	struct fault err;
+	unsigned int i;
+	int fd, ret;
+
+	for (i = 0; i < c->functions; i++) /* at most CONFIG_FUNCTIONS: they fit */
+		n += snprintf(request + n, sizeof(request) - n, "%c%s%s", i ? ',' : ' ', pci_name(c->function[i], fn),
+			      c->no_reset[i] ? "=noreset" : "");
+	fd = monitor_connect_or_adopt(name, &err);
+	if (fd < 0)
+		return fail("%s", err.text);
+	ret = monitor_ask(fd, request, &err);
+	close(fd);
+	return ret ? fail("%s", err.text) : EXIT_OK;
+}
+
+/* Those of them that are guest id's, or are on their way back: blocked until they are reset. */
+static void count_leaving(struct dais_conn *conn, uint32_t id, const struct guest_config *c, unsigned int *with_guest,
+			  unsigned int *blocked)
+{
+	uint64_t state;
+	unsigned int i;
+
+	*with_guest = *blocked = 0;
+	for (i = 0; i < c->functions; i++) {
+		if (dais_function_stat(conn, c->function[i], DAIS_STAT_FN_STATE, &state))
+			continue;
+		*with_guest += state >> 32 == id;
+		*blocked += !!(state & DAIS_FN_BLOCKED);
+	}
+}
+
+/* Then their drivers have them again. */
+static int detach(struct dais_conn *conn, const char *name, uint32_t id, const struct guest_config *c, bool force)
+{
+	unsigned int tries = DETACH_SECONDS * (1000000 / LOOK_US);
+	int ret = ask_monitor(name, force ? "take" : "unplug", c);
+	unsigned int with_guest, blocked;
+
+	if (ret)
+		return ret;
+	/* the guest answers, if at all, when its drivers have let go */
+	while (count_leaving(conn, id, c, &with_guest, &blocked), (with_guest || blocked) && --tries)
+		usleep(LOOK_US);
+	if (with_guest)
+		return fail("pci: guest \"%s\" has not let go within %d s; --force takes the functions away", name,
+			    DETACH_SECONDS);
+	if (blocked)
+		return fail("pci: not all could be reset, and those stay blocked; dais pci return tries again");
+	pci_unclaim(c);
+	return EXIT_OK;
+}
+
+/* Of a guest that exists: functions come, or go. */
+static int change(struct dais_conn *conn, const char *name, const char *what, const struct guest_config *c, bool force)
+{
+	struct dais_dom *dom = open_guest(conn, name);
+	uint32_t id;
+
+	if (!dom)
+		return EXIT_ERROR;
+	id = dais_dom_page(dom)->id;
+	dais_dom_close(dom);
+	return strcmp(what, "attach") ? detach(conn, name, id, c, force) : ask_monitor(name, "plug", c);
 }
 
 static int parse_functions(const struct command *c, int count, char **names, struct guest_config *config)
@@ -165,15 +240,19 @@ int cmd_pci(const struct command *c, int argc, char **argv)
 	struct pci_machine m;
 	struct dais_conn *conn;
 	struct fault err;
-	int ret = EXIT_OK, first = parse_simple(c, argc, argv, "j", &o);
-	const char *what;
+	int ret = EXIT_OK, first = parse_simple(c, argc, argv, "jF", &o);
+	const char *what, *guest = NULL;
 
 	if (first < 0)
 		return simple_exit(first);
 	what = first < argc ? argv[first++] : "list";
 	gconf_init(&config);
-	if (strcmp(what, "list") && strcmp(what, "assign") && strcmp(what, "return"))
-		return fail_usage(c, "\"%s\" is neither list nor assign nor return", what);
+	if (!strcmp(what, "attach") || !strcmp(what, "detach"))
+		guest = first < argc ? argv[first++] : "";
+	else if (strcmp(what, "list") && strcmp(what, "assign") && strcmp(what, "return"))
+		return fail_usage(c, "\"%s\" is none of list, assign, return, attach, detach", what);
+	if (o.force && strcmp(what, "detach"))
+		return fail_usage(c, "--force is for detach");
 	if (strcmp(what, "list"))
 		ret = parse_functions(c, argc - first, argv + first, &config);
 	else if (first < argc)
@@ -183,6 +262,11 @@ int cmd_pci(const struct command *c, int argc, char **argv)
 	conn = connect_dais();
 	if (!conn)
 		return EXIT_ERROR;
+	if (guest) {
+		ret = change(conn, guest, what, &config, o.force);
+		dais_close(conn);
+		return ret;
+	}
 	if (pci_scan(&m, PCI_SYSFS, &err))
 		ret = fail("%s", err.text);
 	else if (!strcmp(what, "list"))

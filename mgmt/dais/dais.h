@@ -57,7 +57,7 @@ int fail_usage(const struct command *c, const char *format, ...)
  * f (--follow). Returns the index of the first argument, or -1 after an error
  * message, or -2 after --help.
  */
-struct simple_options { bool json, follow; };
+struct simple_options { bool json, follow, force; };
 int parse_simple(const struct command *c, int argc, char **argv, const char *flags,
 		 struct simple_options *o);
 /* What a command returns when parse_simple gave index < 0. */

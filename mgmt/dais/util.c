@@ -51,6 +51,7 @@ int parse_simple(const struct command *c, int argc, char **argv, const char *fla
 	static const struct option all[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "follow", no_argument, NULL, 'f' },
+		{ "force", no_argument, NULL, 'F' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -69,6 +70,7 @@ int parse_simple(const struct command *c, int argc, char **argv, const char *fla
 		}
 		o->json |= ch == 'j';
 		o->follow |= ch == 'f';
+		o->force |= ch == 'F';
 	}
 	return optind;
 }

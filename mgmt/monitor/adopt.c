@@ -103,7 +103,7 @@ static int adopt_pci(struct guest *g, struct fault *err)
 {
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
 	pci_host_init(&g->pci, &g->devices.pci);
-	return g->config.pci ? pci_host_adopt(&g->pci, g->dom, err) : 0;
+	return g->config.pci ? pci_host_adopt(&g->pci, g->dom, &g->config, err) : 0;
 }
 
 static int check_domain(struct guest *g, struct fault *err)

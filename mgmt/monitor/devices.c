@@ -123,6 +123,12 @@ void devices_press_power(struct devices *d)
 	pulse(d, POWER_GSI);
 }
 
+void devices_pci_changed(struct devices *d)
+{
+	d->state->power_events |= EVENT_PCI;
+	pulse(d, POWER_GSI);
+}
+
 static bool is_uart(uint16_t port)
 {
 	return port >= UART_PORT && port < UART_PORT + UART_PORTS;
@@ -153,6 +159,10 @@ static uint8_t read_byte(struct devices *d, uint16_t port)
 		value = s->power_events;
 		s->power_events = 0;
 		return value;
+	case POWER_PCI_ADDED:
+		return pci_bus_news(&d->pci, PCI_ADDED);
+	case POWER_PCI_WANTED:
+		return pci_bus_news(&d->pci, PCI_WANTED);
 	default:
 		return 0xff;
 	}
@@ -160,6 +170,7 @@ static uint8_t read_byte(struct devices *d, uint16_t port)
 
 static enum device_request write_byte(struct devices *d, uint16_t port, uint8_t value)
 {
+	unsigned int i;
 	uart_byte sent;
 
 	if (is_uart(port)) {
@@ -174,6 +185,9 @@ static enum device_request write_byte(struct devices *d, uint16_t port, uint8_t 
 		return REQUEST_POWEROFF;
 	if (port == POWER_RESET && value == RESET_VALUE)
 		return REQUEST_REBOOT;
+	for (i = 0; port == POWER_PCI_EJECT && i < PCI_SLOTS; i++)
+		if (value >> i & 1)
+			pci_bus_eject(&d->pci, i);
 	return REQUEST_NONE;
 }
 

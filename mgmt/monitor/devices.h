@@ -12,7 +12,7 @@
 #include "serial.h"
 #include "uart.h"
 
-#define DEVICES_MAGIC 0x34737665644d4944ULL	/* names the layout below */
+#define DEVICES_MAGIC 0x35737665644d4944ULL	/* names the layout below */
 
 /* Lies in the domain's monitor page: another monitor can go on with it. */
 struct device_state {
@@ -58,5 +58,7 @@ void devices_eoi(struct devices *d, uint8_t vector);
 /* Console bytes may have come. */
 void devices_feed(struct devices *d);
 void devices_press_power(struct devices *d);
+/* There is news of the PCI bus. */
+void devices_pci_changed(struct devices *d);
 
 #endif

@@ -2,6 +2,8 @@
 /* Numbers here are those of layout.h. */
 DefinitionBlock ("", "DSDT", 2, "DAIS", "DAISGST", 1)
 {
+	External (\_SB.PCI0.SCAN, MethodObj) /* of pci.asl */
+
 	Name (\_S5, Package () { 5, 0, 0, 0 })
 
 	Scope (\_SB)
@@ -34,11 +36,15 @@ DefinitionBlock ("", "DSDT", 2, "DAIS", "DAISGST", 1)
 
 			Method (_EVT, 1, Serialized)
 			{
-				/* Reading clears; the button is bit 0. */
+				/* Reading clears; the button is bit 0, bit 1 comes only where there is a PCI bus. */
 				Local0 = EVT
 				If (Local0 & 1)
 				{
 					Notify (\_SB.PWRB, 0x80)
+				}
+				If (Local0 & 2)
+				{
+					\_SB.PCI0.SCAN ()
 				}
 			}
 		}

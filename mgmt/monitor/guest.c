@@ -285,7 +285,7 @@ static int make_devices(struct guest *g, struct fault *err)
 {
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
 	pci_host_init(&g->pci, &g->devices.pci);
-	return g->config.functions ? pci_host_attach(&g->pci, g->dom, &g->config, err) : 0;
+	return pci_host_attach(&g->pci, g->dom, &g->config, err);
 }
 
 static int build(struct guest *g, const struct boot_plan *plan, struct guest_memory *mem,

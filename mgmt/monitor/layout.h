@@ -56,10 +56,14 @@
 #define POWER_SLEEP_STATUS	0x601
 #define POWER_RESET		0x602
 #define POWER_EVENTS		0x604	/* pending events of the Generic Event Device; reading clears */
+#define POWER_PCI_ADDED		0x605	/* slots of the PCI bus, as bits: something is there now; reading clears */
+#define POWER_PCI_WANTED	0x606	/* the guest shall let go of what is there; reading clears */
+#define POWER_PCI_EJECT		0x607	/* written: it has */
 #define POWER_GSI		9
 #define RESET_VALUE		0x01
 #define SLEEP_ENABLE		0x20
 #define SLEEP_TYPE_S5		5
 #define EVENT_POWER_BUTTON	0x01
+#define EVENT_PCI		0x02
 
 #endif

@@ -196,6 +196,28 @@ static void release(struct monitor *m, unsigned int i)
 	m->leave = true;
 }
 
+/* Functions come to a guest that runs, or leave it. */
+static void change_pci(struct monitor *m, unsigned int i, enum server_request request)
+{
+	const char *list = strchr(m->server.client[i].line, ' ');
+	struct guest *g = &m->guest;
+	struct fault err;
+	char text[sizeof(err.text) + 16] = "ok\n";
+	int ret;
+
+	if (!list)
+		ret = fault_set(&err, "pci: no function named");
+	else if (request == SERVER_PLUG)
+		ret = pci_host_plug(&g->pci, list + 1, &err);
+	else
+		ret = pci_host_unplug(&g->pci, list + 1, request == SERVER_TAKE, &err);
+	if (ret)
+		snprintf(text, sizeof(text), "error %s\n", err.text);
+	else
+		devices_pci_changed(&g->devices);
+	server_answer(&m->server, i, text, 0);
+}
+
 static void obey(struct monitor *m, unsigned int i, enum server_request request)
 {
 	switch (request) {
@@ -215,6 +237,11 @@ static void obey(struct monitor *m, unsigned int i, enum server_request request)
 		return;
 	case SERVER_PING:
 		break;
+	case SERVER_PLUG:
+	case SERVER_UNPLUG:
+	case SERVER_TAKE:
+		change_pci(m, i, request);
+		return;
 	case SERVER_UNKNOWN:
 		server_answer(&m->server, i, "error no such request\n", 0);
 		return;

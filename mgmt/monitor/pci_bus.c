@@ -29,6 +29,37 @@ int pci_bus_free_slot(const struct pci_bus *b)
 	return -1;
 }
 
+static uint8_t *news(struct pci_bus *b, enum pci_news what)
+{
+	return what == PCI_ADDED ? &b->slots->added : &b->slots->wanted;
+}
+
+void pci_bus_tell(struct pci_bus *b, unsigned int i, enum pci_news what)
+{
+	*news(b, what) |= 1U << i;
+}
+
+uint8_t pci_bus_news(struct pci_bus *b, enum pci_news what)
+{
+	uint8_t was = b->slots ? *news(b, what) : 0;
+
+	if (was)
+		*news(b, what) = 0;
+	return was;
+}
+
+void pci_bus_eject(struct pci_bus *b, unsigned int i)
+{
+	struct pci_device *d = &b->device[i];
+
+	if (!b->slots || !b->slots->slot[i].used)
+		return;
+	pci_device_hide(d);
+	b->slots->slot[i].used = 0;
+	b->slots->wanted &= ~(1U << i);
+	d->hw->eject(d->hw->ctx, d->state->fn);
+}
+
 /* NULL: nothing is there. */
 static struct pci_device *find(struct pci_bus *b, unsigned int devfn)
 {

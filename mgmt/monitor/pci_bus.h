@@ -10,7 +10,8 @@
 /* Lies in the domain's monitor page. */
 struct pci_slots {
 	uint32_t address;	/* port 0xCF8 */
-	uint32_t reserved;
+	uint8_t added, wanted;	/* bits of slots: what the guest has not been told yet */
+	uint16_t reserved;
 	struct pci_state slot[PCI_SLOTS];
 };
 
@@ -23,6 +24,14 @@ struct pci_bus {
 void pci_bus_init(struct pci_bus *b, struct pci_slots *slots);
 /* The first free slot, or -1. */
 int pci_bus_free_slot(const struct pci_bus *b);
+
+/* Something is in slot i, or was: the guest shall look. Or it shall let go of what is there. */
+enum pci_news { PCI_ADDED, PCI_WANTED };
+void pci_bus_tell(struct pci_bus *b, unsigned int i, enum pci_news what);
+/* What the guest reads of that, once. */
+uint8_t pci_bus_news(struct pci_bus *b, enum pci_news what);
+/* The function in slot i leaves; nothing if there is none. */
+void pci_bus_eject(struct pci_bus *b, unsigned int i);
 
 uint32_t pci_bus_port_read(struct pci_bus *b, uint16_t port, unsigned int size);
 void pci_bus_port_write(struct pci_bus *b, uint16_t port, unsigned int size, uint32_t value);

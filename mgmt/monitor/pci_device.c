@@ -337,7 +337,7 @@ void pci_device_init(struct pci_device *d, struct pci_state *s, const struct pci
 	prepare(d, s, hw, bars);
 	memset(s, 0, sizeof(*s));
 	s->fn = fn;
-	s->used = 1;
+	s->used = PCI_USED;
 	copy(d, 0x08, 4); /* revision and class */
 	copy(d, SUBSYSTEM, 4);
 	put(s->config, 4, ids);

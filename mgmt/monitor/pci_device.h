@@ -14,6 +14,8 @@
 
 #define PCI_CONFIG_SIZE	256
 #define PCI_BARS	6
+#define PCI_USED	1U
+#define PCI_NO_RESET	2U	/* its owners have it as the last one left it */
 
 #define PCI_COMMAND		0x04
 #define PCI_COMMAND_MEMORY	0x0002U
@@ -40,13 +42,14 @@ struct pci_hw {
 	/* Accesses come to pci_bus_memory_read and _write. */
 	bool (*trap)(void *ctx, uint64_t gpa, uint64_t size, bool on);
 	void (*reset)(void *ctx, uint32_t fn);
+	void (*eject)(void *ctx, uint32_t fn);	/* the guest has it no more */
 	void *ctx;
 };
 
 /* Lies in the domain's monitor page: all that a later monitor needs. */
 struct pci_state {
 	uint32_t fn;
-	uint32_t used;
+	uint32_t used;				/* PCI_USED | PCI_NO_RESET; 0: nothing is there */
 	uint8_t config[PCI_CONFIG_SIZE];	/* as the guest sees it */
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "layout.h"
+#include "pci_claim.h"
 #include "pci_host.h"
 #include "pci_sysfs.h"
 
@@ -123,6 +124,47 @@ static void reset(void *ctx, uint32_t fn)
 	dais_dev_reset(h->dom, fn);
 }
 
+static void close_function(struct pci_host_fn *f)
+{
+	unsigned int bar;
+
+	for (bar = 0; bar < PCI_BARS; bar++)
+		if (f->bar[bar])
+			munmap(f->bar[bar], f->bar_skew[bar] + f->bar_size[bar]);
+	if (f->config >= 0)
+		close(f->config);
+	memset(f, 0, sizeof(*f));
+	f->config = -1;
+}
+
+static void remove_from_config(struct guest_config *c, uint32_t fn)
+{
+	unsigned int i = 0, n;
+
+	while (i < c->functions && c->function[i] != fn)
+		i++;
+	if (i == c->functions)
+		return;
+	n = --c->functions - i;
+	memmove(&c->function[i], &c->function[i + 1], n * sizeof(c->function[0]));
+	memmove(&c->no_reset[i], &c->no_reset[i + 1], n * sizeof(c->no_reset[0]));
+	c->no_reset[c->functions] = false;
+}
+
+/* From here on it is the control domain's, held by dais.ko's driver until another is bound. */
+static void eject(void *ctx, uint32_t fn)
+{
+	struct pci_host *h = ctx;
+	int ret = dais_dev_return(h->dom, fn);
+	char name[16];
+
+	if (ret)
+		fprintf(stderr, "dais-monitor: pci: %s could not be reset and stays blocked: %s\n",
+			pci_name(fn, name), dais_strerror(ret));
+	close_function(find(h, fn));
+	remove_from_config(h->config, fn);
+}
+
 void pci_host_init(struct pci_host *h, struct pci_bus *bus)
 {
 	unsigned int i;
@@ -131,7 +173,8 @@ void pci_host_init(struct pci_host *h, struct pci_bus *bus)
 	h->bus = bus;
 	h->hw = (struct pci_hw){
 		.config_read = config_read, .config_write = config_write, .bar_read = bar_read,
-		.bar_write = bar_write, .map = map, .unmap = unmap, .trap = trap, .reset = reset, .ctx = h,
+		.bar_write = bar_write, .map = map, .unmap = unmap, .trap = trap, .reset = reset,
+		.eject = eject, .ctx = h,
 	};
 	for (i = 0; i < PCI_SLOTS; i++)
 		h->fn[i].config = -1;
@@ -180,8 +223,25 @@ static int refused(const char *name, int ret, struct fault *err)
 	}
 }
 
-static int attach(struct pci_host *h, uint32_t fn, bool no_reset, uint32_t ids, struct fault *err)
+/* Linux gives one that comes later its addresses itself. */
+static int put_on_bus(struct pci_host *h, unsigned int slot, const struct pci_info *f, const struct pci_bar *bars,
+		      bool later, struct fault *err)
 {
+	struct pci_device *d = &h->bus->device[slot];
+	char name[16];
+
+	pci_device_init(d, &h->bus->slots->slot[slot], &h->hw, f->fn, f->ids, bars);
+	if (later)
+		pci_bus_tell(h->bus, slot, PCI_ADDED);
+	else if (!pci_device_place(d, &h->bus->low, PCI_LOW_END, &h->bus->high, PCI_HIGH_END))
+		return fault_set(err, "pci: %s: there is no room for its memory in the guest", pci_name(f->fn, name));
+	return 0;
+}
+
+static int attach(struct pci_host *h, const struct pci_machine *m, uint32_t fn, bool no_reset, bool later,
+		  struct fault *err)
+{
+	const struct pci_info none = { .fn = fn, .ids = ~0U }, *f = pci_lookup(m, fn);
 	int slot = pci_bus_free_slot(h->bus), ret;
 	struct pci_bar bars[PCI_BARS];
 	char name[16];
@@ -192,43 +252,49 @@ static int attach(struct pci_host *h, uint32_t fn, bool no_reset, uint32_t ids, 
 	ret = dais_dev_assign(h->dom, fn, no_reset ? DAIS_DEV_NO_RESET : 0);
 	if (ret)
 		return refused(name, ret, err);
-	if (open_function(h, slot, fn, bars, err))
+	if (open_function(h, slot, fn, bars, err) || put_on_bus(h, slot, f ? f : &none, bars, later, err)) {
+		h->bus->slots->slot[slot].used = 0;
+		close_function(&h->fn[slot]);
+		dais_dev_return(h->dom, fn);
 		return -1;
-	pci_device_init(&h->bus->device[slot], &h->bus->slots->slot[slot], &h->hw, fn, ids, bars);
-	if (!pci_device_place(&h->bus->device[slot], &h->bus->low, PCI_LOW_END, &h->bus->high, PCI_HIGH_END))
-		return fault_set(err, "pci: %s: there is no room for its memory in the guest", name);
+	}
+	h->bus->slots->slot[slot].used |= no_reset ? PCI_NO_RESET : 0;
 	return 0;
 }
 
-int pci_host_attach(struct pci_host *h, struct dais_dom *dom, const struct guest_config *c, struct fault *err)
+int pci_host_attach(struct pci_host *h, struct dais_dom *dom, struct guest_config *c, struct fault *err)
 {
 	struct pci_machine m;
 	unsigned int i;
 	int ret = 0;
 
 	h->dom = dom;
+	h->config = c;
+	if (!c->functions)
+		return 0;
 	if (pci_scan(&m, PCI_SYSFS, err))
 		return -1;
-	for (i = 0; !ret && i < c->functions; i++) {
-		const struct pci_info *f = pci_lookup(&m, c->function[i]);
-
-		ret = attach(h, c->function[i], c->no_reset[i], f ? f->ids : ~0U, err);
-	}
+	for (i = 0; !ret && i < c->functions; i++)
+		ret = attach(h, &m, c->function[i], c->no_reset[i], false, err);
 	pci_scan_free(&m);
 	return ret;
 }
 
-int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct fault *err)
+int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct guest_config *c, struct fault *err)
 {
 	struct pci_bar bars[PCI_BARS];
 	unsigned int i;
 
 	h->dom = dom;
+	h->config = c;
+	c->functions = 0; /* some may have come or gone since the file was written */
 	for (i = 0; i < PCI_SLOTS; i++) {
 		struct pci_state *s = &h->bus->slots->slot[i];
 
 		if (!s->used)
 			continue;
+		c->no_reset[c->functions] = s->used & PCI_NO_RESET;
+		c->function[c->functions++] = s->fn;
 		if (open_function(h, i, s->fn, bars, err))
 			return -1;
 		pci_device_adopt(&h->bus->device[i], s, &h->hw, bars);
@@ -236,19 +302,94 @@ int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct fault *err)
 	return 0;
 }
 
+/* -1: the guest does not have it. */
+static int slot_of(const struct pci_host *h, uint32_t fn)
+{
+	int i;
+
+	for (i = 0; i < PCI_SLOTS; i++)
+		if (h->bus->slots->slot[i].used && h->bus->slots->slot[i].fn == fn)
+			return i;
+	return -1;
+}
+
+int pci_host_plug(struct pci_host *h, const char *list, struct fault *err)
+{
+	struct guest_config all = *h->config;
+	unsigned int had = all.functions, i;
+	struct pci_machine m;
+	int ret = 0;
+
+	if (!all.pci)
+		return fault_set(err, "pci: guest \"%s\" has no PCI bus; one that was started with --pci none has an empty one",
+				 all.name);
+	if (gconf_add_pci(&all, list, err) || pci_claim(&all, err))
+		return -1;
+	if (pci_scan(&m, PCI_SYSFS, err)) {
+		pci_unclaim(&all);
+		return -1;
+	}
+	for (i = had; !ret && i < all.functions; i++)
+		ret = attach(h, &m, all.function[i], all.no_reset[i], true, err);
+	pci_scan_free(&m);
+	if (!ret) {
+		*h->config = all;
+		return 0;
+	}
+	while (i-- > had) /* the last one failed by itself */
+		if (slot_of(h, all.function[i]) >= 0)
+			pci_bus_eject(h->bus, slot_of(h, all.function[i]));
+	pci_unclaim(&all); /* what the guest has stays */
+	return -1;
+}
+
+/* Those that stay must do without those that leave. */
+static int check_leaving(struct pci_host *h, const struct guest_config *leaving, struct fault *err)
+{
+	struct guest_config rest = *h->config;
+	struct pci_machine m;
+	unsigned int i;
+	char name[16];
+	int ret = 0;
+
+	for (i = 0; i < leaving->functions; i++) {
+		if (slot_of(h, leaving->function[i]) < 0)
+			return fault_set(err, "pci: guest \"%s\" does not have %s; dais pci list shows who has", rest.name,
+					 pci_name(leaving->function[i], name));
+		remove_from_config(&rest, leaving->function[i]);
+	}
+	if (pci_scan(&m, PCI_SYSFS, err))
+		return -1;
+	for (i = 0; !ret && i < rest.functions; i++)
+		ret = pci_check(&m, rest.function[i], rest.function, rest.functions, err);
+	pci_scan_free(&m);
+	return ret;
+}
+
+int pci_host_unplug(struct pci_host *h, const char *list, bool now, struct fault *err)
+{
+	struct guest_config leaving;
+	unsigned int i;
+	int slot;
+
+	gconf_init(&leaving);
+	if (!h->config->pci)
+		return fault_set(err, "pci: guest \"%s\" has no PCI bus", h->config->name);
+	if (gconf_add_pci(&leaving, list, err) || check_leaving(h, &leaving, err))
+		return -1;
+	for (i = 0; i < leaving.functions; i++) {
+		slot = slot_of(h, leaving.function[i]);
+		pci_bus_tell(h->bus, slot, now ? PCI_ADDED : PCI_WANTED); /* added: it shall look, and finds nothing */
+		if (now)
+			pci_bus_eject(h->bus, slot);
+	}
+	return 0;
+}
+
 void pci_host_close(struct pci_host *h)
 {
-	unsigned int i, bar;
+	unsigned int i;
 
-	for (i = 0; i < PCI_SLOTS; i++) {
-		struct pci_host_fn *f = &h->fn[i];
-
-		for (bar = 0; bar < PCI_BARS; bar++)
-			if (f->bar[bar])
-				munmap(f->bar[bar], f->bar_skew[bar] + f->bar_size[bar]);
-		if (f->config >= 0)
-			close(f->config);
-		memset(f, 0, sizeof(*f));
-		f->config = -1;
-	}
+	for (i = 0; i < PCI_SLOTS; i++)
+		close_function(&h->fn[i]);
 }

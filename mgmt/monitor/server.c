@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,15 +94,17 @@ static enum server_request parse(const char *line)
 	static const char *const names[] = {
 		[SERVER_CONSOLE] = "console", [SERVER_STOP] = "stop",
 		[SERVER_UNTIE] = "untie", [SERVER_RELEASE] = "release", [SERVER_PING] = "ping",
+		[SERVER_PLUG] = "plug", [SERVER_UNPLUG] = "unplug", [SERVER_TAKE] = "take",
 	};
+	size_t length = strcspn(line, " ");
 	unsigned int i;
+	bool more;
 
-	if (!strncmp(line, "console ", 8))
-		return SERVER_CONSOLE;
-
-	for (i = SERVER_CONSOLE; i < SERVER_UNKNOWN; i++)
-		if (!strcmp(line, names[i]))
+	for (i = SERVER_CONSOLE; i < SERVER_UNKNOWN; i++) {
+		more = i == SERVER_CONSOLE || i >= SERVER_PLUG;
+		if (strlen(names[i]) == length && !strncmp(line, names[i], length) && (more || !line[length]))
 			return i;
+	}
 	return SERVER_UNKNOWN;
 }
 

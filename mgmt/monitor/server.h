@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The monitor's socket: one line of request, then, for "console [POSITION]", the bytes. */
+/* The monitor's socket: one line of request, then, for "console [POSITION]", the bytes. "plug", "unplug" and "take" are
+ * followed by a list of PCI functions. */
 #ifndef MONITOR_SERVER_H
 #define MONITOR_SERVER_H
 
@@ -9,10 +10,11 @@
 
 #define RUN_DIR "/run/dais"	/* NAME.sock, NAME.conf, NAME.console; mode 0700 */
 #define SERVER_CLIENTS 64	/* that have not said yet what they want, or wait for the end */
-#define SERVER_LINE 32
+#define SERVER_LINE 256
 
 enum server_request {
-	SERVER_NONE, SERVER_CONSOLE, SERVER_STOP, SERVER_UNTIE, SERVER_RELEASE, SERVER_PING, SERVER_UNKNOWN
+	SERVER_NONE, SERVER_CONSOLE, SERVER_STOP, SERVER_UNTIE, SERVER_RELEASE, SERVER_PING,
+	SERVER_PLUG, SERVER_UNPLUG, SERVER_TAKE, SERVER_UNKNOWN
 };
 
 struct server_client {

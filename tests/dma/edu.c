@@ -21,12 +21,14 @@
 #define CMD_TO_MEMORY 2u
 #define BUFFER      0x40000u
 #define COMMAND     4
-#define MEMORY_AND_MASTER 6
+#define MEMORY      2
+#define MASTER      4
 #define PATIENCE_S  20
 
 static volatile uint8_t *bar;
 static uint8_t *page;
 static uint64_t page_at;
+static int config;
 
 static int open_file(const char *directory, const char *file, int flags)
 {
@@ -40,18 +42,23 @@ static int open_file(const char *directory, const char *file, int flags)
 	return fd;
 }
 
+void edu_master(bool on)
+{
+	uint16_t command = MEMORY | (on ? MASTER : 0);
+
+	if (pwrite(config, &command, sizeof(command), COMMAND) != sizeof(command))
+		err(2, "edu's command register");
+}
+
 static void start(const char *directory)
 {
-	uint16_t command = MEMORY_AND_MASTER;
 	int fd = open_file(directory, "enable", O_WRONLY);
 
 	if (write(fd, "1", 1) != 1)
 		err(2, "%s: cannot be enabled", directory);
 	close(fd);
-	fd = open_file(directory, "config", O_RDWR);
-	if (pwrite(fd, &command, sizeof(command), COMMAND) != sizeof(command))
-		err(2, "%s: no bus master", directory);
-	close(fd);
+	config = open_file(directory, "config", O_RDWR);
+	edu_master(true);
 	fd = open_file(directory, "resource0", O_RDWR);
 	bar = mmap(NULL, BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (bar == MAP_FAILED)
@@ -103,6 +110,12 @@ bool edu_dma(uint64_t address, uint32_t bytes, bool to_memory)
 		nanosleep(&moment, NULL);
 	}
 	return true;
+}
+
+void edu_feed(void *ordinary, uint64_t address)
+{
+	page = ordinary;
+	page_at = address;
 }
 
 void edu_put(const void *data)

@@ -12,7 +12,10 @@
 uint32_t edu_open(void);
 /* 1..EDU_BUFFER_SIZE bytes from its buffer's start to memory, or back. False: it does not end. */
 bool edu_dma(uint64_t address, uint32_t bytes, bool to_memory);
-/* All of the buffer through ordinary memory, which the device can reach. */
+/* May it access memory? From edu_open on it may. */
+void edu_master(bool on);
+/* All of the buffer through ordinary memory that the device can reach: a page of this process, or what was named last. */
+void edu_feed(void *ordinary, uint64_t address);
 void edu_put(const void *data);
 void edu_get(void *data);
 /* A page of this process, locked, and its physical address. */

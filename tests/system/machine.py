@@ -33,7 +33,8 @@ def build():
             subprocess.run(["objcopy", "--strip-debug", os.path.join(WORK, "guests", name),
                             os.path.join(EXTRA, "guests", name)], check=True)
     shutil.copytree(os.path.join(WORK, "fuzz"), os.path.join(EXTRA, "tools"))
-    shutil.copy(os.path.join(WORK, "dma", "rogue"), os.path.join(EXTRA, "tools"))
+    for name in os.listdir(os.path.join(WORK, "dma")):
+        shutil.copy(os.path.join(WORK, "dma", name), os.path.join(EXTRA, "tools"))
     shutil.copy(os.path.join(BUILD, "mgmt", "tests", "dais-selftest"), os.path.join(EXTRA, "tools"))
     shutil.copytree(os.path.join(TOP, "tests", "system", "control"), os.path.join(EXTRA, "control"))
 

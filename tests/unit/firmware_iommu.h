@@ -24,7 +24,7 @@
 #define CONVENTIONAL 16u
 
 /* --- a machine --- */
-static struct { uint32_t fn, header, buses, pcie, command, class; } fns[32];
+static struct { uint32_t fn, header, buses, pcie, command, class, vfs, vf_place; } fns[32];
 static uint32_t fn_count;
 static uint64_t caps[2], ecaps[2], efr;
 static struct boot_ioapic ioapics[2];
@@ -54,6 +54,10 @@ static uint32_t config(uint32_t fn, uint32_t reg)
 		case 0x34: return fns[i].pcie == CONVENTIONAL ? 0x50 : 0x40;
 		case 0x40: return fns[i].pcie << 20 | 0x5010;
 		case 0x50: return 0x5001; /* leads to itself */
+		case 0x100: return fns[i].vfs ? 0x14010001 : 0x10010001; /* the latter, too */
+		case 0x140: return 0x00010010;
+		case 0x14c: return fns[i].vfs << 16 | 7;
+		case 0x154: return fns[i].vf_place;
 		default: return 0x12345678;
 		}
 	}

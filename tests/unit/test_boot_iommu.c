@@ -81,6 +81,44 @@ static void aliases(void **state)
 	assert_int_equal(scope_of(1 << 3)->alias, BOOT_NO_FN);
 }
 
+/* Virtual functions are behind the unit that their physical one is behind. */
+static void virtual_functions(void **state)
+{
+	(void)state;
+	add_fn(2 << 3, 2);
+	fns[0].vfs = 8;
+	fns[0].vf_place = 2 << 16 | 0x80;
+	add_fn(2 << 3 | 1, 2);
+	fns[1].vfs = 0xffff;             /* beyond the segment */
+	fns[1].vf_place = 2 << 16 | 0x80;
+	add_fn(2 << 3 | 2, 2);
+	fns[2].vfs = 8;                  /* at itself: nonsense */
+	add_fn(5 << 3, 2);
+	fns[3].vfs = 4;                  /* of the unit that has all the rest */
+	fns[3].vf_place = 1 << 16 | 1;
+	good_dmar();                     /* the unit in front of 0:2.0 is another than that of the rest */
+	assert_int_equal(find(true), 0);
+	assert_int_equal(unit_of(2 << 3), 1);
+	assert_int_equal(unit_of(0x8f), 0);
+	assert_int_equal(unit_of(0x90), 1);
+	assert_int_equal(unit_of(0x9e), 1);
+	assert_int_equal(unit_of(0x9f), 0);
+	assert_int_equal(unit_of(0x29), 0);
+	assert_int_equal(scope_of(0x29), scope_of(0x28));
+	assert_int_equal(unit_of(0xffff), 0);
+	/* IVRS names single functions as well */
+	start(NULL);
+	add_fn(1 << 3, 2);
+	fns[0].vfs = 2;
+	fns[0].vf_place = 1 << 16 | 0x1000;
+	good_ivrs();
+	assert_int_equal(find(false), 0);
+	assert_int_equal(unit_of(0x1008), 0);
+	assert_int_equal(unit_of(0x1009), 0);
+	assert_int_equal(unit_of(0x100a), 99);
+	assert_int_equal(scope_of(0x1008)->settings, scope_of(8)->settings);
+}
+
 static void put16(uint32_t at, uint32_t v) { bytes[at] = (uint8_t)v; bytes[at + 1] = (uint8_t)(v >> 8); }
 
 #define DRHD_B 48u
@@ -237,7 +275,7 @@ static void at_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(dmar_is_read), T(paths_and_loops), T(aliases), T(broken_dmar), T(too_much), T(ivrs_is_read), T(broken_ivrs),
+		T(dmar_is_read), T(paths_and_loops), T(aliases), T(virtual_functions), T(broken_dmar), T(too_much), T(ivrs_is_read), T(broken_ivrs),
 		T(at_random),
 	};
 

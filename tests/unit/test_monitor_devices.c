@@ -222,6 +222,26 @@ static void power_button_is_seen_once(void **state)
 	assert_int_equal(sent, 2);
 }
 
+static void news_of_the_bus(void **state)
+{
+	static struct pci_slots slots;
+
+	(void)state;
+	set_pin(POWER_GSI, 0x30, 0);
+	devices_pci_changed(&d);
+	assert_int_equal(sent, 1);
+	assert_int_equal(devices_port_read(&d, POWER_EVENTS, 1), EVENT_PCI);
+	assert_int_equal(devices_port_read(&d, POWER_PCI_ADDED, 2), 0); /* no bus, no news */
+	assert_int_equal(devices_port_write(&d, POWER_PCI_EJECT, 1, 0xff), REQUEST_NONE);
+	pci_bus_init(&d.pci, &slots);
+	pci_bus_tell(&d.pci, 3, PCI_ADDED);
+	pci_bus_tell(&d.pci, 5, PCI_WANTED);
+	assert_int_equal(devices_port_read(&d, POWER_PCI_ADDED, 1), 8);
+	assert_int_equal(devices_port_read(&d, POWER_PCI_WANTED, 1), 0x20);
+	assert_int_equal(devices_port_read(&d, POWER_PCI_ADDED, 2), 0);
+	pci_bus_init(&d.pci, NULL);
+}
+
 static void survives_anything(void **state)
 {
 	uint64_t x = 88172645463325252ULL;
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup(wide_accesses_reach_bytes, setup),
 		cmocka_unit_test_setup(power_registers, setup),
 		cmocka_unit_test_setup(power_button_is_seen_once, setup),
+		cmocka_unit_test_setup(news_of_the_bus, setup),
 		cmocka_unit_test_setup(survives_anything, setup),
 	};
 

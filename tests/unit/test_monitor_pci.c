@@ -20,7 +20,7 @@
 #define TABLE 0x1000U	/* of MSI-X in BAR 2, size 64 KiB */
 
 static uint8_t hw_config[4096], hw_bar[6][0x10000];
-static uint32_t last_reg, last_value, writes, resets;
+static uint32_t last_reg, last_value, writes, resets, ejected;
 static struct range { uint64_t gpa, size, offset; unsigned int bar; bool trap; } ranges[32];
 static unsigned int count;
 
@@ -112,7 +112,15 @@ static void reset(void *ctx, uint32_t fn)
 	resets++;
 }
 
-static const struct pci_hw hw = { config_read, config_write, bar_read, bar_write, map, unmap, trap, reset, NULL };
+static void eject(void *ctx, uint32_t fn)
+{
+	(void)ctx;
+	assert_int_equal(fn, FN);
+	assert_int_equal(count, 0); /* nothing of it is in the guest any more */
+	ejected++;
+}
+
+static const struct pci_hw hw = { config_read, config_write, bar_read, bar_write, map, unmap, trap, reset, eject, NULL };
 static const struct pci_bar bars[PCI_BARS] = {
 	{ 0xfe000000, BAR0_SIZE, true, false }, { 0 }, { 0xfe010000, 0x10000, false, false }, { 0xfe020080, 0x80, false, false },
 	{ 0xe000000000, 1ULL << 34, true, true },
@@ -160,7 +168,7 @@ static int setup(void **state)
 	make_hardware();
 	memset(&slots, 0, sizeof(slots));
 	memset(hw_bar, 0, sizeof(hw_bar));
-	count = writes = resets = 0;
+	count = writes = resets = ejected = 0;
 	pci_bus_init(&bus, &slots);
 	pci_device_init(&bus.device[0], &slots.slot[0], &hw, FN, IDS, bars);
 	assert_true(pci_device_place(&bus.device[0], &bus.low, PCI_LOW_END, &bus.high, PCI_HIGH_END));
@@ -407,6 +415,42 @@ static void test_adopt(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* A function comes and goes while the guest runs. */
+static void test_hot_plug(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(pci_bus_free_slot(&bus), 1);
+	pci_device_init(&bus.device[1], &slots.slot[1], &hw, FN, IDS, bars);
+	pci_bus_tell(&bus, 1, PCI_ADDED);
+	assert_int_equal(pci_bus_news(&bus, PCI_WANTED), 0);
+	assert_int_equal(pci_bus_news(&bus, PCI_ADDED), 2);
+	assert_int_equal(pci_bus_news(&bus, PCI_ADDED), 0); /* once */
+	/* the guest gives it addresses itself */
+	assert_true(pci_bus_memory_read(&bus, ECAM_GPA + (16 << 12) + 0x18, 4, &v));
+	assert_int_equal(v, 0);
+	wr(4, 2, 2);
+	count = 0;
+	assert_true(pci_bus_memory_write(&bus, ECAM_GPA + (16 << 12) + 0x10, 4, 0xd0000000));
+	assert_true(pci_bus_memory_write(&bus, ECAM_GPA + (16 << 12) + 4, 2, 6));
+	assert_int_equal(count, 1);
+	pci_bus_tell(&bus, 1, PCI_WANTED);
+	pci_bus_eject(&bus, 1);
+	assert_int_equal(ejected, 1);
+	assert_int_equal(pci_bus_news(&bus, PCI_WANTED), 0); /* it is gone: no need to ask */
+	assert_true(pci_bus_memory_read(&bus, ECAM_GPA + (16 << 12), 4, &v));
+	assert_int_equal(v, 0xffffffff);
+	assert_false(pci_bus_memory_read(&bus, 0xd0000000, 4, &v));
+	pci_bus_eject(&bus, 1);                            /* a guest may say so of anything */
+	pci_bus_eject(&bus, 7);
+	assert_int_equal(ejected, 1);
+	assert_int_equal(pci_bus_free_slot(&bus), 1);
+	pci_bus_init(&bus, NULL);                          /* a guest without such a bus */
+	pci_bus_eject(&bus, 0);
+	assert_int_equal(pci_bus_news(&bus, PCI_ADDED), 0);
+}
+
 static void test_no_room(void **state)
 {
 	uint64_t low = PCI_LOW_END - 0x1000, high = PCI_HIGH_START;
@@ -423,7 +467,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
 		T(test_header), T(test_capabilities), T(test_broken_lists), T(test_bars), T(test_trapped_registers),
-		T(test_messages), T(test_reset), T(test_adopt), T(test_no_room),
+		T(test_messages), T(test_reset), T(test_adopt), T(test_hot_plug), T(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs in a guest that owns a function: guest-pci.sh nvme|load|nic|edu. The drivers lie beside it.
+# Runs in a guest that owns a function: guest-pci.sh nvme|load|live|share MIB|nic|edu. The drivers lie beside it.
 here=$(dirname "$0")
 while read -r m; do insmod "$here/$m"; done <"$here/order"
 wait_for() { # file
@@ -12,21 +12,47 @@ wait_for() { # file
 }
 interrupts() { awk -v p="$1" '$0 ~ p { for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) s += $i } END { print s + 0 }' /proc/interrupts; }
 
+copy_to_disk() { # first MiB, count: what was written, what was read
+	dd if=/dev/urandom of=/tmp/data bs=1M count="$2" 2>/dev/null
+	dd if=/tmp/data of=/dev/nvme0n1 bs=1M seek="$1" oflag=direct 2>/dev/null || exit 2
+	written=$(sha256sum </tmp/data) written=${written%% *}
+	read=$(dd if=/dev/nvme0n1 bs=1M skip="$1" count="$2" iflag=direct 2>/dev/null | sha256sum) read=${read%% *}
+}
+
 case $1 in
 nvme)
 	wait_for /dev/nvme0n1
-	dd if=/dev/urandom of=/tmp/data bs=1M count=64 2>/dev/null
-	dd if=/tmp/data of=/dev/nvme0n1 bs=1M oflag=direct 2>/dev/null || exit 2
-	written=$(sha256sum </tmp/data)
-	read=$(dd if=/dev/nvme0n1 bs=1M count=64 iflag=direct 2>/dev/null | sha256sum)
-	echo "wrote ${written%% *}"
-	echo "read ${read%% *}"
+	copy_to_disk 0 64
+	echo "wrote $written"
+	echo "read $read"
 	echo "interrupts $(interrupts 'nvme[0-9]*q')"
 	;;
 load)
 	wait_for /dev/nvme0n1
 	echo "begin"
 	while :; do dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=32 oflag=direct 2>/dev/null || exit 2; done
+	;;
+live) # the disk comes, is asked for, comes again, and is taken away
+	echo "ready"
+	wait_for /dev/nvme0n1
+	copy_to_disk 0 8
+	echo "wrote $written"
+	echo "read $read"
+	while [ -e /dev/nvme0n1 ]; do usleep 100000; done
+	echo "gone"
+	wait_for /dev/nvme0n1
+	echo "again"
+	while [ -e /dev/nvme0n1 ]; do dd if=/dev/nvme0n1 of=/dev/null bs=64k count=16 iflag=direct 2>/dev/null; done
+	echo "taken"
+	;;
+share) # a part of a disk that others use, too, again and again
+	wait_for /dev/nvme0n1
+	n=0
+	while copy_to_disk "$2" 4 && [ "$written" = "$read" ]; do
+		n=$((n + 1))
+		echo "round $n"
+	done
+	echo "wrong after round $n: $written $read"
 	;;
 nic)
 	wait_for /sys/class/net/eth0

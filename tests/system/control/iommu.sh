@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Devices of the control domain that go for memory and interrupts which are not its own.
-# Arguments: open|closed (is the IOMMU off or on?), vtd|amdvi, seconds of load.
+# Arguments: open|closed (is the IOMMU off or on?), vtd|amdvi, seconds of load, and pages that go from guest to guest.
 . /extra/control/lib.sh
 
 protection=$1 kind=$2 seconds=$3
@@ -13,6 +13,10 @@ esac
 check "dais.ko with raw_calls=1" sh -c 'rmmod dais && modprobe dais raw_calls=1'
 /extra/tools/rogue "$protection" "$kind" $(dais log | sed -n 's/.*iommu at \(0x[0-9a-f]*\): on.*/\1/p' | head -n 1)
 same "the rogue device's program says that all is well" 0 $?
+if [ "$protection" = closed ]; then
+	/extra/tools/owned "$kind" "$seconds"
+	same "the program that gives the rogue device to guests says that all is well" 0 $?
+fi
 same "all invariants hold" 0 "$(counter check)"
 if [ "$protection" = closed ]; then
 	if [ "$kind" = vtd ]; then

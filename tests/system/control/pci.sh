@@ -36,9 +36,13 @@ in_guest() { # name, what guest-pci.sh is to do, dais options: its output in $T/
 }
 said() { sed -n "s/^$2 //p" $T/"$1".txt | tail -n 1; }
 
+nvme_functions() { lspci -D -n -d ::0108 | awk '{ print $1 }'; }
+said_by() { tr -d '\r' </run/dais/"$1".console | sed -n "s/^$2 //p" | tail -n 1; }
+prints() { tr -d '\r' </run/dais/"$1".console | grep -q "^$2"; }
+
 nvme=$(function_of ::0108) nic=$(function_of 8086:10d3) edu=$(function_of 1234:11e8)
 make_image nvme e1000e
-frames=$(counter frames_guest) caps=$(counter capabilities) heap=$(counter heap_used)
+frames=$(counter frames_guest) caps=$(counter capabilities)
 
 # Refused, and nothing has changed.
 matches "the list shows what can be given" "^$nvme .* nvme +control +[0-9]+ *$" "$(note_of "$nvme")"
@@ -85,10 +89,61 @@ echo "# what it read elsewhere: $(said rogue stolen)"
 witness_alive "the attack on all memory"
 [ "$kind" != vtd ] || [ "$(dais log | grep -c 'refused')" -gt 0 ]
 verdict "the IOMMU tells of refused accesses" $? "lines in the log" "$(dais log | tail -n 5)"
+# Functions come to a guest that runs, and leave it.
+refused 1 'no PCI bus.*--pci none' "a function for a guest without a PCI bus" dais pci attach witness "$nvme"
 end_witness
+check "a guest with an empty bus starts" dais create --name live $LINUX --pci none --cmdline 'quiet run="sh /pci/guest-pci.sh live"'
+until_true 120 prints live ready
+check "a disk comes to a guest that runs" dais pci attach live "$nvme"
+refused 1 'twice' "the same once more" dais pci attach live "$nvme"
+refused 1 'does not have' "another leaves it" dais pci detach live "$nic"
+matches "it is that guest's" "^$nvme .*dais-guest +live" "$(note_of "$nvme")"
+until_true 120 prints live read
+verdict "the guest finds it" $? "a line 'read'" "$(tail -n 30 /run/dais/live.console)"
+[ -n "$(said_by live wrote)" ] && [ "$(said_by live wrote)" = "$(said_by live read)" ]
+verdict "and uses it" $? "$(said_by live wrote)" "$(said_by live read)"
+check "the disk leaves the guest" dais pci detach live "$nvme"
+until_true 60 prints live gone && until_true 60 has_disk
+verdict "it is the control domain's again" $? "a line 'gone', a disk" "$(note_of "$nvme"; tail -n 30 /run/dais/live.console)"
+same "with what the guest wrote" "$(said_by live wrote)" "$(dd if=/dev/"$(nvme_disk)" bs=1M count=8 iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
+check "it comes again" dais pci attach live "$nvme"
+until_true 120 prints live again
+check "and is taken away while it transfers" dais pci detach live "$nvme" --force
+until_true 120 prints live taken && until_true 60 has_disk
+verdict "the guest lives on, and the disk is the control domain's" $? "a line 'taken', a disk" "$(note_of "$nvme"; tail -n 30 /run/dais/live.console)"
+check "and can be read" dd if=/dev/"$(nvme_disk)" of=/dev/null bs=64k count=16 iflag=direct
+check "that guest is destroyed" dais destroy live
+
+# Two guests with a virtual function of one disk each.
+pf=$(nvme_functions | sed -n 2p)
+physical=/sys/bus/pci/devices/$pf
+controller=/dev/$(ls "$physical"/nvme)
+virt() { /extra/tools/nvme-virt "$controller" "$@"; } # controller, action, 0 = queues or 1 = interrupts, how many
+make_virtual() {
+	virt 0 1 1 0 && virt 0 1 0 0 && echo 0 >"$physical"/sriov_drivers_autoprobe && echo 1 >"$physical"/reset || return
+	until_true 60 grep -q live "$physical"/nvme/nvme*/state && echo 2 >"$physical"/sriov_numvfs || return
+	for c in 1 2; do virt $c 8 1 2 && virt $c 8 0 3 && virt $c 9 0 0 || return; done
+}
+check "virtual functions are made" make_virtual
+vfs=$(nvme_functions | sed -n '3,4p')
+check "and set apart for guests" dais pci assign $vfs
+n=0
+for vf in $vfs; do
+	check "a guest with virtual function $vf" dais create --name vf$n $LINUX --pci "$vf" --cmdline "quiet run=\"sh /pci/guest-pci.sh share $((8 * n))\""
+	n=$((n + 1))
+done
+until_true 120 prints vf0 'round 1' && until_true 120 prints vf1 'round 1'
+rounds0=$(said_by vf0 round) rounds1=$(said_by vf1 round)
+until_true 120 prints vf0 "round $((rounds0 + 2))" && until_true 120 prints vf1 "round $((rounds1 + 2))"
+verdict "both write and read at once" $? "two rounds more than $rounds0 and $rounds1" "$(tail -n 20 /run/dais/vf0.console /run/dais/vf1.console)"
+check "both are destroyed" dais destroy vf0 vf1
+check "the virtual functions go while they are set apart" sh -c "echo 0 >$physical/sriov_numvfs"
+same "no virtual function is left" 2 "$(nvme_functions | wc -l)"
+refused 1 'no function' "one of them" dais pci return $vfs
 
 # Again and again.
 n=0
+heap=$(counter heap_used) # by now all is there that stays: a CPU's vectors, tables for what the control domain saw of guests
 while [ $n -lt "$rounds" ] && dais create --paused --name round $LINUX --pci "$nvme" >$T/round 2>&1 &&
 	dais pci | grep -q "^$nvme .*dais-guest *round" && dais destroy round >>$T/round 2>&1 && has_driver "$nvme" nvme; do
 	n=$((n + 1))
@@ -111,5 +166,5 @@ same "guests died with transfers under way; the disk works afterwards" "$deaths"
 
 same "no guest's memory is left" "$frames" "$(counter frames_guest)"
 same "no capability is left" "$caps" "$(counter capabilities)"
+same "nor any of Dais's heap" "$heap" "$(counter heap_used)"
 kernel_log_clean
-echo "# heap in use: $heap before, $(counter heap_used) now"
