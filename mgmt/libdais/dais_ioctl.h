@@ -81,6 +81,8 @@ struct dais_ioc_state { __u32 op, offset, length, reserved; __u64 addr; };
 #define DAIS_DEV_NO_RESET 1u       /* assign: though it cannot be reset */
 struct dais_ioc_dev { __u32 fn, flags; };
 struct dais_ioc_dev_map { __u32 fn, bar; __u64 offset, size, gpa; };  /* whole pages; UNMAP: bar and offset do not matter */
+/* its line interrupt, INTx, raises the event's bits and masks itself; event_fd -1: no more */
+struct dais_ioc_dev_line { __u32 fn; __s32 event_fd; __u64 bits; };
 struct dais_ioc_sched { __u32 param, reserved; __u64 value; };
 
 #define DAIS_IOC(nr, type)     _IOWR(0xda, nr, type)
@@ -112,6 +114,8 @@ struct dais_ioc_sched { __u32 param, reserved; __u64 value; };
 #define DAIS_IOC_DEV_RESET     DAIS_IOC(0x30, struct dais_ioc_dev)
 #define DAIS_IOC_DEV_MAP       DAIS_IOC(0x31, struct dais_ioc_dev_map)
 #define DAIS_IOC_DEV_UNMAP     DAIS_IOC(0x32, struct dais_ioc_dev_map)
+#define DAIS_IOC_DEV_LINE      DAIS_IOC(0x33, struct dais_ioc_dev_line)
+#define DAIS_IOC_DEV_UNMASK    DAIS_IOC(0x34, struct dais_ioc_dev)
 /* a vCPU */
 #define DAIS_IOC_RUN           _IO(0xda, 0x40)
 #define DAIS_IOC_RESUME        _IO(0xda, 0x41)

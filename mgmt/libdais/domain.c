@@ -302,6 +302,18 @@ int dais_dev_unmap(struct dais_dom *dom, uint32_t fn, uint64_t gpa, uint64_t siz
 	return dais_do(dom->fd, DAIS_IOC_DEV_UNMAP, &arg);
 }
 
+int dais_dev_line(struct dais_dom *dom, uint32_t fn, struct dais_event *event, uint64_t bits)
+{
+	struct dais_ioc_dev_line arg = { .fn = fn, .event_fd = event ? dais_event_fd(event) : -1, .bits = bits };
+
+	return dais_do(dom->fd, DAIS_IOC_DEV_LINE, &arg);
+}
+
+int dais_dev_unmask(struct dais_dom *dom, uint32_t fn)
+{
+	return dev_call(dom, DAIS_IOC_DEV_UNMASK, fn, 0);
+}
+
 int dais_irq_set(struct dais_dom *dom, uint64_t address, uint64_t data)
 {
 	struct dais_ioc_irq arg = { .address = address, .data = data };

@@ -165,6 +165,11 @@ int dais_dev_reset(struct dais_dom *dom, uint32_t fn);
 int dais_dev_map(struct dais_dom *dom, uint32_t fn, unsigned int bar, uint64_t offset, uint64_t size,
 		 uint64_t gpa);
 int dais_dev_unmap(struct dais_dom *dom, uint32_t fn, uint64_t gpa, uint64_t size);
+/* Its line interrupt (INTx) raises bits of an event of the same domain and masks itself, until dais_dev_unmask.
+ * event NULL: no more. It begins masked. -ENOTTY: it has none, or cannot mask it. */
+struct dais_event;
+int dais_dev_line(struct dais_dom *dom, uint32_t fn, struct dais_event *event, uint64_t bits);
+int dais_dev_unmask(struct dais_dom *dom, uint32_t fn);
 
 /* ---- vCPUs ---- */
 

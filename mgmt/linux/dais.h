@@ -113,6 +113,7 @@ void event_signal(struct event *ev, u64 bits);
 int event_follow_cpu(struct event *ev);
 void events_scan(struct dais_pending *pending);
 int event_file_create(struct domain *dom, struct dais_ioc_event *arg, struct file **file);
+struct event *event_get(struct domain *dom, int fd, struct file **file);
 int event_bind_user(struct domain *dom, const struct dais_ioc_bind *arg);
 
 /* domain.c */
@@ -161,6 +162,8 @@ void devices_exit(void);
 int device_assign(struct domain *dom, const struct dais_ioc_dev *arg);
 int device_return(struct domain *dom, const struct dais_ioc_dev *arg);
 int device_reset(struct domain *dom, const struct dais_ioc_dev *arg);
+int device_line(struct domain *dom, const struct dais_ioc_dev_line *arg);
+int device_unmask(struct domain *dom, const struct dais_ioc_dev *arg);
 int device_map(struct domain *dom, const struct dais_ioc_dev_map *arg, bool on);
 void devices_release(struct domain *dom);
 

@@ -10,6 +10,8 @@
  */
 #include <linux/capability.h>
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/interrupt.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include "dais.h"
@@ -22,6 +24,10 @@ struct function {
 	struct domain *dom;         /* who has it; NULL: the control domain, or nobody while it is blocked */
 	bool blocked;               /* Dais lets it reach nothing */
 	bool no_reset;              /* it is given from hand to hand as it is */
+	struct file *line;          /* of the event that its INTx raises, NULL: none does */
+	struct event *event;
+	u64 bits;
+	int irq;                    /* what was requested for it */
 };
 
 static LIST_HEAD(functions);
@@ -41,6 +47,49 @@ static struct function *find(u32 fn)
 			return f;
 	}
 	return NULL;
+}
+
+/* ---- its line interrupt, which the core leaves to the control domain ---- */
+
+/* Level-triggered and perhaps shared: it is masked in the function until the guest has ended it. */
+static irqreturn_t line_raised(int irq, void *arg)
+{
+	struct function *f = arg;
+
+	if (!pci_check_and_mask_intx(f->pdev))
+		return IRQ_NONE;
+	event_signal(f->event, f->bits);
+	return IRQ_HANDLED;
+}
+
+static void line_off(struct function *f)
+{
+	if (!f->line)
+		return;
+	pci_intx(f->pdev, 0);
+	free_irq(f->irq, f);
+	fput(f->line);
+	f->line = NULL;
+}
+
+static int line_on(struct function *f, struct domain *dom, const struct dais_ioc_dev_line *arg)
+{
+	struct file *file;
+	int ret;
+
+	if (!f->pdev->pin || !f->pdev->irq || f->pdev->broken_intx_masking)
+		return -ENOTTY;
+	f->event = event_get(dom, arg->event_fd, &file);
+	if (!f->event)
+		return -EBADF;
+	f->bits = arg->bits;
+	f->irq = f->pdev->irq;
+	ret = request_irq(f->irq, line_raised, IRQF_SHARED, DAIS_PCI_DRIVER, f);
+	if (ret)
+		fput(file);
+	else
+		f->line = file;
+	return ret;
 }
 
 /* ---- from one owner to the next ---- */
@@ -71,6 +120,7 @@ static int take_back(struct function *f, bool in_remove)
 	struct hc_ret r;
 	int ret = 0;
 
+	line_off(f);
 	if (f->dom && !f->blocked)
 		ret = hc(dev_return, &r, .dom = f->dom->cap, .fn = number(f->pdev));
 	if (ret)
@@ -168,6 +218,39 @@ int device_reset(struct domain *dom, const struct dais_ioc_dev *arg)
 	mutex_lock(&functions_lock);
 	f = find(arg->fn);
 	ret = f && f->dom == dom ? reset(f) : -ENODEV;
+	mutex_unlock(&functions_lock);
+	return ret;
+}
+
+int device_line(struct domain *dom, const struct dais_ioc_dev_line *arg)
+{
+	struct function *f;
+	int ret;
+
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = f && f->dom == dom ? 0 : -ENODEV;
+	if (!ret)
+		line_off(f);
+	if (!ret && arg->event_fd >= 0)
+		ret = line_on(f, dom, arg);
+	mutex_unlock(&functions_lock);
+	return ret;
+}
+
+/* The guest ended the last one; the next may wait already. */
+int device_unmask(struct domain *dom, const struct dais_ioc_dev *arg)
+{
+	struct function *f;
+	int ret;
+
+	if (arg->flags)
+		return -EINVAL;
+	mutex_lock(&functions_lock);
+	f = find(arg->fn);
+	ret = f && f->dom == dom && f->line ? 0 : -ENODEV;
+	if (!ret && !pci_check_and_unmask_intx(f->pdev))
+		event_signal(f->event, f->bits);
 	mutex_unlock(&functions_lock);
 	return ret;
 }

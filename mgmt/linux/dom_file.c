@@ -73,6 +73,7 @@ union dom_arg {
 	struct dais_ioc_bind bind;
 	struct dais_ioc_dev dev;
 	struct dais_ioc_dev_map dev_map;
+	struct dais_ioc_dev_line dev_line;
 };
 
 static int dom_call(struct domain *dom, unsigned int cmd, union dom_arg *arg)
@@ -103,6 +104,10 @@ static int dom_call(struct domain *dom, unsigned int cmd, union dom_arg *arg)
 		return device_return(dom, &arg->dev);
 	case DAIS_IOC_DEV_RESET:
 		return device_reset(dom, &arg->dev);
+	case DAIS_IOC_DEV_LINE:
+		return device_line(dom, &arg->dev_line);
+	case DAIS_IOC_DEV_UNMASK:
+		return device_unmask(dom, &arg->dev);
 	case DAIS_IOC_DEV_MAP:
 	case DAIS_IOC_DEV_UNMAP:
 		return device_map(dom, &arg->dev_map, cmd == DAIS_IOC_DEV_MAP);

@@ -286,6 +286,21 @@ static int event_bind_object(struct domain *dom, const struct dais_ioc_bind *arg
 	}
 }
 
+/* A user event of dom; NULL: fd is none. It lives until the caller's fput(*file). */
+struct event *event_get(struct domain *dom, int fd, struct file **file)
+{
+	struct event *ev;
+
+	*file = fget(fd);
+	if (!*file)
+		return NULL;
+	ev = (*file)->f_op == &event_fops ? (*file)->private_data : NULL;
+	if (ev && ev->dom == dom)
+		return ev;
+	fput(*file);
+	return NULL;
+}
+
 /* The caller is within domain_enter. */
 int event_bind_user(struct domain *dom, const struct dais_ioc_bind *arg)
 {

@@ -103,6 +103,8 @@ static int adopt_pci(struct guest *g, struct fault *err)
 {
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
 	pci_host_init(&g->pci, &g->devices.pci);
+	g->pci.event = g->event;
+	g->pci.line_shift = LINE_SHIFT;
 	return g->config.pci ? pci_host_adopt(&g->pci, g->dom, &g->config, err) : 0;
 }
 

@@ -73,6 +73,7 @@ void devices_follow(struct devices *d)
 	struct serial *s = &d->state->serial;
 	uint64_t message = ioapic_message(&d->state->ioapic, UART_GSI);
 
+	ioapic_follow(&d->state->ioapic, &d->out);
 	if (message != s->message) {
 		__atomic_store_n(&s->message, message, __ATOMIC_SEQ_CST);
 		interrupt(d); /* one in the meantime went where the pin pointed before */
@@ -80,9 +81,35 @@ void devices_follow(struct devices *d)
 	offer_input(d);
 }
 
+void devices_pci_lines(struct devices *d, uint64_t slots)
+{
+	unsigned int i;
+
+	_Static_assert(PCI_GSI + PCI_SLOTS <= IOAPIC_PINS, "a pin for each slot");
+	for (i = 0; i < PCI_SLOTS; i++)
+		if (slots >> i & 1)
+			ioapic_set_line(&d->state->ioapic, PCI_GSI + i, true, &d->out);
+}
+
+/* The lines of functions go down at the end: one that is up still raises its event again when it is unmasked. */
+static void end_pci_lines(struct devices *d, uint8_t vector)
+{
+	const struct ioapic *io = &d->state->ioapic;
+	unsigned int i, pin;
+
+	for (i = 0; i < PCI_SLOTS; i++) {
+		pin = PCI_GSI + i;
+		if (!(io->lines >> pin & 1) || (uint8_t)io->entry[pin] != vector)
+			continue;
+		ioapic_set_line(&d->state->ioapic, pin, false, &d->out);
+		pci_bus_line_ended(&d->pci, i);
+	}
+}
+
 /* While its line is up, a level-triggered interrupt comes again after each end. */
 void devices_eoi(struct devices *d, uint8_t vector)
 {
+	end_pci_lines(d, vector);
 	ioapic_eoi(&d->state->ioapic, vector, &d->out);
 	if (d->autonomous && (uint8_t)(d->state->serial.message >> 32) == vector)
 		interrupt(d);

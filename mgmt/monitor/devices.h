@@ -58,6 +58,8 @@ void devices_eoi(struct devices *d, uint8_t vector);
 /* Console bytes may have come. */
 void devices_feed(struct devices *d);
 void devices_press_power(struct devices *d);
+/* Functions in these slots, as bits, made a line interrupt. */
+void devices_pci_lines(struct devices *d, uint64_t slots);
 /* There is news of the PCI bus. */
 void devices_pci_changed(struct devices *d);
 

@@ -285,6 +285,8 @@ static int make_devices(struct guest *g, struct fault *err)
 {
 	pci_bus_init(&g->devices.pci, g->config.pci ? &g->devices.state->pci : NULL);
 	pci_host_init(&g->pci, &g->devices.pci);
+	g->pci.event = g->event;
+	g->pci.line_shift = LINE_SHIFT;
 	return pci_host_attach(&g->pci, g->dom, &g->config, err);
 }
 

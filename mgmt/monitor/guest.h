@@ -11,9 +11,11 @@
 #include "devices.h"
 #include "pci_host.h"
 
-/* Of the guest's event; DAIS_REGISTER_BITS says that there is output; the vCPUs share the others. */
+/* Of the guest's event; DAIS_REGISTER_BITS says that there is output; then the slots of the PCI bus, for line
+ * interrupts; the vCPUs share the others. */
 #define DEATH_BIT	(1ULL << 63)
-#define VCPU_BITS	62
+#define LINE_SHIFT	54
+#define VCPU_BITS	54
 
 struct guest;
 

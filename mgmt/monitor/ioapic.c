@@ -87,6 +87,14 @@ void ioapic_set_line(struct ioapic *io, unsigned int pin, bool high, const struc
 		deliver(io->entry[pin], out);
 }
 
+void ioapic_follow(struct ioapic *io, const struct ioapic_out *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOAPIC_PINS; i++)
+		serve_level(io, i, out);
+}
+
 void ioapic_eoi(struct ioapic *io, uint8_t vector, const struct ioapic_out *out)
 {
 	unsigned int i;

@@ -29,6 +29,8 @@ void ioapic_reset(struct ioapic *io);
 uint32_t ioapic_read(struct ioapic *io, uint64_t offset);
 void ioapic_write(struct ioapic *io, uint64_t offset, uint32_t value, const struct ioapic_out *out);
 void ioapic_set_line(struct ioapic *io, unsigned int pin, bool high, const struct ioapic_out *out);
+/* The entries were written where they lie: lines that are up may be let through now. */
+void ioapic_follow(struct ioapic *io, const struct ioapic_out *out);
 /* What the pin sends, address | data << 32; 0: nothing, it is masked. */
 uint64_t ioapic_message(const struct ioapic *io, unsigned int pin);
 /* The local APIC ended a level-triggered interrupt. */

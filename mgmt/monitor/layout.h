@@ -49,6 +49,8 @@
 #define PCI_HIGH_START		0x4000000000ULL	/* 256 GiB: above RAM, and below what any CPU's addresses end at */
 #define PCI_HIGH_END		0x8000000000ULL
 
+#define PCI_GSI			16	/* slot i's INTA */
+
 /* ACPI's fixed registers of a hardware-reduced machine (ACPI 6.4, 4.8.3.7) */
 #define POWER_PORT		0x600
 #define POWER_PORTS		8

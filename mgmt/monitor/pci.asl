@@ -22,6 +22,18 @@ DefinitionBlock ("", "SSDT", 2, "DAIS", "DAISPCI", 1)
 					ReadWrite, 0, 0x4000000000, 0x7fffffffff, 0, 0x4000000000)
 			})
 
+			Name (_PRT, Package ()
+			{
+				Package () { 0x0001FFFF, 0, Zero, 16 },
+				Package () { 0x0002FFFF, 0, Zero, 17 },
+				Package () { 0x0003FFFF, 0, Zero, 18 },
+				Package () { 0x0004FFFF, 0, Zero, 19 },
+				Package () { 0x0005FFFF, 0, Zero, 20 },
+				Package () { 0x0006FFFF, 0, Zero, 21 },
+				Package () { 0x0007FFFF, 0, Zero, 22 },
+				Package () { 0x0008FFFF, 0, Zero, 23 }
+			})
+
 			/* Slots: their bits in the registers below are 0 to 7. */
 			OperationRegion (HOTP, SystemIO, 0x0605, 3)
 			Field (HOTP, ByteAcc, NoLock, WriteAsZeros) { ADDD, 8, WANT, 8, EJCT, 8 }

@@ -48,6 +48,12 @@ uint8_t pci_bus_news(struct pci_bus *b, enum pci_news what)
 	return was;
 }
 
+void pci_bus_line_ended(struct pci_bus *b, unsigned int i)
+{
+	if (b->slots && b->slots->slot[i].used)
+		pci_device_line_ended(&b->device[i]);
+}
+
 void pci_bus_eject(struct pci_bus *b, unsigned int i)
 {
 	struct pci_device *d = &b->device[i];

@@ -30,6 +30,8 @@ enum pci_news { PCI_ADDED, PCI_WANTED };
 void pci_bus_tell(struct pci_bus *b, unsigned int i, enum pci_news what);
 /* What the guest reads of that, once. */
 uint8_t pci_bus_news(struct pci_bus *b, enum pci_news what);
+/* The guest has ended the line interrupt of slot i. */
+void pci_bus_line_ended(struct pci_bus *b, unsigned int i);
 /* The function in slot i leaves; nothing if there is none. */
 void pci_bus_eject(struct pci_bus *b, unsigned int i);
 

@@ -377,13 +377,26 @@ static void forward(struct pci_device *d, unsigned int at)
 	d->hw->config_write(d->hw->ctx, d->state->fn, at, 4, get(d->state->config + at, 4));
 }
 
-/* The hardware goes on decoding its memory, and makes no INTx. */
+void pci_device_set_line(struct pci_device *d)
+{
+	d->state->config[PCI_INTERRUPT_PIN] = 1;
+	pci_device_line_ended(d);
+}
+
+void pci_device_line_ended(struct pci_device *d)
+{
+	if (d->state->config[PCI_INTERRUPT_PIN] && !(get(d->state->config + PCI_COMMAND, 2) & PCI_COMMAND_NO_INTX))
+		d->hw->unmask(d->hw->ctx, d->state->fn);
+}
+
+/* The hardware goes on decoding its memory, and makes no INTx but unmasked. */
 static void update_command(struct pci_device *d)
 {
 	uint32_t master = get(d->state->config + PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
 
 	d->hw->config_write(d->hw->ctx, d->state->fn, PCI_COMMAND, 2,
 			    PCI_COMMAND_MEMORY | PCI_COMMAND_NO_INTX | master);
+	pci_device_line_ended(d);
 }
 
 static void update_msi(struct pci_device *d)

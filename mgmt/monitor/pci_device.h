@@ -22,6 +22,7 @@
 #define PCI_COMMAND_MASTER	0x0004U
 #define PCI_COMMAND_NO_INTX	0x0400U
 #define PCI_BAR0		0x10
+#define PCI_INTERRUPT_PIN	0x3d
 
 /* A BAR of the hardware, as the control domain's kernel knows it. */
 struct pci_bar {
@@ -42,6 +43,7 @@ struct pci_hw {
 	/* Accesses come to pci_bus_memory_read and _write. */
 	bool (*trap)(void *ctx, uint64_t gpa, uint64_t size, bool on);
 	void (*reset)(void *ctx, uint32_t fn);
+	void (*unmask)(void *ctx, uint32_t fn);	/* its line interrupt, which masked itself when it came */
 	void (*eject)(void *ctx, uint32_t fn);	/* the guest has it no more */
 	void *ctx;
 };
@@ -81,6 +83,10 @@ uint32_t pci_device_read(const struct pci_device *d, unsigned int reg, unsigned 
 void pci_device_write(struct pci_device *d, unsigned int reg, unsigned int size, uint32_t value);
 /* The BAR whose pages hold gpa; false: none. */
 bool pci_device_find(const struct pci_device *d, uint64_t gpa, unsigned int *bar, uint64_t *offset);
+/* It makes line interrupts, by INTA. */
+void pci_device_set_line(struct pci_device *d);
+/* The guest has ended one: the next may come. */
+void pci_device_line_ended(struct pci_device *d);
 /* Its pages leave the guest. */
 void pci_device_hide(struct pci_device *d);
 

@@ -124,6 +124,20 @@ static void reset(void *ctx, uint32_t fn)
 	dais_dev_reset(h->dom, fn);
 }
 
+static void unmask(void *ctx, uint32_t fn)
+{
+	struct pci_host *h = ctx;
+
+	dais_dev_unmask(h->dom, fn);
+}
+
+/* One that has none, or cannot mask it, shows no pin: it makes messages only. */
+static void connect_line(struct pci_host *h, unsigned int slot)
+{
+	if (!dais_dev_line(h->dom, h->fn[slot].fn, h->event, 1ULL << (h->line_shift + slot)))
+		pci_device_set_line(&h->bus->device[slot]);
+}
+
 static void close_function(struct pci_host_fn *f)
 {
 	unsigned int bar;
@@ -174,7 +188,7 @@ void pci_host_init(struct pci_host *h, struct pci_bus *bus)
 	h->hw = (struct pci_hw){
 		.config_read = config_read, .config_write = config_write, .bar_read = bar_read,
 		.bar_write = bar_write, .map = map, .unmap = unmap, .trap = trap, .reset = reset,
-		.eject = eject, .ctx = h,
+		.unmask = unmask, .eject = eject, .ctx = h,
 	};
 	for (i = 0; i < PCI_SLOTS; i++)
 		h->fn[i].config = -1;
@@ -259,6 +273,7 @@ static int attach(struct pci_host *h, const struct pci_machine *m, uint32_t fn, 
 		return -1;
 	}
 	h->bus->slots->slot[slot].used |= no_reset ? PCI_NO_RESET : 0;
+	connect_line(h, slot);
 	return 0;
 }
 
@@ -298,6 +313,7 @@ int pci_host_adopt(struct pci_host *h, struct dais_dom *dom, struct guest_config
 		if (open_function(h, i, s->fn, bars, err))
 			return -1;
 		pci_device_adopt(&h->bus->device[i], s, &h->hw, bars);
+		connect_line(h, i);
 	}
 	return 0;
 }

@@ -20,6 +20,8 @@ struct pci_host {
 	struct dais_dom *dom;
 	struct pci_bus *bus;
 	struct guest_config *config;	/* its list says which ones the guest has */
+	struct dais_event *event;	/* slot i's line interrupt raises bit line_shift + i */
+	unsigned int line_shift;
 	struct pci_hw hw;
 	struct pci_host_fn fn[PCI_SLOTS];	/* by slot */
 };

@@ -143,6 +143,9 @@ void guest_serve(struct guest *g, uint64_t bits)
 		devices_follow(&g->devices);
 		pthread_mutex_unlock(&g->lock);
 	}
+	pthread_mutex_lock(&g->lock);
+	devices_pci_lines(&g->devices, bits >> LINE_SHIFT);
+	pthread_mutex_unlock(&g->lock);
 	for (i = 0; i < g->vcpus; i++) {
 		struct dais_vcpu *v = g->vcpu[i].handle;
 		uint64_t activity;

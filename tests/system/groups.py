@@ -9,6 +9,7 @@ DEVICES = ("-device ahci,id=sata -drive if=none,id=d0,format=raw,file={disk0} -d
 PASS_DEVICES = ("-drive if=none,id=d0,format=raw,file={disk0} -device virtio-blk-pci,drive=d0 "
                 "-drive if=none,id=d1,format=raw,file={big} -device nvme,drive=d1,serial=dais1 "
                 "-netdev user,id=n1,net=10.0.3.0/24 -device e1000e,netdev=n1,romfile= "
+                "-netdev user,id=n2,net=10.0.4.0/24 -device e1000,netdev=n2,romfile= "
                 "-device edu,dma_mask=0xffffffffffffffff "
                 "-drive if=none,id=d2,format=raw,file={disk1} -device nvme-subsys,id=sub0 -device nvme,id=nv,serial=dais2,"
                 "subsys=sub0,multifunction=on,sriov_max_vfs=2,sriov_vq_flexible=6,sriov_vi_flexible=4 "

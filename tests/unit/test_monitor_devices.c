@@ -242,6 +242,27 @@ static void news_of_the_bus(void **state)
 	pci_bus_init(&d.pci, NULL);
 }
 
+/* A function's line is up until the guest has ended the interrupt; then the function may make the next. */
+static void lines_of_functions(void **state)
+{
+	const unsigned int pin = PCI_GSI + 2;
+
+	(void)state;
+	devices_pci_lines(&d, 4); /* masked */
+	assert_int_equal(sent, 0);
+	set_pin(pin, 0x8041, 0);  /* level */
+	assert_int_equal(sent, 1);
+	devices_pci_lines(&d, 4);
+	assert_int_equal(sent, 1);
+	devices_eoi(&d, 0x40);
+	assert_true(d.state->ioapic.lines >> pin & 1);
+	devices_eoi(&d, 0x41);
+	assert_false(d.state->ioapic.lines >> pin & 1);
+	assert_int_equal(sent, 1);
+	devices_pci_lines(&d, 1ULL << 8 | 4);
+	assert_int_equal(sent, 2);
+}
+
 static void survives_anything(void **state)
 {
 	uint64_t x = 88172645463325252ULL;
@@ -286,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup(power_registers, setup),
 		cmocka_unit_test_setup(power_button_is_seen_once, setup),
 		cmocka_unit_test_setup(news_of_the_bus, setup),
+		cmocka_unit_test_setup(lines_of_functions, setup),
 		cmocka_unit_test_setup(survives_anything, setup),
 	};
 

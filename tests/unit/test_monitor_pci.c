@@ -20,7 +20,7 @@
 #define TABLE 0x1000U	/* of MSI-X in BAR 2, size 64 KiB */
 
 static uint8_t hw_config[4096], hw_bar[6][0x10000];
-static uint32_t last_reg, last_value, writes, resets, ejected;
+static uint32_t last_reg, last_value, writes, resets, ejected, unmasked;
 static struct range { uint64_t gpa, size, offset; unsigned int bar; bool trap; } ranges[32];
 static unsigned int count;
 
@@ -112,6 +112,13 @@ static void reset(void *ctx, uint32_t fn)
 	resets++;
 }
 
+static void unmask(void *ctx, uint32_t fn)
+{
+	(void)ctx;
+	assert_int_equal(fn, FN);
+	unmasked++;
+}
+
 static void eject(void *ctx, uint32_t fn)
 {
 	(void)ctx;
@@ -120,7 +127,8 @@ static void eject(void *ctx, uint32_t fn)
 	ejected++;
 }
 
-static const struct pci_hw hw = { config_read, config_write, bar_read, bar_write, map, unmap, trap, reset, eject, NULL };
+static const struct pci_hw hw = { config_read, config_write, bar_read, bar_write, map, unmap, trap, reset, unmask,
+				  eject, NULL };
 static const struct pci_bar bars[PCI_BARS] = {
 	{ 0xfe000000, BAR0_SIZE, true, false }, { 0 }, { 0xfe010000, 0x10000, false, false }, { 0xfe020080, 0x80, false, false },
 	{ 0xe000000000, 1ULL << 34, true, true },
@@ -168,7 +176,7 @@ static int setup(void **state)
 	make_hardware();
 	memset(&slots, 0, sizeof(slots));
 	memset(hw_bar, 0, sizeof(hw_bar));
-	count = writes = resets = ejected = 0;
+	count = writes = resets = ejected = unmasked = 0;
 	pci_bus_init(&bus, &slots);
 	pci_device_init(&bus.device[0], &slots.slot[0], &hw, FN, IDS, bars);
 	assert_true(pci_device_place(&bus.device[0], &bus.low, PCI_LOW_END, &bus.high, PCI_HIGH_END));
@@ -415,6 +423,31 @@ static void test_adopt(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* A line interrupt is the guest's only if it is shown a pin and has not switched it off. */
+static void test_line(void **state)
+{
+	(void)state;
+	wr(4, 2, 2);
+	pci_bus_line_ended(&bus, 0);
+	assert_int_equal(rd(0x3d, 1), 0);
+	assert_int_equal(unmasked, 0);
+	pci_device_set_line(&bus.device[0]);
+	assert_int_equal(rd(0x3d, 1), 1);
+	assert_int_equal(unmasked, 1);
+	wr(0x3d, 1, 2);
+	assert_int_equal(rd(0x3d, 1), 1);
+	pci_bus_line_ended(&bus, 0);
+	assert_int_equal(unmasked, 2);
+	wr(4, 2, 0x402);
+	assert_int_equal(last_value, 0x402);
+	pci_bus_line_ended(&bus, 0);
+	pci_bus_line_ended(&bus, 5);
+	assert_int_equal(unmasked, 2);
+	wr(4, 2, 6);
+	assert_int_equal(unmasked, 3);
+	assert_int_equal(last_value, 0x406); /* masked in the hardware, until unmasked by dais.ko */
+}
+
 /* A function comes and goes while the guest runs. */
 static void test_hot_plug(void **state)
 {
@@ -467,7 +500,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
 		T(test_header), T(test_capabilities), T(test_broken_lists), T(test_bars), T(test_trapped_registers),
-		T(test_messages), T(test_reset), T(test_adopt), T(test_hot_plug), T(test_no_room),
+		T(test_messages), T(test_reset), T(test_adopt), T(test_line), T(test_hot_plug), T(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

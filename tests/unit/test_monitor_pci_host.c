@@ -50,6 +50,18 @@ int dais_dev_return(struct dais_dom *dom, uint32_t fn)
 }
 
 int dais_dev_reset(struct dais_dom *dom, uint32_t fn) { (void)dom; (void)fn; return 0; }
+int dais_dev_line(struct dais_dom *dom, uint32_t fn, struct dais_event *event, uint64_t bits)
+{
+	(void)dom; (void)event; (void)bits;
+	assert_true(with_guest[fn]);
+	return fn == B ? -ENOTTY : 0;
+}
+int dais_dev_unmask(struct dais_dom *dom, uint32_t fn)
+{
+	(void)dom;
+	assert_true(with_guest[fn] && fn != B);
+	return 0;
+}
 int dais_dev_map(struct dais_dom *dom, uint32_t fn, unsigned int bar, uint64_t offset, uint64_t size, uint64_t gpa)
 {
 	(void)dom; (void)fn; (void)bar; (void)offset; (void)size; (void)gpa;
@@ -193,6 +205,8 @@ static void test_comes_and_goes(void **state)
 	assert_int_equal(pci_host_plug(&host, "A", &err), 0);
 	assert_int_equal(pci_host_plug(&host, "B=noreset,C", &err), 0);
 	guest_has("ABC");
+	assert_int_equal(slots.slot[0].config[0x3d], 1);
+	assert_int_equal(slots.slot[1].config[0x3d], 0); /* messages only */
 	assert_int_equal(slots.added, 7);
 	assert_true(config.no_reset[1] && !config.no_reset[2]);
 	/* asked for: it stays until the guest says so */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs in a guest that owns a function: guest-pci.sh nvme|load|live|share MIB|nic|edu. The drivers lie beside it.
+# Runs in a guest that owns a function: guest-pci.sh nvme|load|live|share MIB|nic NET|edu. The drivers lie beside it.
 here=$(dirname "$0")
 while read -r m; do insmod "$here/$m"; done <"$here/order"
 wait_for() { # file
@@ -57,11 +57,12 @@ share) # a part of a disk that others use, too, again and again
 nic)
 	wait_for /sys/class/net/eth0
 	ip link set eth0 up
-	ip addr add 10.0.3.15/24 dev eth0
+	ip addr add "$2".15/24 dev eth0
 	n=0
 	until [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] || [ $n = 200 ]; do usleep 100000; n=$((n + 1)); done
-	ping -c 5 -W 10 10.0.3.2
+	ping -c 5 -W 10 "$2".2
 	echo "interrupts $(interrupts eth0)"
+	echo "lines $(interrupts 'IO-APIC.*eth0')"
 	;;
 edu) # registers: QEMU's docs/specs/edu.txt
 	device=/sys/bus/pci/devices/0000:00:01.0

@@ -41,7 +41,7 @@ said_by() { tr -d '\r' </run/dais/"$1".console | sed -n "s/^$2 //p" | tail -n 1;
 prints() { tr -d '\r' </run/dais/"$1".console | grep -q "^$2"; }
 
 nvme=$(function_of ::0108) nic=$(function_of 8086:10d3) edu=$(function_of 1234:11e8)
-make_image nvme e1000e
+make_image nvme e1000e e1000
 frames=$(counter frames_guest) caps=$(counter capabilities)
 
 # Refused, and nothing has changed.
@@ -76,10 +76,20 @@ same "with what the guest wrote" "$(said disk wrote)" "$(dd if=/dev/"$(nvme_disk
 # A network card.
 eth=$(ls /sys/bus/pci/devices/"$nic"/net)
 ip link set "$eth" down
-in_guest net nic --pci "$nic"
+in_guest net "nic 10.0.3" --pci "$nic"
 matches "the guest's card answers" '5 packets transmitted, 5 packets received' "$(cat $T/net.txt)"
 [ "$(said net interrupts)" -gt 0 ]
 verdict "by the card's own interrupts" $? "more than 0" "$(said net interrupts)"
+
+# Another, that makes line interrupts only.
+old=$(function_of 8086:100e)
+ip link set "$(ls /sys/bus/pci/devices/"$old"/net)" down
+in_guest line "nic 10.0.4" --pci "$old=noreset"
+matches "the guest's other card answers" '5 packets transmitted, 5 packets received' "$(cat $T/line.txt)"
+[ "$(said line lines)" -gt 0 ]
+verdict "by line interrupts" $? "more than 0" "$(said line lines)"
+until_true 60 has_driver "$old" e1000
+verdict "and is the control domain's again" $? "its driver e1000" "$(note_of "$old")"
 
 # A rogue: its guest tells it to write to all the memory that is not its own.
 start_witness
