@@ -14,6 +14,7 @@
 #define LOOKS        10u   /* for faults, in a second */
 #define STORM_LOOKS  20u   /* so many in a row that found some are a storm */
 #define FAULTS_MAX   1024u /* taken at one look */
+#define STRANGERS    64u   /* whose faults are counted one by one, though nobody attached them */
 
 /* What is known of a source of requests: a function, or all that share its ID. */
 struct source {
@@ -30,6 +31,8 @@ const struct boot_iommus *iommus;
 static struct iommu_unit units[BOOT_IOMMUS_MAX];
 static const struct iommu_ops *ops;
 static struct list sources = { &sources, &sources };
+static struct source others; /* events without a function, and strangers beyond so many: IDs can be forged, heap is finite */
+static u64 strangers; /* their faults */
 static struct { struct domain *d; u32 sources; } ids[IDS];
 static u32 guests_with;      /* atomic: sources of guests; 0: nothing of theirs to flush */
 static spinlock_t iommu_lock;
@@ -132,10 +135,7 @@ static struct source *get(u32 fn)
 {
 	struct source *s = find(fn);
 
-	if (s)
-		return s;
-	s = heap_alloc(sizeof(*s));
-	if (s) {
+	if (!s && (s = heap_alloc(sizeof(*s)))) {
 		s->fn = fn;
 		list_add(&sources, &s->link);
 	}
@@ -328,15 +328,14 @@ void iommu_irq_free(u32 fn, u64 message)
 
 static void take_fault(const struct iommu_fault *f)
 {
-	struct source *s = f->fn == BOOT_NO_FN ? NULL : get(f->fn);
+	struct source *s = f->fn == BOOT_NO_FN ? &others : find(f->fn);
 
-	if (!s) {
-		log_error("iommu: event %u, address 0x%lx", f->reason, f->address);
-		return;
-	}
+	if (!s && strangers++ < STRANGERS)
+		s = get(f->fn);
+	s = s ? s : &others;
 	s->faults++;
 	if (!(s->faults & (s->faults - 1))) /* the first, second, fourth, … */
-		log_warn("iommu: pci %08x: access to 0x%lx refused (reason %u), the %lu.%s", s->fn, f->address, f->reason,
+		log_warn("iommu: pci %08x: access to 0x%lx refused (reason %u), the %lu.%s", f->fn, f->address, f->reason,
 			 s->faults, f->lost ? "; others were lost" : "");
 }
 

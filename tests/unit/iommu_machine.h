@@ -158,6 +158,8 @@ static int setup(void **state)
 	memset(units, 0, sizeof(units));
 	memset(facts, 0, sizeof(facts));
 	iommus = NULL;
+	strangers = 0;
+	others = (struct source){ 0 };
 	guests_with = 0;
 	iommu_lock = (spinlock_t){ 0 };
 	memory_left = 1000000;

@@ -121,6 +121,28 @@ static void faults_count(bool amd)
 	reaches(NIC, IDS, true);
 }
 
+/* Whoever forges IDs uses up neither heap nor log. */
+static void strangers_are_many(bool amd)
+{
+	u64 left;
+
+	boot(amd, 4);
+	iommu_claim(NIC);
+	left = memory_left;
+	logs = 0;
+	for (u32 i = 0; i < 3000; i++) {
+		model_dma(0x1000 + i, 0x9000, true);
+		step();
+	}
+	assert_in_range(left - memory_left, STRANGERS, STRANGERS);
+	assert_in_range(logs, STRANGERS, STRANGERS + 12);
+	assert_int_equal(iommu_faults(0x1000), 1);
+	assert_int_equal(iommu_faults(0x1000 + 2999), 0);
+	model_dma(NIC, 0x9000, true);
+	step();
+	assert_int_equal(iommu_faults(NIC), 1);
+}
+
 static void storms_end(bool amd)
 {
 	u64 n;
@@ -169,13 +191,13 @@ static void dead_hardware(bool amd)
 }
 
 BOTH(interrupts) BOTH(interrupts_run_out) BOTH(wide_destinations) BOTH(without_remapping) BOTH(faults_count)
-BOTH(storms_end) BOTH(dead_hardware)
+BOTH(storms_end) BOTH(strangers_are_many) BOTH(dead_hardware)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T2(interrupts), T2(interrupts_run_out), T2(wide_destinations), T2(without_remapping), T2(faults_count),
-		T2(storms_end), T2(dead_hardware),
+		T2(storms_end), T2(strangers_are_many), T2(dead_hardware),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
