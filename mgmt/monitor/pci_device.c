@@ -152,6 +152,12 @@ static const struct {
 	{ CAP_VENDOR, 3, add_vendor },
 };
 
+/* A table in a BAR that does not exist (§6.8.2.4) is none. */
+static bool is_sound(struct pci_device *d, unsigned int at, uint8_t id)
+{
+	return id != CAP_MSIX || (d->hw->config_read(d->hw->ctx, d->state->fn, at + MSIX_TABLE, 1) & 7) < PCI_BARS;
+}
+
 /* Adds it if it is known and lies on nothing that was added before; used: bytes taken. */
 static bool add_capability(struct pci_device *d, unsigned int at, uint8_t id, uint8_t *used)
 {
@@ -160,7 +166,7 @@ static bool add_capability(struct pci_device *d, unsigned int at, uint8_t id, ui
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].id == id && at + known[i].room <= PCI_CONFIG_SIZE)
 			break;
-	if (i == sizeof(known) / sizeof(known[0]) || used[at])
+	if (i == sizeof(known) / sizeof(known[0]) || used[at] || !is_sound(d, at, id))
 		return false;
 	memset(used + at, 1, known[i].add(d, at));
 	return true;

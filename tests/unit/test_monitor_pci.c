@@ -278,6 +278,11 @@ static void test_broken_lists(void **state)
 	assert_int_equal(rd(0x51, 1), 0xfc);
 	assert_int_equal(rd(0xfd, 1), 0);
 	make_hardware();
+	put(0x74, 4, TABLE | 6); /* MSI-X's table in a BAR that does not exist */
+	pci_device_init(&bus.device[0], &slots.slot[0], &hw, FN, IDS, bars);
+	assert_int_equal(rd(0x69, 1), 0xa0);
+	wr(0xa8, 2, 0xa810); /* a reset, which masks the table's entries */
+	make_hardware();
 	cap(0x50, 0x05, 0x54); /* in the middle of MSI */
 	cap(0x54, 0x11, 0);
 	pci_device_init(&bus.device[0], &slots.slot[0], &hw, FN, IDS, bars);
