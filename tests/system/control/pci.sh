@@ -108,7 +108,7 @@ check "a disk comes to a guest that runs" dais pci attach live "$nvme"
 refused 1 'twice' "the same once more" dais pci attach live "$nvme"
 refused 1 'does not have' "another leaves it" dais pci detach live "$nic"
 matches "it is that guest's" "^$nvme .*dais-guest +live" "$(note_of "$nvme")"
-until_true 120 prints live read
+until_true 120 prints live 'read '
 verdict "the guest finds it" $? "a line 'read'" "$(tail -n 30 /run/dais/live.console)"
 [ -n "$(said_by live wrote)" ] && [ "$(said_by live wrote)" = "$(said_by live read)" ]
 verdict "and uses it" $? "$(said_by live wrote)" "$(said_by live read)"
