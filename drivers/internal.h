@@ -128,6 +128,8 @@ void pci_write(u32 fn, u32 reg, u32 size, u32 value);
 /* --- msi.c --- */
 enum { MSI_LOW, MSI_HIGH, MSI_DATA, MSI_CONTROL, MSI_WORDS }; /* as in a MSI-X table */
 #define MSI_MASKED 1u           /* in the control word */
+#define MSI_CAP_CONTROL 2u      /* offset in both capabilities */
+#define MSIX_SIZE     0x07ffu   /* there: entries less one */
 
 struct msi_entry {
 	u32 word[MSI_WORDS];    /* as the guest sees it */

@@ -13,14 +13,12 @@
 #include "kernel/heap.h"
 #include "kernel/log.h"
 
-#define CAP_CONTROL   2u        /* offset in both capabilities */
 #define CAP_ENABLE_MSI  0x0001u
 #define CAP_ENABLE_MSIX 0x8000u
 #define MSI_CAPABLE   0x000eu
 #define MSI_MULTIPLE  0x0070u
 #define MSI_64        0x0080u
 #define MSIX_TABLE    4u        /* offset in the capability */
-#define MSIX_SIZE     0x07ffu
 #define TABLE_BIR     7u
 #define BAR_IO        1u
 #define BAR_64        4u
@@ -36,8 +34,8 @@ static u64 point(const struct pci_fn *f, struct msi_entry *e)
 /* Waits for the write, too. */
 static void write_control(const struct pci_fn *f, u8 cap, u16 control)
 {
-	pci_write(f->fn, cap + CAP_CONTROL, 2, control);
-	pci_read(f->fn, cap + CAP_CONTROL, 2);
+	pci_write(f->fn, cap + MSI_CAP_CONTROL, 2, control);
+	pci_read(f->fn, cap + MSI_CAP_CONTROL, 2);
 }
 
 /* --- MSI --- */
@@ -201,7 +199,7 @@ void msi_off(struct pci_fn *f)
 /* Switches off what would use vectors that are Dais's. */
 struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix)
 {
-	u32 count = msix ? (pci_read(fn, msix + CAP_CONTROL, 2) & MSIX_SIZE) + 1 : 0;
+	u32 count = msix ? (pci_read(fn, msix + MSI_CAP_CONTROL, 2) & MSIX_SIZE) + 1 : 0;
 	struct pci_fn *f = heap_alloc(sizeof(*f) + (count + 1) * sizeof(f->entry[0]));
 
 	if (!f)
@@ -211,7 +209,7 @@ struct pci_fn *msi_new(u32 fn, u32 ids, u8 msi, u8 msix)
 	if (fn == vpci_fn)
 		f->table.size = VPCI_BAR_SIZE;
 	if (msi)
-		f->msi_control = pci_read(fn, msi + CAP_CONTROL, 2);
+		f->msi_control = pci_read(fn, msi + MSI_CAP_CONTROL, 2);
 	msi_off(f);
 	msix_update(f);
 	return f;

@@ -96,7 +96,9 @@ struct pci_fn *pci_function(u32 fn)
 	list_for(p, &pci_functions)
 		if (list_entry(p, struct pci_fn, link)->fn == fn)
 			f = list_entry(p, struct pci_fn, link);
-	if (f && f->ids != ids && !f->owner && !f->blocked) { /* it is gone, or another is in its place */
+	/* it is gone, another is in its place, or a virtual one was given interrupts by its physical one */
+	if (f && (f->ids != ids || (f->msix && f->count != (pci_read(fn, f->msix + MSI_CAP_CONTROL, 2) & MSIX_SIZE) + 1)) &&
+	    !f->owner && !f->blocked) {
 		iommu_block(fn);
 		list_del(&f->link);
 		msi_free(f);

@@ -243,6 +243,16 @@ static void test_virtual_function(void **state)
 	assert_int_equal(give_back(&guest, VF), DAIS_OK);
 	assert_int_equal(give_back(&control, VF), DAIS_OK);
 	assert_false(fake_page_trapped(VF_TABLE));
+	/* meanwhile it was given more interrupts: those are as much translated as the first */
+	fake_find(VF)->config[0x42] = 7;
+	assert_int_equal(call(call_dev_assign, &control, &guest, VF, VF_TABLE), DAIS_OK);
+	guest_config_write(VF, 0x42, 2, 0x8000);
+	entry(VF_TABLE, 5, MESSAGE, 0x62, 0);
+	assert_int_equal(guest_read(VF_TABLE + 5 * 16 + 8, 4), 0x62);
+	assert_int_equal(pci_function(VF)->count, 8);
+	assert_non_null(pci_function(VF)->entry[5].route);
+	assert_int_equal(give_back(&guest, VF), DAIS_OK);
+	assert_int_equal(give_back(&control, VF), DAIS_OK);
 }
 
 int main(void)
