@@ -17,6 +17,7 @@
 
 static struct guest g;
 static unsigned int followed;
+static uint64_t lines;	/* line interrupts of these slots */
 
 /* ---- what vcpu.c calls ---- */
 
@@ -24,6 +25,12 @@ void devices_follow(struct devices *d)
 {
 	(void)d;
 	followed++;
+}
+
+void devices_pci_lines(struct devices *d, uint64_t slots)
+{
+	(void)d;
+	lines |= slots & 0xff;
 }
 
 uint64_t devices_port_read(struct devices *d, uint16_t port, unsigned int size)
@@ -150,11 +157,22 @@ static void a_busy_guest_is_heard(void **state)
 	assert_true(is_due(10000));
 }
 
+static void lines_have_bits_of_their_own(void **state)
+{
+	(void)state;
+	lines = 0;
+	guest_serve(&g, DAIS_REGISTER_BITS | ((1ULL << VCPU_BITS) - 1));
+	assert_int_equal(lines, 0);
+	guest_serve(&g, 5ULL << LINE_SHIFT);
+	assert_int_equal(lines, 5);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(output_is_passed_on_soon), TEST(a_busy_guest_is_heard) };
+	const struct CMUnitTest tests[] = { TEST(output_is_passed_on_soon), TEST(a_busy_guest_is_heard),
+					     TEST(lines_have_bits_of_their_own) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
