@@ -8,9 +8,9 @@
 
 #define LIST_ENTRIES (PAGE_SIZE / sizeof(u64))
 #define RW           (DAIS_MAP_READ | DAIS_MAP_WRITE)
-/* Work of one call, in mappings: 2 MiB to scrub cost as much as 128 frames. */
+/* Work of one call, in mappings. 2 MiB are scrubbed at once at most: a reservation on this CPU waits for it. */
 #define WORK_MAX     512u
-#define WORK_SCRUB   128u
+#define WORK_SCRUB   512u
 
 /* What a call has to do, and how far it is. */
 struct range {

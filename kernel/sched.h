@@ -21,7 +21,7 @@ struct cpu_mask { u64 word[MAX_CPUS / 64]; };
 
 /* Of a balanced tree (kernel/sched/tree.c) */
 struct node {
-	struct node *child[2];
+	struct node *child[2], *up;
 	u64 key;                 /* its place */
 	u64 start, first;        /* may be taken from here on; the least of its subtree */
 	u64 where, any;          /* CPUs it may run on, as bits of number % 64; of its subtree together */

@@ -14,6 +14,7 @@
 #define APIC_LVT_TIMER 0x320
 #define APIC_LVT_LINT1 0x360
 #define APIC_TIMER_INIT 0x380
+#define APIC_DIVIDE  0x3e0
 
 #define LVT_NMI     (4u << 8)
 #define LVT_PERIODIC (1u << 17)
@@ -56,6 +57,7 @@ void apic_init(void)
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | (host.x2apic ? APIC_BASE_EXTD : 0));
 	apic_write(APIC_SVR, 0x100 | VEC_SPURIOUS);
 	apic_write(APIC_LVT_LINT1, LVT_NMI);
+	apic_write(APIC_DIVIDE, 0); /* by 2, as INIT leaves it; QEMU's timer then counts every tick until it is written */
 	apic_write(APIC_LVT_TIMER, VEC_TIMER | timer_mode());
 }
 

@@ -72,8 +72,3 @@ u64 fair_left(const struct sched_ctx *c)
 {
 	return before(c->vtime, c->request) ? ((c->request - c->vtime) * c->p.weight + UNIT - 1) / UNIT : 1;
 }
-
-void fair_translate(struct sched_ctx *c, u64 from, u64 to)
-{
-	c->vtime += to - from;
-}

@@ -60,7 +60,6 @@ void fair_leave(struct run_queue *q, struct sched_ctx *c);
 void fair_ran(struct run_queue *q, struct sched_ctx *c, u64 ticks);
 void fair_request(struct sched_ctx *c);             /* a new slice, when the last one is used up */
 u64 fair_left(const struct sched_ctx *c);           /* ticks of its slice */
-void fair_translate(struct sched_ctx *c, u64 from, u64 to);
 
 /* --- server.c --- */
 void server_wake(struct sched_ctx *c, u64 now);

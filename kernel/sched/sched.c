@@ -69,7 +69,7 @@ void dequeue(struct run_queue *q, struct sched_ctx *c, u64 now)
 
 void migrate(struct run_queue *q, struct sched_ctx *c, u32 cpu)
 {
-	fair_translate(c, q->base, atomic_load_relaxed(&queues[cpu]->base));
+	c->vtime += atomic_load_relaxed(&queues[cpu]->base) - q->base; /* as far ahead there */
 	c->moved++;
 	atomic_sub(&q->attached, 1);
 	atomic_add(&queues[cpu]->attached, 1);

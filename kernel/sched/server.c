@@ -35,8 +35,7 @@ u64 server_bandwidth(const struct sched_params *p)
 
 bool server_admit(const struct sched_ctx *c, struct sched_params *p, u64 *left)
 {
-	u64 needs = server_bandwidth(p), best = 0, room;
-	bool found = false;
+	u64 needs = server_bandwidth(p), best = ~0ULL, room;
 
 	*left = 0;
 	for (u32 i = 0; i < cpu_count(); i++) {
@@ -44,11 +43,10 @@ bool server_admit(const struct sched_ctx *c, struct sched_params *p, u64 *left)
 			continue;
 		room = PROMISED - queues[i]->promised + (c->p.home == i ? server_bandwidth(&c->p) : 0);
 		*left = MAX(*left, room);
-		if (room < needs || (found && room >= best))
+		if (room < needs || room >= best)
 			continue;
-		found = true;
 		best = room;
 		p->home = i;
 	}
-	return found;
+	return best != ~0ULL;
 }

@@ -2,109 +2,114 @@
 /*
  * Trees by key, balanced by height (AVL): of all that are O(log n) at worst, and not only on average as heaps that
  * merge are, the one with the fewest cases. Each node knows of its subtree what searches need: the least start, and
- * which CPUs somebody in it may run on. At most 1.44 log2 n deep, so recursion is bounded.
+ * which CPUs somebody in it may run on. At most 1.44 log2 n deep, so the recursion of a search is bounded. What ran goes
+ * far to the right, where an insertion changes little above it, and ends at once.
  */
 #include "kernel/sched/queue.h"
 
-static u32 height(const struct node *n)
+/* What n knows of its subtree, from its children. Returns by how much the right one is higher, *changed: for what is above. */
+static inline int update(struct node *n, bool *changed)
 {
-	return n ? n->height : 0;
-}
+	u64 first = n->start, any = n->where;
+	u32 high[2] = { 0 }, most;
 
-/* Equal keys by address, so that each node has one place. */
-static bool less(const struct node *a, const struct node *b)
-{
-	return a->key != b->key ? before(a->key, b->key) : (size_t)a < (size_t)b;
-}
-
-static void update(struct node *n)
-{
-	n->height = 1 + MAX(height(n->child[0]), height(n->child[1]));
-	n->first = n->start;
-	n->any = n->where;
 	for (u32 i = 0; i < 2; i++) {
-		if (!n->child[i])
+		const struct node *c = n->child[i];
+
+		if (!c)
 			continue;
-		n->any |= n->child[i]->any;
-		if (before(n->child[i]->first, n->first))
-			n->first = n->child[i]->first;
+		high[i] = c->height;
+		any |= c->any;
+		first = before(c->first, first) ? c->first : first;
 	}
+	most = 1 + MAX(high[0], high[1]);
+	*changed = first != n->first || most != n->height || any != n->any;
+	n->height = most;
+	n->first = first;
+	n->any = any;
+	return high[1] - high[0];
+}
+
+/* What n's parent has there instead of n: `by`, or nothing */
+static void replace(struct node **t, struct node *n, struct node *by)
+{
+	*(n->up ? &n->up->child[n->up->child[1] == n] : t) = by;
+	if (by)
+		by->up = n->up;
+}
+
+static void hang(struct node *n, u32 d, struct node *child)
+{
+	n->child[d] = child;
+	if (child)
+		child->up = n;
 }
 
 /* The child on side d comes up. */
-static struct node *rotate(struct node *n, u32 d)
+static struct node *rotate(struct node **t, struct node *n, u32 d)
 {
 	struct node *up = n->child[d];
+	bool changed;
 
-	n->child[d] = up->child[!d];
-	up->child[!d] = n;
-	update(n);
-	update(up);
+	replace(t, n, up);
+	hang(n, d, up->child[!d]);
+	hang(up, !d, n);
+	update(n, &changed);
+	update(up, &changed);
 	return up;
 }
 
-static struct node *balance(struct node *n)
+/* From n upwards, as far as something changes */
+static void mend(struct node **t, struct node *n)
 {
-	u32 left = height(n->child[0]), right = height(n->child[1]), d = right > left;
-	struct node *high = n->child[d];
+	for (bool changed = true; n && changed; n = n->up) {
+		int tilt = update(n, &changed);
+		u32 d = tilt > 0;
+		struct node *high = n->child[d];
 
-	update(n);
-	if (left <= right + 1 && right <= left + 1)
-		return n;
-	if (height(high->child[!d]) > height(high->child[d]))
-		n->child[d] = rotate(high, !d);
-	return rotate(n, d);
-}
-
-static struct node *insert(struct node *t, struct node *n)
-{
-	u32 d;
-
-	if (!t)
-		return n;
-	d = less(t, n);
-	t->child[d] = insert(t->child[d], n);
-	return balance(t);
-}
-
-static struct node *cut_least(struct node *t, struct node **least)
-{
-	if (!t->child[0]) {
-		*least = t;
-		return t->child[1];
+		if (tilt >= -1 && tilt <= 1)
+			continue;
+		if (high->child[!d] && (!high->child[d] || high->child[!d]->height > high->child[d]->height))
+			rotate(t, high, !d);
+		n = rotate(t, n, d);
+		changed = true;
 	}
-	t->child[0] = cut_least(t->child[0], least);
-	return balance(t);
-}
-
-static struct node *cut(struct node *t, struct node *n)
-{
-	struct node *next, *right;
-	u32 d;
-
-	if (t != n) {
-		d = less(t, n);
-		t->child[d] = cut(t->child[d], n);
-		return balance(t);
-	}
-	if (!n->child[1])
-		return n->child[0];
-	right = cut_least(n->child[1], &next);
-	next->child[0] = n->child[0];
-	next->child[1] = right;
-	return balance(next);
 }
 
 void tree_insert(struct node **t, struct node *n)
 {
-	n->child[0] = n->child[1] = NULL;
-	update(n);
-	*t = insert(*t, n);
+	struct node **at = t;
+
+	n->child[0] = n->child[1] = n->up = NULL;
+	while (*at) {
+		n->up = *at;
+		/* equals by address, so that each has one place */
+		at = &n->up->child[n->up->key != n->key ? before(n->up->key, n->key) : (size_t)n->up < (size_t)n];
+	}
+	*at = n;
+	n->height = 0; /* whatever it was */
+	mend(t, n);
 }
 
 void tree_remove(struct node **t, struct node *n)
 {
-	*t = cut(*t, n);
+	struct node *next = n->child[1];
+
+	if (!n->child[0] || !next) {
+		replace(t, n, next ? next : n->child[0]);
+		mend(t, n->up);
+		return;
+	}
+	while (next->child[0])
+		next = next->child[0];
+	tree_remove(t, next); /* has one child at most */
+	replace(t, n, next);
+	hang(next, 0, n->child[0]);
+	hang(next, 1, n->child[1]);
+	next->height = n->height;
+	next->first = n->first;
+	next->any = n->any;
+	mend(t, next);
 }
 
 struct node *tree_least(struct node *t)

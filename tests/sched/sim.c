@@ -159,6 +159,7 @@ static void check_node(struct walk *w, struct node *n)
 		}
 		if (!n->child[i])
 			continue;
+		MUST(n->child[i]->up == n);
 		check_node(w, n->child[i]);
 		first = before(n->child[i]->first, first) ? n->child[i]->first : first;
 		any |= n->child[i]->any;
