@@ -257,10 +257,11 @@ unit: $(OUT)/setup.stamp
 system: all
 	@PLATFORM='$(PLATFORM)' MODEL='$(MODEL)' scripts/test system
 
-#: make bench-sched     the scheduler: its long simulation, then shares, caps, reservations, wake-ups and
-#:                      switches on the booted system under -icount (fetches QEMU 10 into build/)
+#: make bench-sched     the scheduler: its long simulation, then on the booted system under -icount shares,
+#:                      caps, reservations, wake-ups, switches, idling, locks (fetches QEMU 10 into build/);
+#:                      SECONDS=10 for each share, ONLY='part…' of those that tests/sched/run names
 bench-sched: all $(OUT)/sched/long
-	@tests/sched/run $(SECONDS)
+	@tests/sched/run $(or $(SECONDS),10) $(ONLY)
 
 $(OUT)/sched/long: $(wildcard tests/sched/*.[ch] kernel/sched/*.[ch]) kernel/sched.h kernel/types.h | $(OUT)/setup.stamp
 	@mkdir -p $(@D)

@@ -152,7 +152,8 @@ bool smp_restart(u32 cpu);	/* INIT, SIPI, SIPI */
 /* time.c */
 u64 rdtsc(void);
 u64 tsc_khz(void);
-void delay_us(u64 us);
+void delay_us(u64 us);	/* ~0: for ever */
+void rest(void);	/* for loops that wait long: some hundred instructions and a PAUSE */
 bool wait_for(volatile u64 *word, u64 at_least, u64 ms);
 
 /* string.c */

@@ -3,6 +3,7 @@
 #include "rt.h"
 
 #define START_MS 30000
+#define AT_ONCE  256 /* PAUSEs that a CPU waits for work before it rests */
 
 extern char ap_trampoline[], ap_trampoline_end[];
 void ap_main(void);
@@ -17,8 +18,8 @@ void ap_main(void)
 	cpu->jobs_done = cpu->jobs_given;
 	__atomic_add_fetch(&cpu->alive, 1, __ATOMIC_RELEASE);
 	for (;;) {
-		while (cpu->jobs_done == cpu->jobs_given)
-			pause();
+		for (u32 n = 0; cpu->jobs_done == cpu->jobs_given; n++)
+			(n < AT_ONCE ? pause : rest)();
 		cpu->job(cpu->arg);
 		cpu->jobs_done++;
 	}
@@ -32,7 +33,7 @@ static bool wait_alive(struct cpu *cpu, u32 starts)
 		if (rdtsc() > end)
 			return false;
 		else
-			pause();
+			rest();
 	return true;
 }
 

@@ -63,12 +63,19 @@ u64 tsc_khz(void)
 	return khz;
 }
 
+/* PAUSE lets others go on where an emulator's CPUs take turns; under QEMU's -icount it costs that as much as thousands of NOPs. */
+void rest(void)
+{
+	asm volatile(".fill 500, 1, 0x90");
+	pause();
+}
+
 void delay_us(u64 us)
 {
-	u64 end = rdtsc() + us * tsc_khz() / 1000;
+	u64 end = us == ~0UL ? us : rdtsc() + us * tsc_khz() / 1000;
 
 	while (rdtsc() < end)
-		pause();
+		rest();
 }
 
 bool wait_for(volatile u64 *word, u64 at_least, u64 ms)
@@ -79,6 +86,6 @@ bool wait_for(volatile u64 *word, u64 at_least, u64 ms)
 		if (rdtsc() > end)
 			return *word >= at_least;
 		else
-			pause();
+			rest();
 	return true;
 }
