@@ -216,7 +216,8 @@ static void test_execute(void **state)
 	u32 order;
 
 	(void)state;
-	assert_int_equal(map(0, 0, 1024, RWX | DAIS_MAP_SHARE, 0, &done), DAIS_OK);
+	assert_int_equal(map(0, 0, 512, RWX | DAIS_MAP_SHARE, 0, &done), DAIS_OK);
+	assert_int_equal(map(0, SIZE_2M, 512, RWX | DAIS_MAP_SHARE, 0, &done), DAIS_OK);
 	a = hpa_at(d, 0, &order, &prot);
 	assert_false(execute(8 * SIZE_2M));
 	assert_int_equal(FAKE_CALL(mem_protect, control_domain, d, &done, SIZE_2M, 512, RW | DAIS_MAP_SHARE), DAIS_OK);
