@@ -108,7 +108,7 @@ class Server:
         status, out = self.ssh("cat /proc/sys/kernel/random/boot_id", 60)
         return out.strip() if status == 0 else None
 
-    def wait(self, other_than=None, seconds=900):
+    def wait(self, other_than=None, seconds=1800):
         """Until SSH answers, of another boot than that one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
