@@ -70,9 +70,10 @@ update-kernel:
 
 # --- The core: build/dais.elf ----------------------------------------------
 
+# Indirect branches through thunks (retpolines), and none that the compiler makes of a switch: a guest may have trained the CPU.
 CORE_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -fno-inline-functions -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector -fno-strict-aliasing \
-	-fno-asynchronous-unwind-tables -fcf-protection=none -flto \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -mindirect-branch=thunk -fno-jump-tables -flto \
 	-Wall -Wextra -Werror -I. -Ikernel/abi
 
 CORE_C   := $(sort $(shell find arch kernel drivers -name '*.c' 2>/dev/null))

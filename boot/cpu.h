@@ -30,6 +30,7 @@ uint64_t cpu_msr(uint32_t msr);
 
 /* What the hypervisor is told. msr: reads what CPUID says is there. x2apic: may it be used where it is not on yet? */
 struct host cpu_host(cpuid_fn id, msr_fn msr, bool x2apic);
+#define CPU_DEFENCES_BUILT_IN (1u << DAIS_DEFENCE_RETPOLINES) /* the hypervisor's code is made so, for any CPU */
 uint32_t cpu_defences(cpuid_fn id, msr_fn msr); /* against speculation: bits by enum dais_defence */
 bool cpu_in_x2apic(void); /* there is no way back from it */
 

@@ -245,8 +245,8 @@ static void describe_facts(struct work *w)
 	facts[DAIS_STAT_CONTROL_VCPUS] = info->control_vcpus;
 	facts[DAIS_STAT_TSC_HZ] = info->tsc_hz;
 	facts[DAIS_STAT_X2APIC] = info->host.x2apic;
-	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid, cpu_msr);
-	facts[DAIS_STAT_DEFENCES_USED] = config->mitigations ? facts[DAIS_STAT_DEFENCES] : 0;
+	facts[DAIS_STAT_DEFENCES] = cpu_defences(cpu_cpuid, cpu_msr) | CPU_DEFENCES_BUILT_IN;
+	facts[DAIS_STAT_DEFENCES_USED] = config->mitigations ? facts[DAIS_STAT_DEFENCES] : CPU_DEFENCES_BUILT_IN;
 	facts[DAIS_STAT_BOOT] = (security_measured_all() ? DAIS_BOOT_TPM : 0) |
 				(security_state(w->fw) == SECURE_BOOT_ON ? DAIS_BOOT_SECURE : 0);
 	facts[DAIS_STAT_MEM_IMAGE] = info->image_size;

@@ -9,7 +9,7 @@ static const char *const defences[DAIS_DEFENCES] = {
 	[DAIS_DEFENCE_IBPB] = "IBPB", [DAIS_DEFENCE_RSB] = "RSB filling",
 	[DAIS_DEFENCE_VERW] = "VERW buffer clear", [DAIS_DEFENCE_L1D] = "L1D flush",
 	[DAIS_DEFENCE_AUTO_IBRS] = "automatic IBRS", [DAIS_DEFENCE_IBRS] = "enhanced IBRS",
-	[DAIS_DEFENCE_SMALL_CODE] = "code in small pages",
+	[DAIS_DEFENCE_SMALL_CODE] = "code in small pages", [DAIS_DEFENCE_RETPOLINES] = "retpolines",
 };
 
 /* EDX of CPUID 8000000Ah, APM vol. 3 appendix E.4.9 */

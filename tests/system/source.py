@@ -2,6 +2,7 @@
 """What the sources must keep to, beyond what compilers see."""
 import os
 import re
+import subprocess
 
 import machine
 
@@ -66,7 +67,16 @@ def count(results):
     results.add(lines < LINES, f"the trusted core has {lines} lines of code", f"expected: fewer than {LINES}", f"got: {lines}")
 
 
+def branches(results):
+    """Retpolines are the compiler's: that none is missing is seen in what it made."""
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", os.path.join(machine.BUILD, "dais.elf")],
+                          check=True, capture_output=True, text=True).stdout
+    found = [line.strip() for line in code.splitlines() if re.search(r"\t(notrack )?(call|jmp)q? +\*", line)]
+    results.add(len(code) > 100000 and not found, "the core branches indirectly through retpolines only", *found[:10])
+
+
 def check(results):
     count(results)
     vendors(results)
     duplicates(results)
+    branches(results)

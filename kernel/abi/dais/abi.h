@@ -176,7 +176,8 @@ enum dais_stat {
 #define DAIS_FN_ASSIGNABLE 2ULL  /* no bridge, not Dais's own, not one that firmware uses; there is an IOMMU for it */
 #define DAIS_FN_BLOCKED    4ULL  /* its guest is gone: dev_return (dom = 0) gives it back */
 enum dais_virt { DAIS_VIRT_SVM = 1, DAIS_VIRT_VMX = 2 };
-enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCE_IBRS, DAIS_DEFENCE_SMALL_CODE, DAIS_DEFENCES };
+enum dais_defence { DAIS_DEFENCE_IBPB, DAIS_DEFENCE_RSB, DAIS_DEFENCE_VERW, DAIS_DEFENCE_L1D, DAIS_DEFENCE_AUTO_IBRS, DAIS_DEFENCE_IBRS, DAIS_DEFENCE_SMALL_CODE,
+	DAIS_DEFENCE_RETPOLINES, DAIS_DEFENCES };
 /* Without DAIS_IOMMU_DMA, devices can reach all memory; without DAIS_IOMMU_GUESTS, none can be given to a guest. */
 #define DAIS_IOMMU_DMA     1ULL  /* devices reach their domain's memory only */
 #define DAIS_IOMMU_IRQ     2ULL  /* their interrupts are remapped */
