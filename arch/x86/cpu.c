@@ -145,7 +145,7 @@ void *memset(void *d, int c, size_t n)
 	u64 words = n / 8, bytes = n % 8;
 	void *to = d;
 
-	__asm__ volatile("rep stosq; mov %2, %1; rep stosb" : "+D"(to), "+c"(words) : "r"(bytes), "a"(0x0101010101010101ULL * (u8)c)
+	__asm__ volatile("rep stosq; mov %2, %1; rep stosb" : "+&D"(to), "+&c"(words) : "r"(bytes), "a"(0x0101010101010101ULL * (u8)c)
 			 : "memory");
 	return d;
 }
