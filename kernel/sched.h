@@ -25,8 +25,10 @@ struct node {
 	u64 key;                 /* its place */
 	u64 start, first;        /* may be taken from here on; the least of its subtree */
 	u64 where, any;          /* CPUs it may run on, as bits of number % 64; of its subtree together */
-	u32 height;
+	int tilt;                /* by how much the right subtree is higher: -1, 0, 1 */
 };
+
+struct tree { struct node *root, *end[2]; }; /* end: the least, the greatest key */
 
 enum sched_state { SCHED_FROZEN = 0 /* no wake-up counts */, SCHED_BLOCKED, SCHED_QUEUED, SCHED_RUNNING };
 
@@ -42,7 +44,7 @@ struct sched_params {
 
 struct sched_ctx {
 	struct node node;
-	struct node **tree;      /* its CPU's tree that it is in, or NULL */
+	struct tree *tree;       /* its CPU's tree that it is in, or NULL */
 	u32 cpu;                 /* whose queue's lock guards it; changes under that lock */
 	u32 state;               /* enum sched_state */
 	u32 group;               /* its domain's id */

@@ -69,33 +69,13 @@
 #define MSR_TSC_AUX         0xc0000103
 #define MSR_DE_CFG          0xc0011029 /* bit 1: LFENCE serializes */
 
-static inline u64 rdmsr(u32 msr)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
-	return (u64)hi << 32 | lo;
-}
-
-static inline void wrmsr(u32 msr, u64 v)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
-}
+/* Registers with a number, in EDX:EAX: each access is named by its instruction. */
+#define NUMBERED_ACCESS(read, write) \
+	static inline u64 read(u32 n) { u32 lo, hi; __asm__ volatile(#read : "=a"(lo), "=d"(hi) : "c"(n)); return (u64)hi << 32 | lo; } \
+	static inline void write(u32 n, u64 v) { __asm__ volatile(#write : : "c"(n), "a"((u32)v), "d"((u32)(v >> 32)) : "memory"); }
+NUMBERED_ACCESS(rdmsr, wrmsr) NUMBERED_ACCESS(xgetbv, xsetbv)
 
 static inline u64 rdtsc(void) { return __builtin_ia32_rdtsc(); }
-
-static inline u64 xgetbv(u32 n)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(n));
-	return (u64)hi << 32 | lo;
-}
-
-static inline void xsetbv(u32 n, u64 v)
-{
-	__asm__ volatile("xsetbv" : : "c"(n), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
-}
 
 #define CR_ACCESS(n) \
 	static inline u64 read_cr##n(void) { u64 v; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)); return v; } \

@@ -62,7 +62,7 @@ struct sched_ctx *core_join(struct run_queue *q)
 	struct sched_ctx *c;
 	spin_guard(&k->lock);
 
-	c = k->running && !k->due ? ctx_of(tree_for(q->fair, q->cpu, fits)) : NULL;
+	c = k->running && !k->due ? ctx_of(tree_for(q->fair.root, q->cpu, fits)) : NULL;
 	q->in_core = c;
 	k->running += q->in_core;
 	return c;

@@ -27,7 +27,7 @@ void place_idle(u32 cpu, bool yes)
 
 void place_waiting(struct run_queue *q)
 {
-	set(&cpus_waiting, q->cpu, q->fair);
+	set(&cpus_waiting, q->cpu, q->fair.root);
 }
 
 u64 place_fold(const struct sched_ctx *c)
@@ -91,7 +91,7 @@ u32 place_wake(const struct sched_ctx *c)
 
 void place_offer(const struct run_queue *q)
 {
-	u32 cpu = q->fair ? claim_of(NULL, q->fair->any, q->cpu) : ~0u;
+	u32 cpu = q->fair.root ? claim_of(NULL, q->fair.root->any, q->cpu) : ~0u;
 
 	if (cpu != ~0u)
 		cpu_request(cpu, CPU_RESCHED);
@@ -130,7 +130,7 @@ static bool pull(struct run_queue *q, struct run_queue *from, struct sched_ctx *
 {
 	lock_both(q, from);
 	if (!c || c->cpu != from->cpu || c->tree != &from->fair)
-		c = c ? NULL : ctx_of(tree_for(from->fair, q->cpu, may));
+		c = c ? NULL : ctx_of(tree_for(from->fair.root, q->cpu, may));
 	if (c) {
 		move(from, q, c, time_now());
 		place_offer(from); /* there may be more */
@@ -193,20 +193,15 @@ static void gather(struct share *s, struct node *t, struct run_queue *from, u32 
 	gather(s, t->child[1], from, other, end);
 }
 
-static u64 apart(s64 a, s64 b)
-{
-	return a < b ? b - a : a - b;
-}
-
 /* The heaviest first, each to where there is less. A tie goes either way: so three on two CPUs take turns. */
 static bool share_out(struct run_queue *a, struct run_queue *b, u64 now)
 {
 	struct share s = { .steps = 4 * SOME, .load = { a->load, b->load } };
 	struct run_queue *side[2] = { a, b };
 
-	gather(&s, a->fair, a, b->cpu, SOME);
+	gather(&s, a->fair.root, a, b->cpu, SOME);
 	s.steps = 4 * SOME;
-	gather(&s, b->fair, b, a->cpu, s.n + SOME);
+	gather(&s, b->fair.root, b, a->cpu, s.n + SOME);
 	for (u32 i = 0; i < s.n; i++)
 		s.load[s.p[i].from == b] -= s.p[i].c->p.weight;
 	for (u32 i = 0; i < s.n; i++) {
@@ -215,7 +210,7 @@ static bool share_out(struct run_queue *a, struct run_queue *b, u64 now)
 		s.p[i].to = side[to];
 		s.load[to] += s.p[i].c->p.weight;
 	}
-	if (apart(s.load[0], s.load[1]) > apart(a->load, b->load) || a->load == b->load)
+	if (MAX(s.load[0], s.load[1]) - MIN(s.load[0], s.load[1]) > MAX(a->load, b->load) - MIN(a->load, b->load) || a->load == b->load)
 		return false;
 	for (u32 i = 0; i < s.n; i++)
 		if (s.p[i].from != s.p[i].to)
@@ -227,7 +222,7 @@ void place_balance(struct run_queue *q, u64 now)
 {
 	struct run_queue *other;
 
-	if (!q->fair /* unlocked: a guess */ || now - q->balanced < BALANCE || cpu_count() == 1)
+	if (!q->fair.root /* unlocked: a guess */ || now - q->balanced < BALANCE || cpu_count() == 1)
 		return;
 	q->balanced = now;
 	q->random = q->random * 6364136223846793005ULL + 1442695040888963407ULL;

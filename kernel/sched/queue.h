@@ -24,8 +24,8 @@ struct run_queue {
 	spinlock_t lock;
 	u32 cpu, core, cache;
 	struct sched_ctx *current, *next; /* next: fair and ready, runs whoever else is due: sched_yield_to */
-	struct node *fair, *reserved;  /* ready, by virtual deadline, by deadline */
-	struct node *later;            /* without budget, by when it comes */
+	struct tree fair, reserved;    /* ready, by virtual deadline, by deadline */
+	struct tree later;             /* without budget, by when it comes */
 	u64 base;                      /* the fair ones' average virtual time, by weight, ... */
 	s64 sum, load;                 /* ... as of sum / load == 0; load: weights of those counted */
 	u64 idle, idle_since;          /* idle_since: when nothing was current any more */
@@ -46,10 +46,9 @@ extern struct cpu_mask cpus_idle, cpus_waiting; /* atomic words */
 static inline bool before(u64 a, u64 b) { return (s64)(a - b) < 0; }
 
 /* --- tree.c --- */
-void tree_insert(struct node **t, struct node *n);
-void tree_remove(struct node **t, struct node *n);
-struct node *tree_first(struct node *t, u64 now);   /* the least key of those whose start has come; NULL: none */
-struct node *tree_least(struct node *t);
+void tree_insert(struct tree *t, struct node *n);
+void tree_remove(struct tree *t, struct node *n);
+struct node *tree_first(const struct tree *t, u64 now);  /* the least key of those whose start has come; NULL: none */
 struct node *tree_for(struct node *t, u32 cpu, bool (*may)(const struct node *n, u32 cpu)); /* the least key that may */
 static inline struct sched_ctx *ctx_of(struct node *n) { return n ? container_of(n, struct sched_ctx, node) : NULL; }
 

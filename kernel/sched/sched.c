@@ -80,7 +80,7 @@ void migrate(struct run_queue *q, struct sched_ctx *c, u32 cpu)
 
 static bool alone(const struct run_queue *q, const struct sched_ctx *c)
 {
-	return q->fair == &c->node && c->node.height == 1;
+	return q->fair.root == &c->node && q->fair.end[0] == q->fair.end[1];
 }
 
 /* c is in a queue now: does its CPU run something else therefore, or need a timer that it has not? */
@@ -91,7 +91,7 @@ static bool matters(struct run_queue *q, const struct sched_ctx *c)
 	if (!now)
 		return true;
 	if (c->tree == &q->later)
-		return tree_least(q->later) == &c->node;
+		return q->later.end[0] == &c->node;
 	if (c->tree == &q->reserved)
 		return !now->p.reserved || before(c->deadline, now->deadline);
 	if (now->p.reserved)
@@ -196,7 +196,7 @@ static void release(struct run_queue *q, u64 now)
 {
 	struct sched_ctx *c;
 
-	for (u32 i = 0; i < RELEASES && (c = ctx_of(tree_least(q->later))) && !before(now, c->deadline); i++) {
+	for (u32 i = 0; i < RELEASES && (c = ctx_of(q->later.end[0])) && !before(now, c->deadline); i++) {
 		dequeue(q, c, now);
 		enqueue(q, c, now);
 	}
@@ -205,12 +205,12 @@ static void release(struct run_queue *q, u64 now)
 /* Until when the choice holds, if nothing happens. */
 static void set_timer(struct run_queue *q, u64 now)
 {
-	struct sched_ctx *c = q->current, *l = ctx_of(tree_least(q->later));
+	struct sched_ctx *c = q->current, *l = ctx_of(q->later.end[0]);
 	u64 wait = ~0ULL;
 
 	if (c && c->p.budget)
 		wait = c->left > 0 ? c->left : 1;
-	if (c && c->counted && q->fair)
+	if (c && c->counted && q->fair.root)
 		wait = MIN(wait, fair_left(c));
 	if (l)
 		wait = MIN(wait, before(now, l->deadline) ? l->deadline - now : 1);
@@ -223,11 +223,11 @@ static struct sched_ctx *choose(struct run_queue *q, u64 now)
 	struct sched_ctx *c;
 
 	release(q, now);
-	c = ctx_of(tree_least(q->reserved));
+	c = ctx_of(q->reserved.end[0]);
 	if (c && !before(now, c->deadline)) /* missed */
 		server_renew(c, now);
 	if (!c)
-		c = q->next ? q->next : ctx_of(tree_first(q->fair, q->base));
+		c = q->next ? q->next : ctx_of(tree_first(&q->fair, q->base));
 	if (unlikely(q->smt)) {
 		q->held = !core_enter(q, c, now) && c;
 		c = q->held ? core_join(q) : c;

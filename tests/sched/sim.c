@@ -136,7 +136,7 @@ void panic(const char *fmt, ...)
 
 /* --- invariants --- */
 
-struct walk { struct run_queue *q; struct node **tree; const struct node *last; s64 load, sum; u32 nodes; };
+struct walk { struct run_queue *q; struct tree *tree; const struct node *last; s64 load, sum; u32 nodes; };
 
 static void check_lag(const struct run_queue *q, const struct sched_ctx *c)
 {
@@ -145,12 +145,13 @@ static void check_lag(const struct run_queue *q, const struct sched_ctx *c)
 	sim_lag_worst = MAX(sim_lag_worst, (u64)(lag < 0 ? -lag : lag));
 }
 
-static void check_node(struct walk *w, struct node *n)
+/* Its height. edge: on the way from the root to the least, where `first` is not kept */
+static int check_node(struct walk *w, struct node *n, bool edge)
 {
 	struct sched_ctx *c = ctx_of(n);
 	const struct sim_task *t = container_of(c, struct sim_task, c);
 	u64 first = n->start, any = n->where;
-	u32 high[2] = { 0 };
+	int high[2] = { 0 };
 
 	for (u32 i = 0; i < 2; i++) {
 		if (i) {
@@ -160,13 +161,11 @@ static void check_node(struct walk *w, struct node *n)
 		if (!n->child[i])
 			continue;
 		MUST(n->child[i]->up == n);
-		check_node(w, n->child[i]);
+		high[i] = check_node(w, n->child[i], edge && !i);
 		first = before(n->child[i]->first, first) ? n->child[i]->first : first;
 		any |= n->child[i]->any;
-		high[i] = n->child[i]->height;
 	}
-	MUST(n->first == first && n->any == any && n->height == 1 + MAX(high[0], high[1]));
-	MUST(high[0] <= high[1] + 1 && high[1] <= high[0] + 1);
+	MUST((edge || n->first == first) && n->any == any && n->tilt == high[1] - high[0] && n->tilt >= -1 && n->tilt <= 1);
 	MUST(c->state == SCHED_QUEUED && c->cpu == w->q->cpu && c->tree == w->tree && t->wants && !t->on && !t->frozen);
 	MUST(may_run(c, c->cpu));
 	MUST(c->counted == (w->tree == &w->q->fair));
@@ -178,6 +177,7 @@ static void check_node(struct walk *w, struct node *n)
 		check_lag(w->q, c);
 	}
 	w->nodes++;
+	return 1 + MAX(high[0], high[1]);
 }
 
 /* Its threads run one domain, if one of them asks for it and no change is on its way. */
@@ -200,18 +200,27 @@ static void check_core(const struct run_queue *q)
 	MUST(q->lead->threads.running == running && !q->lead->threads.lock.locked);
 }
 
+static const struct node *end_of(const struct node *n, u32 d)
+{
+	while (n && n->child[d])
+		n = n->child[d];
+	return n;
+}
+
 static u32 check_queue(struct run_queue *q)
 {
 	struct walk w = { .q = q };
 	struct sched_ctx *c = q->current;
-	struct node **trees[] = { &q->fair, &q->reserved, &q->later };
+	struct tree *trees[] = { &q->fair, &q->reserved, &q->later };
 
 	MUST(!q->lock.locked);
 	for (u32 i = 0; i < ARRAY_SIZE(trees); i++) {
 		w.tree = trees[i];
 		w.last = NULL;
-		if (*w.tree)
-			check_node(&w, *w.tree);
+		if (w.tree->root)
+			check_node(&w, w.tree->root, true);
+		for (u32 d = 0; d < 2; d++)
+			MUST(w.tree->end[d] == end_of(w.tree->root, d));
 	}
 	if (c) {
 		MUST(c->state == SCHED_RUNNING && c->cpu == q->cpu && !c->tree);
@@ -223,7 +232,7 @@ static u32 check_queue(struct run_queue *q)
 		}
 	}
 	MUST(q->load == w.load && q->sum == w.sum);
-	MUST(!q->held || (!c && (q->fair || q->reserved)) || cpus[q->cpu].asked || !q->fair);
+	MUST(!q->held || (!c && (q->fair.root || q->reserved.root)) || cpus[q->cpu].asked || !q->fair.root);
 	if (config.per_core > 1 && config.cpus <= 96)
 		check_core(q);
 	return w.nodes;
@@ -261,9 +270,9 @@ static void check_work(void)
 	bool any = idle_long(&m);
 
 	for (u32 i = 0; i < config.cpus; i++) {
-		MUST((cpus_waiting.word[i / 64] >> i % 64 & 1) == !!queues[i]->fair);
+		MUST((cpus_waiting.word[i / 64] >> i % 64 & 1) == !!queues[i]->fair.root);
 		if (any)
-			check_waiting(queues[i]->fair, &m);
+			check_waiting(queues[i]->fair.root, &m);
 	}
 }
 
@@ -396,7 +405,7 @@ static void cpu_event(u32 cpu, u64 number)
 	}
 	if (c->timer <= sim_now)
 		c->timer = ~0ULL;
-	if (!c->asked && !queues[cpu]->fair && !queues[cpu]->reserved && !queues[cpu]->later &&
+	if (!c->asked && !queues[cpu]->fair.root && !queues[cpu]->reserved.root && !queues[cpu]->later.root &&
 	    (!queues[cpu]->current || !queues[cpu]->current->p.budget))
 		idle_timers++;
 	pick(cpu);

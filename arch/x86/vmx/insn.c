@@ -6,31 +6,28 @@
 #include "kernel/log.h"
 
 #define FAILED "setbe %0"
+#define SUCCEEDS(instruction, hpa) ({ \
+	bool failed_; \
+	__asm__ volatile(instruction " %1; " FAILED : "=qm"(failed_) : "m"(hpa) : "cc", "memory"); \
+	!failed_; })
 
 bool vmxon(u64 hpa)
 {
-	bool failed;
-
-	__asm__ volatile("vmxon %1; " FAILED : "=qm"(failed) : "m"(hpa) : "cc", "memory");
-	return !failed;
+	return SUCCEEDS("vmxon", hpa);
 }
 
 void vmptrld(const struct vmx_vcpu *s)
 {
 	u64 hpa = hva_to_hpa(s->vmcs).v;
-	bool failed;
 
-	__asm__ volatile("vmptrld %1; " FAILED : "=qm"(failed) : "m"(hpa) : "cc", "memory");
-	CHECK(!failed);
+	CHECK(SUCCEEDS("vmptrld", hpa));
 }
 
 void vmclear(struct vmx_vcpu *s)
 {
 	u64 hpa = hva_to_hpa(s->vmcs).v;
-	bool failed;
 
-	__asm__ volatile("vmclear %1; " FAILED : "=qm"(failed) : "m"(hpa) : "cc", "memory");
-	CHECK(!failed);
+	CHECK(SUCCEEDS("vmclear", hpa));
 	s->launched = false;
 }
 
