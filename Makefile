@@ -123,6 +123,20 @@ $(OUT)/dais.elf: $(CORE_OBJ) $(call FAULT_OBJ,none) linker.ld scripts/ksyms
 $(OUT)/dais-fault-%.elf: $(CORE_OBJ) $(OUT)/obj/tests/faults/%.c.o linker.ld scripts/ksyms
 	$(link)
 
+# Test builds without a protection: another function stands in the place of one that drivers/iommu/iommu.c calls or has.
+UNSAFE := unconfined unflushed
+UNSAFE_OBJ := $(UNSAFE:%=$(OUT)/obj/tests/faults/%-iommu.c.o)
+%/unconfined-iommu.c.o: DEFINE := nested_root=test_root
+%/unflushed-iommu.c.o: DEFINE := iommu_flush=iommu_flush_in_vain
+$(UNSAFE_OBJ): drivers/iommu/iommu.c $(OUT)/flags.stamp | $(OUT)/setup.stamp
+	@mkdir -p $(@D)
+	@echo "  CC    $< for a test"
+	@gcc $(CORE_CFLAGS) -D$(DEFINE) -MMD -MP -c -o $@ $<
+
+$(UNSAFE:%=$(OUT)/dais-fault-%.elf): $(OUT)/dais-fault-%.elf: $(filter-out %/drivers/iommu/iommu.c.o,$(CORE_OBJ)) \
+		$(OUT)/obj/tests/faults/%-iommu.c.o $(OUT)/obj/tests/faults/%.c.o linker.ld scripts/ksyms
+	$(link)
+
 -include $(CORE_OBJ:.o=.d) $(wildcard $(OUT)/obj/tests/faults/*.d)
 
 # --- The loader: build/BOOTX64.EFI -------------------------------------------

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owned vtd|amdvi ROUNDS: edu is given to a guest, which has memory but no CPU: this process tells the device what
+ * owned open|unflushed|closed vtd|amdvi ROUNDS: edu is given to a guest, which has memory but no CPU: this process tells the device what
  * to do. It must reach that guest's memory, and only that, at every moment: when memory leaves the guest and goes to another
  * one at once (ROUNDS times, the translation just used), when rights to it are narrowed, between two owners, and
- * when the guest has died.
+ * when the guest has died. open: of a test build of Dais nothing keeps the device from all other memory
+ * (tests/faults/unconfined.c), and each attack must succeed; unflushed: of one whose IOMMU is not told of what leaves a
+ * guest, which must be hit.
  */
 #include <err.h>
 #include <stdio.h>
@@ -111,7 +113,8 @@ static void give_back(uint64_t dom)
 static void attacks(struct page victim, uint64_t free_hpa)
 {
 	const struct dais_info *info = dais_get_info(conn);
-	uint64_t log = info->stat[DAIS_STAT_LOG] + offsetof(struct dais_log, text), at;
+	/* as rogue: where it is empty, if the attack will succeed */
+	uint64_t log = info->stat[DAIS_STAT_LOG] + (open_machine ? DAIS_LOG_SIZE - BYTES : offsetof(struct dais_log, text)), at;
 	uint8_t *control = edu_page(&at);
 	uint64_t before;
 
@@ -126,7 +129,7 @@ static void attacks(struct page victim, uint64_t free_hpa)
 }
 
 /* What leaves the guest goes to the other one at once: had the IOMMU still the translation, that would show it. */
-static void frames_change_hands(uint64_t from, uint64_t to, uint32_t rounds)
+static void frames_change_hands(uint64_t from, uint64_t to, uint32_t rounds, uint32_t hits)
 {
 	uint32_t reused = 0, reached = 0, hit = 0;
 	char text[200];
@@ -143,7 +146,7 @@ static void frames_change_hands(uint64_t from, uint64_t to, uint32_t rounds)
 	}
 	snprintf(text, sizeof(text), "%u pages, of %u, were within reach; %u went to another guest at once; %u were hit there",
 		 reached, rounds, reused, hit);
-	verdict(reached == rounds && reused == rounds && !hit, text);
+	verdict(reached == rounds && reused == rounds && hit == hits, text);
 }
 
 static void rights_narrow(uint64_t dom)
@@ -185,11 +188,14 @@ int main(int argc, char **argv)
 {
 	uint64_t dom, other, free_hpa, page_at;
 	struct page own, victim, gone;
+	uint32_t rounds;
 	uint8_t *page;
 
-	if (argc != 3 || dais_open(&conn))
-		errx(2, "owned vtd|amdvi ROUNDS: needs /dev/dais");
-	counts_faults = strcmp(argv[1], "amdvi");
+	if (argc != 4 || dais_open(&conn))
+		errx(2, "owned open|unflushed|closed vtd|amdvi ROUNDS: needs /dev/dais");
+	open_machine = !strcmp(argv[1], "open");
+	counts_faults = strcmp(argv[2], "amdvi");
+	rounds = strtoul(argv[3], NULL, 10);
 	list = edu_page(&list_at);
 	page = edu_page(&page_at);
 	fn = edu_open();
@@ -202,11 +208,20 @@ int main(int argc, char **argv)
 	take(other, MOVING_GPA, gone);
 
 	assign(dom);
-	edu_feed(own.seen, OWN_GPA);
+	edu_feed(own.seen, open_machine ? own.hpa : OWN_GPA);
+	if (strcmp(argv[1], "closed")) {
+		if (open_machine)
+			attacks(victim, free_hpa);
+		else
+			frames_change_hands(dom, other, rounds, rounds);
+		give_back(dom);
+		give_back(0);
+		return failures != 0;
+	}
 	verdict(reaches(OWN_GPA + AFTER, (struct page){ own.hpa + AFTER, own.seen + AFTER }),
 		"owned by a guest, it reaches that one's memory");
 	attacks(victim, free_hpa);
-	frames_change_hands(dom, other, strtoul(argv[2], NULL, 10));
+	frames_change_hands(dom, other, rounds, 0);
 	rights_narrow(dom);
 	forged_messages(!counts_faults);
 

@@ -44,13 +44,17 @@ GROUPS = {
                  "closed amdvi 60", 600, False),
     "rogue":    ({"CPUS": "2", "CONF": "iommu = off", "QEMU_ARGS": "-device intel-iommu,intremap=on " + IOMMU_DEVICES},
                  "open vtd 0", "open vtd 0", 600, False),
+    **{test + name: ({"CPUS": "2", "TEST_FAULT": test, "QEMU_ARGS": f"-device {unit},intremap=on " + IOMMU_DEVICES},
+                     f"{test} {kind} 0", f"{test} {kind} 0", 600, False)
+       for test in ("unconfined", "unflushed") for name, kind, unit in (("vtd", "vtd", "intel-iommu"), ("amd", "amdvi", "amd-iommu"))},
     "pc":       ({"CPUS": "2", "MACHINE": "pc", "QEMU_ARGS": PC_DEVICES}, "", "", 600, False),
     "badinput": ({"CPUS": "2"}, "", "", 600, False),
     "many":     ({"CPUS": "16", "MEM": "4096"}, "16", "16", 900, True),
 }
 # The script of a group, where it is not the group's own name.
 SCRIPTS = {"one": "small", "many": "small", "passvtd": "pci", "passamd": "pci", "vtd": "iommu", "amdvi": "iommu",
-           "rogue": "iommu"}
+           "rogue": "iommu",
+           "unconfinedvtd": "iommu", "unconfinedamd": "iommu", "unflushedvtd": "iommu", "unflushedamd": "iommu"}
 LONG_FACTOR = 8  # --long: that much more time
 
 # Bochs runs all CPUs on one thread and has two serial ports and two IDE disks.
@@ -63,6 +67,10 @@ BOCHS_SKIPS = {
     "vtd": "Bochs has no IOMMU",
     "amdvi": "Bochs has no IOMMU",
     "rogue": "Bochs has no edu device",
+    "unconfinedvtd": "Bochs has no IOMMU",
+    "unconfinedamd": "Bochs has no IOMMU",
+    "unflushedvtd": "Bochs has no IOMMU",
+    "unflushedamd": "Bochs has no IOMMU",
     "pc": "Bochs is always an i440fx machine, without QEMU's IDE disk and e1000 of this group",
     "many": "16 CPUs on one thread take hours",
     "sched": "needs four CPUs, which take most of an hour on one thread",
