@@ -42,7 +42,7 @@ static bool claim(struct run_queue *q, struct core *k, const struct sched_ctx *c
 		k->claimed = true;
 		k->claimant = q->cpu;
 	}
-	k->due |= now - k->since >= turn;
+	k->due |= !before(now, k->since + turn); /* another CPU may have begun it later than now */
 	if (k->due)
 		request_mates(q);
 	else

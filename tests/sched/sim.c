@@ -380,7 +380,7 @@ static void pick(u32 cpu)
 	if (was)
 		off(was);
 	cpus[cpu].asked = false;
-	c = sched_pick(sim_now);
+	c = sched_pick(sim_now - (config.skew ? sim_random() % config.skew : 0));
 	t = c ? container_of(c, struct sim_task, c) : NULL;
 	if (!t && cpus[cpu].busy)
 		cpus[cpu].idle_since = sim_now;

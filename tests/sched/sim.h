@@ -36,6 +36,7 @@ struct sim_config {
 	u64 latency;            /* ns of a poke, at most */
 	u32 check_all;          /* events between checks of everything */
 	u32 group;              /* contexts of a domain; 0: 1 */
+	u32 skew;               /* ns that a CPU looks at its clock before it has the locks, at most */
 };
 
 extern u64 sim_now, sim_events, sim_switches, sim_steals;

@@ -184,6 +184,18 @@ static void test_core(void **state)
 		assert_true(t[2]->ran > 5 * S);
 		sim_end();
 	}
+	/* Two contexts that drive each other out all the time would get nothing done. */
+	sim_start(&(struct sim_config){ .cpus = 2, .per_core = 2, .seed = 12, .latency = 100, .skew = 500 });
+	for (u32 i = 0; i < 2; i++) {
+		t[i] = sim_add(SIM_HOG, 0, 0);
+		sim_bind(t[i], i, i);
+		sim_set(t[i], DAIS_SCHED_CORE, i);
+	}
+	sim_run(1 * S);
+	assert_true(sim_switches < 260); /* each has its turn of 4 ms */
+	for (u32 i = 0; i < 2; i++)
+		near(t[i]->ran, 1 * S / 2, 100);
+	sim_end();
 	/* a reservation takes the core at once, and nobody starves beside those who do not ask for it */
 	sim_start(&(struct sim_config){ .cpus = 4, .per_core = 2, .group = 2, .seed = 10 });
 	for (u32 i = 0; i < 6; i++) {
