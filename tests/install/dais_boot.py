@@ -176,6 +176,15 @@ def arguments(m):
     good(m)
     assert m.starts("daisx64.efi")["cmdline"] == "root=UUID=abcd ro nosmt panic=30", m.starts("daisx64.efi")["cmdline"]
     os.unlink(m.root + "/etc/kernel/cmdline")
+    # Files for grub-mkconfig, which has no set -u
+    m.write("/etc/default/grub", b'GRUB_CMDLINE_LINUX="console=ttyS0"\n#GRUB_CMDLINE_LINUX_DEFAULT=quiet\n')
+    m.write("/etc/default/grub.d/kdump-tools.cfg", b'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=512M"\n')
+    good(m)
+    assert m.starts("daisx64.efi")["cmdline"].split() == "root=UUID=abcd ro console=ttyS0 crashkernel=512M panic=30".split(), m.said
+    for wrong in (b"if\n", b"GRUB_DISTRIBUTOR=$(no_such_program)\n", b"exit 3\n"):
+        m.write("/etc/default/grub.d/wrong.cfg", wrong)
+        refused(m, "/etc/default/grub.*Nothing was changed")
+    shutil.rmtree(m.root + "/etc/default/grub.d")
     os.unlink(m.root + "/etc/default/grub")
     os.unlink(m.root + "/etc/dais/boot.conf")
     good(m)
