@@ -63,6 +63,12 @@ static void order_and_restart(void **state)
 	lacks("dais-guest@20\\x2dweb.service.d/order.conf", "Restart");
 	has("dais-guest@30.service.d/order.conf", "After=dais-guest@20\\x2dweb.service");
 	lacks("dais-guest@30.service.d/order.conf", "Restart");
+	/* An autonomous guest that lost its monitor runs on, so that its name is taken. */
+	lacks("dais-guest@10\\x2ddb.service.d/order.conf", "Prevent");
+	assert_int_equal(shell("printf 'restart = true\nautonomous = true\n' >$w/guests.d/30.conf"), 0);
+	generate();
+	has("dais-guest@30.service.d/order.conf", "RestartPreventExitStatus=5");
+	has("dais-guest@30.service.d/order.conf", "Restart=on-failure");
 	assert_int_equal(shell("grep -q 'a b.conf.*left out' $w/said"), 0);
 }
 
@@ -71,6 +77,12 @@ static void unit(void **state)
 {
 	(void)state;
 	assert_int_equal(system("grep -qx 'RestartPreventExitStatus=1 2 4' mgmt/service/dais-guest@.service"), 0);
+	/* ExecStop runs also when dais run has ended by itself: then there is nothing to stop, and nothing has failed. */
+	assert_int_equal(shell("printf '#!/bin/sh\\necho $* >>%%s/stopped; exit 1\\n' $w >$w/dais; chmod 700 $w/dais; "
+			       "sed -n 's/^ExecStop=-//p' mgmt/service/dais-guest@.service | "
+			       "sed \"s|/usr/bin/dais|$w/dais|; s/\\\\$\\\\$/\\\\$/g; s/%%I/web/\" >$w/stop; grep -q dais $w/stop && "
+			       "env -u MAINPID sh $w/stop && test ! -e $w/stopped && ! MAINPID=7 sh $w/stop && "
+			       "grep -qx 'stop --timeout 60 --force web' $w/stopped"), 0);
 }
 
 static int end(void **state)
