@@ -127,6 +127,7 @@ void domain_put(struct domain *dom);
 int domain_enter(struct domain *dom);
 void domain_leave(struct domain *dom);
 int domain_ctl(struct domain *dom, u64 op, u64 arg);
+void domain_kill(struct domain *dom, u64 why);
 void domain_orphan(struct domain *dom);
 void domain_unmapped(struct domain *dom);
 void domain_doom(struct domain *dom, enum dais_death why);

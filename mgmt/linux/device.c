@@ -7,6 +7,9 @@
  *
  * functions_lock comes last. A device's lock is only tried under it, for the
  * driver core calls remove() with that held.
+ *
+ * What a guest sees of a function's BARs is kept here, whatever its monitor
+ * believes: no function changes hands before all of that is unmapped.
  */
 #include <linux/capability.h>
 #include <linux/delay.h>
@@ -17,6 +20,7 @@
 #include "dais.h"
 
 #define RESET_TRIES 200 /* of 10 ms, while somebody else has the device's lock for a moment */
+#define SHOWN_MAX 16    /* a monitor needs two for the BAR with the MSI-X table, one for each other */
 
 struct function {
 	struct list_head node;
@@ -28,6 +32,7 @@ struct function {
 	struct event *event;
 	u64 bits;
 	int irq;                    /* what was requested for it */
+	struct { u64 gpa, size; } shown[SHOWN_MAX]; /* of its BARs, in dom; size 0: free */
 };
 
 static LIST_HEAD(functions);
@@ -92,6 +97,43 @@ static int line_on(struct function *f, struct domain *dom, const struct dais_ioc
 	return ret;
 }
 
+/* ---- its BARs in the guest ---- */
+
+/* SHOWN_MAX: there is none. A size of 0: a free one. */
+static unsigned int find_shown(const struct function *f, u64 gpa, u64 size)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHOWN_MAX; i++) {
+		if (f->shown[i].size == size && (!size || f->shown[i].gpa == gpa))
+			break;
+	}
+	return i;
+}
+
+/* The domain's memory tables are used no more, or everything is unmapped. */
+static void forget_shown(struct function *f)
+{
+	memset(f->shown, 0, sizeof(f->shown));
+}
+
+/* The caller is within domain_enter. Refused when the domain is dead. */
+static int unmap_shown(struct function *f)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < SHOWN_MAX; i++) {
+		if (!f->shown[i].size)
+			continue;
+		ret = memory_unmap_range(f->dom, f->shown[i].gpa, f->shown[i].size);
+		if (ret)
+			return ret;
+		f->shown[i].size = 0;
+	}
+	return 0;
+}
+
 /* ---- from one owner to the next ---- */
 
 static int reset(struct function *f)
@@ -114,7 +156,7 @@ static u64 msix_table(struct pci_dev *pdev)
 	return pci_resource_start(pdev, table & PCI_MSIX_TABLE_BIR) + (table & PCI_MSIX_TABLE_OFFSET);
 }
 
-/* From a guest, or after its death, to the control domain. */
+/* From a guest (the caller is within domain_enter), or after its death, to the control domain. */
 static int take_back(struct function *f, bool in_remove)
 {
 	struct hc_ret r;
@@ -122,9 +164,12 @@ static int take_back(struct function *f, bool in_remove)
 
 	line_off(f);
 	if (f->dom && !f->blocked)
+		ret = unmap_shown(f);
+	if (f->dom && !f->blocked && !ret)
 		ret = hc(dev_return, &r, .dom = f->dom->cap, .fn = number(f->pdev));
 	if (ret)
 		return ret;
+	forget_shown(f);
 	f->dom = NULL;
 	f->blocked = true;
 	if (in_remove)
@@ -192,7 +237,7 @@ int device_assign(struct domain *dom, const struct dais_ioc_dev *arg)
 	return ret;
 }
 
-/* The guest's view of its BARs is taken away first: a device's memory is not Dais's to follow. */
+/* What the guest sees of its BARs goes with it: a device's memory is not Dais's to follow. */
 int device_return(struct domain *dom, const struct dais_ioc_dev *arg)
 {
 	struct function *f;
@@ -255,22 +300,52 @@ int device_unmask(struct domain *dom, const struct dais_ioc_dev *arg)
 	return ret;
 }
 
-static int map_bar(struct domain *dom, struct function *f, const struct dais_ioc_dev_map *arg)
+/* *done: bytes that are mapped, also when it fails and they cannot be unmapped again. */
+static int map_bar(struct domain *dom, struct function *f, const struct dais_ioc_dev_map *arg, u64 *done)
 {
-	u64 start = pci_resource_start(f->pdev, arg->bar) + arg->offset, done = 0;
+	u64 start = pci_resource_start(f->pdev, arg->bar) + arg->offset;
 	struct hc_ret r;
 	int status;
 
+	*done = 0;
 	do {
 		r.value = 0;
-		status = hc(mem_map, &r, .dom = dom->cap, .source = DAIS_MEM_DEVICE, .gpa = arg->gpa + done,
-			    .frames = (arg->size - done) / DAIS_PAGE_SIZE,
-			    .flags = DAIS_MAP_READ | DAIS_MAP_WRITE, .list = start + done);
-		done += r.value * DAIS_PAGE_SIZE;
-	} while (status == DAIS_AGAIN && done < arg->size);
-	if (status && done)
-		memory_unmap_range(dom, arg->gpa, done);
+		status = hc(mem_map, &r, .dom = dom->cap, .source = DAIS_MEM_DEVICE, .gpa = arg->gpa + *done,
+			    .frames = (arg->size - *done) / DAIS_PAGE_SIZE,
+			    .flags = DAIS_MAP_READ | DAIS_MAP_WRITE, .list = start + *done);
+		*done += r.value * DAIS_PAGE_SIZE;
+	} while (status == DAIS_AGAIN && *done < arg->size);
+	if (status && *done && !memory_unmap_range(dom, arg->gpa, *done))
+		*done = 0;
 	return status;
+}
+
+static int show(struct domain *dom, struct function *f, const struct dais_ioc_dev_map *arg)
+{
+	u64 length = pci_resource_len(f->pdev, arg->bar);
+	unsigned int i = find_shown(f, 0, 0);
+
+	if (!(pci_resource_flags(f->pdev, arg->bar) & IORESOURCE_MEM) || arg->size > length ||
+	    arg->offset > length - arg->size)
+		return -EINVAL;
+	if (i == SHOWN_MAX)
+		return -ENOSPC;
+	f->shown[i].gpa = arg->gpa;
+	return map_bar(dom, f, arg, &f->shown[i].size);
+}
+
+/* Exactly what was shown by one call: nobody unmaps a part of it, nor what is another function's. */
+static int hide(struct domain *dom, struct function *f, const struct dais_ioc_dev_map *arg)
+{
+	unsigned int i = find_shown(f, arg->gpa, arg->size);
+	int ret;
+
+	if (i == SHOWN_MAX)
+		return -ENOENT;
+	ret = memory_unmap_range(dom, arg->gpa, arg->size);
+	if (!ret)
+		f->shown[i].size = 0;
+	return ret;
 }
 
 int device_map(struct domain *dom, const struct dais_ioc_dev_map *arg, bool on)
@@ -284,17 +359,11 @@ int device_map(struct domain *dom, const struct dais_ioc_dev_map *arg, bool on)
 	mutex_lock(&dom->lock);
 	mutex_lock(&functions_lock);
 	f = find(arg->fn);
-	ret = f && f->dom == dom ? 0 : -ENODEV;
+	ret = f && f->dom == dom && !f->blocked ? 0 : -ENODEV;
 	if (!ret && memory_overlaps(dom, arg->gpa, arg->size))
 		ret = -EEXIST;
-	if (!ret && !on)
-		ret = memory_unmap_range(dom, arg->gpa, arg->size);
-	else if (!ret && (!(pci_resource_flags(f->pdev, arg->bar) & IORESOURCE_MEM) ||
-			  arg->size > pci_resource_len(f->pdev, arg->bar) ||
-			  arg->offset > pci_resource_len(f->pdev, arg->bar) - arg->size))
-		ret = -EINVAL;
-	else if (!ret)
-		ret = map_bar(dom, f, arg);
+	if (!ret)
+		ret = on ? show(dom, f, arg) : hide(dom, f, arg);
 	mutex_unlock(&functions_lock);
 	mutex_unlock(&dom->lock);
 	return ret;
@@ -334,16 +403,72 @@ static int guest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-/* Somebody unbinds it, or it was unplugged: a guest that has it loses it. */
+/*
+ * Takes functions_lock, and enters the domain that has f, with a reference; NULL:
+ * none has it. One that is just being taken apart is waited for: it lets go of f.
+ */
+static struct domain *lock_with_owner(struct function *f)
+{
+	struct domain *dom;
+	bool alive;
+
+	for (;;) {
+		mutex_lock(&functions_lock);
+		dom = f->dom;
+		if (!dom)
+			return NULL;
+		alive = kref_get_unless_zero(&dom->ref);
+		mutex_unlock(&functions_lock);
+		if (alive && !domain_enter(dom)) {
+			mutex_lock(&functions_lock);
+			if (f->dom == dom)
+				return dom;
+			mutex_unlock(&functions_lock);
+			domain_leave(dom);
+		}
+		if (alive)
+			domain_put(dom);
+		msleep(10);
+	}
+}
+
+/*
+ * Its monitor would go on writing into registers that are somebody else's from
+ * here on, and can be told nothing: the guest ends. A dead guest's memory tables
+ * cannot be changed, so all its functions leave them, not f alone.
+ */
+static void end_owner(struct function *f, struct domain *dom)
+{
+	struct function *other;
+
+	pci_warn(f->pdev, "unbound or unplugged while guest %s has it: the guest ends\n", dom->name);
+	unmap_shown(f);
+	domain_kill(dom, DAIS_DEATH_MONITOR);
+	list_for_each_entry(other, &functions, node) {
+		if (other->dom != dom)
+			continue;
+		forget_shown(other);
+		if (other != f)
+			take_back(other, false);
+	}
+}
+
+/* Somebody unbinds it, or it was unplugged: a guest that has it ends. */
 static void guest_remove(struct pci_dev *pdev)
 {
 	struct function *f = pci_get_drvdata(pdev);
+	struct domain *dom = lock_with_owner(f);
 
-	mutex_lock(&functions_lock);
+	if (dom)
+		end_owner(f, dom);
 	if (f->dom || f->blocked)
 		take_back(f, true);
 	list_del(&f->node);
 	mutex_unlock(&functions_lock);
+	if (dom) {
+		domain_leave(dom);
+		domain_put(dom);
+	}
 	kfree(f);
 }
 

@@ -30,7 +30,8 @@ void domain_wake(struct domain *dom)
 	}
 }
 
-static void domain_kill(struct domain *dom, u64 why)
+/* The caller is within domain_enter, or takes the domain apart. */
+void domain_kill(struct domain *dom, u64 why)
 {
 	struct hc_ret ret;
 

@@ -258,21 +258,10 @@ bool pci_device_place(struct pci_device *d, uint64_t *low, uint64_t low_end, uin
  * Parts of a BAR: pages that the guest reaches itself, and those that trap: the
  * MSI-X table's, and whole BARs that share their page with something else.
  */
-static void part(struct pci_device *d, unsigned int i, uint64_t from, uint64_t to, bool trap, bool on)
-{
-	const struct pci_hw *hw = d->hw;
+struct part { uint64_t from, to; bool trap; };
+#define PARTS 3
 
-	if (from >= to)
-		return;
-	if (trap)
-		hw->trap(hw->ctx, d->at[i] + from, to - from, on);
-	else if (on)
-		hw->map(hw->ctx, d->state->fn, i, from, to - from, d->at[i] + from);
-	else
-		hw->unmap(hw->ctx, d->state->fn, d->at[i] + from, to - from);
-}
-
-static void show_bar(struct pci_device *d, unsigned int i, bool on)
+static void find_parts(const struct pci_device *d, unsigned int i, struct part *p)
 {
 	const struct pci_bar *b = &d->bar[i];
 	bool small = b->size < PAGE || b->address % PAGE, table = d->msix && d->table_bar == i;
@@ -282,27 +271,82 @@ static void show_bar(struct pci_device *d, unsigned int i, bool on)
 		from = b->size;
 	if (to > b->size)
 		to = b->size;
-	part(d, i, 0, from, small, on);
-	part(d, i, from, to, true, on);
-	part(d, i, to, b->size, small, on);
+	p[0] = (struct part){ 0, from, small };
+	p[1] = (struct part){ from, to, true };
+	p[2] = (struct part){ to, b->size, small };
 }
 
-/* After any change: what is shown is what the guest's registers say. */
-static void update_bars(struct pci_device *d)
+static bool show_part(struct pci_device *d, unsigned int i, const struct part *p)
+{
+	const struct pci_hw *hw = d->hw;
+
+	if (p->from >= p->to)
+		return true;
+	if (p->trap)
+		return hw->trap(hw->ctx, d->at[i] + p->from, p->to - p->from, true);
+	return hw->map(hw->ctx, d->state->fn, i, p->from, p->to - p->from, d->at[i] + p->from);
+}
+
+static void hide_parts(struct pci_device *d, unsigned int i, const struct part *p, unsigned int count)
+{
+	const struct pci_hw *hw = d->hw;
+
+	for (; count--; p++) {
+		if (p->from >= p->to)
+			continue;
+		if (p->trap)
+			hw->trap(hw->ctx, d->at[i] + p->from, p->to - p->from, false);
+		else
+			hw->unmap(hw->ctx, d->state->fn, d->at[i] + p->from, p->to - p->from);
+	}
+}
+
+static void hide_bar(struct pci_device *d, unsigned int i)
+{
+	struct part p[PARTS];
+
+	find_parts(d, i, p);
+	hide_parts(d, i, p, PARTS);
+	d->at[i] = 0;
+}
+
+/* False: refused, as something else is there; then nothing of it is shown. */
+static bool show_bar(struct pci_device *d, unsigned int i, uint64_t at)
+{
+	struct part p[PARTS];
+	unsigned int n = 0;
+
+	find_parts(d, i, p);
+	d->at[i] = at;
+	while (n < PARTS && show_part(d, i, &p[n]))
+		n++;
+	if (n == PARTS)
+		return true;
+	hide_parts(d, i, p, n);
+	d->at[i] = 0;
+	return false;
+}
+
+static uint64_t wanted(const struct pci_device *d, unsigned int i)
 {
 	bool decodes = d->state->config[PCI_COMMAND] & PCI_COMMAND_MEMORY;
+
+	return d->bar[i].size && decodes ? bar_address(d, i) : 0;
+}
+
+/* After any change: what is shown is what the guest's registers say, but for what is refused. All that goes, goes first:
+ * one BAR may come to where another was. */
+static void update_bars(struct pci_device *d)
+{
 	unsigned int i;
 
+	for (i = 0; i < PCI_BARS; i++)
+		if (d->at[i] && d->at[i] != wanted(d, i))
+			hide_bar(d, i);
 	for (i = 0; i < PCI_BARS; i++) {
-		uint64_t want = d->bar[i].size && decodes ? bar_address(d, i) : 0;
-
-		if (want == d->at[i])
-			continue;
-		if (d->at[i])
-			show_bar(d, i, false);
-		d->at[i] = want;
-		if (want)
-			show_bar(d, i, true);
+		d->state->used &= ~PCI_REFUSED(i);
+		if (wanted(d, i) && !d->at[i] && !show_bar(d, i, wanted(d, i)))
+			d->state->used |= PCI_REFUSED(i);
 	}
 }
 
@@ -363,7 +407,7 @@ void pci_device_adopt(struct pci_device *d, struct pci_state *s, const struct pc
 	pci_device_init(d, s, hw, was.fn, get(was.config, 4), bars);
 	*s = was;
 	for (i = 0; i < PCI_BARS; i++) /* Dais still shows them */
-		d->at[i] = bars[i].size && (s->config[PCI_COMMAND] & PCI_COMMAND_MEMORY) ? bar_address(d, i) : 0;
+		d->at[i] = s->used & PCI_REFUSED(i) ? 0 : wanted(d, i);
 }
 
 /* A register outside the 256 bytes has no capability that the guest may see. */

@@ -16,6 +16,7 @@
 #define PCI_BARS	6
 #define PCI_USED	1U
 #define PCI_NO_RESET	2U	/* its owners have it as the last one left it */
+#define PCI_REFUSED(bar) (0x100U << (bar))	/* it is not shown: something else is where the guest wants it */
 
 #define PCI_COMMAND		0x04
 #define PCI_COMMAND_MEMORY	0x0002U
@@ -51,7 +52,7 @@ struct pci_hw {
 /* Lies in the domain's monitor page: all that a later monitor needs. */
 struct pci_state {
 	uint32_t fn;
-	uint32_t used;				/* PCI_USED | PCI_NO_RESET; 0: nothing is there */
+	uint32_t used;				/* PCI_USED | PCI_NO_RESET | PCI_REFUSED; 0: nothing is there */
 	uint8_t config[PCI_CONFIG_SIZE];	/* as the guest sees it */
 };
 

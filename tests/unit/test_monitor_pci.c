@@ -61,12 +61,15 @@ static void bar_write(void *ctx, uint32_t fn, unsigned int bar, uint64_t offset,
 	memcpy(hw_bar[bar] + offset, &value, size);
 }
 
-static void add(struct range r)
+/* False: something is there, as Dais says, too. */
+static bool add(struct range r)
 {
 	assert_true(count < 32);
 	for (unsigned int i = 0; i < count; i++)
-		assert_true(r.gpa >= ranges[i].gpa + ranges[i].size || ranges[i].gpa >= r.gpa + r.size);
+		if (r.gpa < ranges[i].gpa + ranges[i].size && ranges[i].gpa < r.gpa + r.size)
+			return false;
 	ranges[count++] = r;
+	return true;
 }
 
 static void drop(uint64_t gpa, uint64_t size)
@@ -84,8 +87,7 @@ static bool map(void *ctx, uint32_t fn, unsigned int bar, uint64_t offset, uint6
 	(void)ctx;
 	assert_int_equal(fn, FN);
 	assert_int_equal((gpa | size | offset) % 4096, 0);
-	add((struct range){ gpa, size, offset, bar, false });
-	return true;
+	return add((struct range){ gpa, size, offset, bar, false });
 }
 
 static void unmap(void *ctx, uint32_t fn, uint64_t gpa, uint64_t size)
@@ -99,9 +101,8 @@ static bool trap(void *ctx, uint64_t gpa, uint64_t size, bool on)
 {
 	(void)ctx;
 	if (on)
-		add((struct range){ gpa, size, 0, 0, true });
-	else
-		drop(gpa, size);
+		return add((struct range){ gpa, size, 0, 0, true });
+	drop(gpa, size);
 	return true;
 }
 
@@ -348,6 +349,51 @@ static void test_bars(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* Where another BAR is, one is not shown: no part of it, and what was there stays, whole. */
+static void test_refused_bars(void **state)
+{
+	struct pci_device next;
+
+	(void)state;
+	wr(0x10, 4, 0xc0104000);
+	wr(0x18, 4, 0xc0200000);
+	wr(0x1c, 4, 0xc0300000);
+	wr(4, 2, 2);
+	assert_int_equal(count, 6);
+	wr(0x18, 4, 0xc0100000); /* its last part lies on BAR 0 */
+	assert_int_equal(count, 3);
+	wr(0x1c, 4, 0xc0105000); /* traps in the middle of BAR 0 */
+	assert_int_equal(count, 2);
+	pci_device_adopt(&next, &slots.slot[0], &hw, bars);
+	pci_device_write(&next, 4, 2, 0); /* takes away what is there, and nothing else (drop) */
+	assert_int_equal(count, 0);
+	pci_device_write(&next, 4, 2, 2);
+	assert_int_equal(count, 2);
+	bus.device[0] = next;
+	/* BAR 0 makes room, by any write to come they are there */
+	wr(0x10, 4, 0xc0400000);
+	assert_int_equal(count, 6 - 1); /* now BAR 3 lies on BAR 2 */
+	wr(0x1c, 4, 0xc0300000);
+	assert_int_equal(count, 6);
+	wr(4, 2, 0);
+	assert_int_equal(count, 0);
+}
+
+/* Two that change places while they decode */
+static void test_moves_to_where_another_was(void **state)
+{
+	(void)state;
+	wr(0x10, 4, 0xc0200000);
+	wr(0x18, 4, 0xc0200000);
+	wr(0x1c, 4, 0xc0300000);
+	wr(4, 2, 2);
+	assert_int_equal(count, 3); /* BAR 2 is refused */
+	wr(0x10, 4, 0xc0300000);
+	assert_int_equal(count, 5); /* BAR 3 was there; BAR 2 comes */
+	wr(0x1c, 4, 0xc0500000);
+	assert_int_equal(count, 6);
+}
+
 /* What traps is done on the hardware's registers. */
 static void test_trapped_registers(void **state)
 {
@@ -504,7 +550,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-		T(test_header), T(test_capabilities), T(test_broken_lists), T(test_bars), T(test_trapped_registers),
+		T(test_header), T(test_capabilities), T(test_broken_lists), T(test_bars), T(test_refused_bars),
+		T(test_moves_to_where_another_was), T(test_trapped_registers),
 		T(test_messages), T(test_reset), T(test_adopt), T(test_line), T(test_hot_plug), T(test_no_room),
 	};
 
