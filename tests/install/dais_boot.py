@@ -35,7 +35,9 @@ class Machine:
         self.room = 1 << 20
         self.release = OLD
         self.program("lsblk", "echo vda")
-        self.program("update-grub", f"echo \"'{LABEL}'\" >{self.root}/boot/grub/grub.cfg")
+        self.program("update-grub", f"""cd {self.root}/boot; echo update-grub >>$STUB_DIR/grub; echo "menuentry 'Debian'" >grub/grub.cfg
+[ ! -f efi/EFI/dais/daisx64.efi ] || echo "'{LABEL}'" >>grub/grub.cfg
+[ ! -f efi/EFI/dais/previous.efi ] || echo "'{PREVIOUS}'" >>grub/grub.cfg""")
         self.program("sbsign", 'for last; do :; done; cat "$last" >"$6"; echo signed >>"$6"')
         self.write("/boot/efi/EFI/debian/grubx64.efi", b"GRUB")
         self.write("/boot/grub/grub.cfg", b"menuentry 'Debian'")
@@ -98,6 +100,10 @@ class Machine:
     def calls(self):
         with open(self.stubs + "/calls", encoding="utf-8") as f:
             return f.read().splitlines()
+
+    def menu(self):
+        """GRUB's: Dais's entries in it."""
+        return [label for label in (LABEL, PREVIOUS) if f"'{label}'" in self.read("/boot/grub/grub.cfg").decode()]
 
     def firmware(self):
         with open(self.stubs + "/nvram.json", encoding="utf-8") as f:
@@ -166,7 +172,7 @@ def fresh(m):
     number, entry = m.entry()
     assert entry == [LABEL, r"\EFI\dais\daisx64.efi", "/dev/vda", "1"], entry
     assert number not in m.firmware()["order"]
-    assert f"'{LABEL}'" in m.read("/boot/grub/grub.cfg").decode()
+    assert m.menu() == [LABEL], m.menu()
     good(m)
     assert "there already" in m.said and not [c for c in m.calls() if c.startswith(("cp", "mv"))], m.calls()
 
@@ -196,7 +202,7 @@ def upgrade(m):
     m.kernel(NEW)
     good(m)
     assert m.starts("daisx64.efi")["release"] == NEW and m.starts("previous.efi")["release"] == OLD
-    assert m.entry(PREVIOUS)
+    assert m.entry(PREVIOUS) and m.menu() == [LABEL, PREVIOUS], m.menu()
     m.kernel(NEWER, module=False)
     m.kernel("6.1.0-12-cloud-amd64")  # another flavour
     m.write("/boot/vmlinuz-6.1.0-13-amd64", b"its initrd is not there yet")
@@ -363,7 +369,9 @@ def remove(m):
     good(m, "next")
     good(m, "remove")
     assert snapshot(m) == before and not os.path.exists(m.dais)
+    assert not m.menu(), m.menu()
     good(m, "remove")
+    assert m.read("/../stubs/grub").count(b"\n") == 3, "without need"
 
 
 CASES = (fresh, arguments, upgrade, killed, flushed, full, unsuitable, no_variables, secure_boot, commands, remove)
