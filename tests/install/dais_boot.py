@@ -263,6 +263,23 @@ def killed(m):
     assert kills >= 50
 
 
+def damaged(m):
+    """The loader is gone or unreadable: until there is another, the one before it starts what it did."""
+    good(m)
+    m.kernel(NEW)
+    good(m)
+    os.unlink(m.dais + "/daisx64.efi")
+    shutil.copytree(m.root, m.top + "/saved", symlinks=True)
+    for step, rubbish in ((3, None), (6, None), (9, b"MZ rubbish"), (None, b"MZ rubbish")):
+        shutil.rmtree(m.root)
+        shutil.copytree(m.top + "/saved", m.root, symlinks=True)
+        if rubbish:
+            m.write("/boot/efi/EFI/dais/daisx64.efi", rubbish)
+        m.run(KILL_AT=str(step), KILL_MODE="middle") if step else good(m)
+        assert m.starts("previous.efi")["release"] == OLD
+    assert m.starts("daisx64.efi")["release"] == NEW
+
+
 def flushed(m):
     """A loader gets its name only when what it names is on the disk."""
     good(m)
@@ -374,7 +391,7 @@ def remove(m):
     assert m.read("/../stubs/grub").count(b"\n") == 3, "without need"
 
 
-CASES = (fresh, arguments, upgrade, killed, flushed, full, unsuitable, no_variables, secure_boot, commands, remove)
+CASES = (fresh, arguments, upgrade, killed, damaged, flushed, full, unsuitable, no_variables, secure_boot, commands, remove)
 
 
 def main():

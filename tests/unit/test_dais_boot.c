@@ -47,7 +47,7 @@ static int clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(fresh), CASE(arguments), CASE(upgrade), CASE(killed), CASE(flushed), CASE(full),
+		CASE(fresh), CASE(arguments), CASE(upgrade), CASE(killed), CASE(damaged), CASE(flushed), CASE(full),
 		CASE(unsuitable), CASE(no_variables), CASE(secure_boot), CASE(commands), CASE(remove),
 	};
 
