@@ -29,7 +29,6 @@
 
 #define CLASS_BRIDGE	0x06
 #define INTERFACE_UP	1U
-#define LEVELS		6	/* of sysfs, from a function to its disks */
 #define FLAG_MEMORY	0x00000200ULL	/* in sysfs's resource file: Linux's IORESOURCE_* */
 #define FLAG_PREFETCH	0x00002000ULL
 #define FLAG_WIDE	0x00100000ULL
@@ -318,61 +317,187 @@ int pci_check(const struct pci_machine *m, uint32_t fn, const uint32_t *list, un
 	return 0;
 }
 
-static int interface_idle(const char *path, const char *name, struct fault *err)
-{
-	char file[PATH_MAX], text[32] = "";
+/* ---- does the control domain use it now? ---- */
 
-	snprintf(file, sizeof(file), "%.4000s/flags", path);
+static bool lies_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+	char real[PATH_MAX];
+
+	return realpath(path, real) && !strncmp(real, dir, n) && real[n] == '/';
+}
+
+/* NVMe with several paths: the disk lies in its subsystem, which names the controllers behind it. */
+static bool leads_below(const char *path, const char *dir)
+{
+	static const char subsystem[] = "/nvme-subsystem/";
+	char real[PATH_MAX], link[PATH_MAX + NAME_MAX + 1], *end;
+	bool yes = false;
+	struct dirent *e;
+	DIR *d;
+
+	if (!realpath(path, real) || !(end = strstr(real, subsystem)))
+		return false;
+	end += strlen(subsystem);
+	end[strcspn(end, "/")] = 0;
+	d = opendir(real);
+	while (d && !yes && (e = readdir(d))) {
+		snprintf(link, sizeof(link), "%s/%s", real, e->d_name);
+		yes = e->d_type == DT_LNK && lies_below(link, dir);
+	}
+	if (d)
+		closedir(d);
+	return yes;
+}
+
+static int interface_idle(const char *root, const char *path, const char *name, struct fault *err)
+{
+	char file[PATH_MAX + 8], text[32] = "";
+
+	(void)root;
+	snprintf(file, sizeof(file), "%s/flags", path);
 	if (read_file(file, text, sizeof(text) - 1) > 0 && strtoul(text, NULL, 16) & INTERFACE_UP)
 		return fault_set(err, "network interface %s is up; ip link set %s down", name, name);
 	return 0;
 }
 
-/* Of partitions, too: their directories lie in the disk's. */
-static int disk_idle(const char *path, const char *name, struct fault *err)
+/* LVM, dm-crypt, md and the like: their disks are the ones that are mounted. */
+static bool has_holder(const char *path, char holder[NAME_MAX + 1])
 {
-	char file[PATH_MAX], mounts[8192], device[NAME_MAX + 8];
-	ssize_t n;
+	char dir[PATH_MAX + 8];
+	bool found = false;
+	struct dirent *e;
+	DIR *d;
 
-	snprintf(file, sizeof(file), "%.4000s/size", path);
-	if (access(file, F_OK))
-		return 0;
-	n = read_file("/proc/self/mounts", mounts, sizeof(mounts) - 1);
-	mounts[n > 0 ? n : 0] = 0;
-	snprintf(device, sizeof(device), "/dev/%s ", name);
-	return strstr(mounts, device) ? fault_set(err, "disk /dev/%s is mounted; umount it", name) : 0;
+	snprintf(dir, sizeof(dir), "%s/holders", path);
+	d = opendir(dir);
+	while (d && !found && (e = readdir(d))) {
+		found = e->d_name[0] != '.';
+		strcpy(holder, e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return found;
 }
 
-/* All interfaces and disks below a directory of sysfs, some levels deep */
-static int all_idle(const char *path, unsigned int depth, struct fault *err)
+static bool is_word(const char *text, const char *word)
 {
-	bool net = !strcmp(path + strlen(path) - 4, "/net");
-	char below[PATH_MAX];
+	size_t n = strlen(word);
+
+	return !strncmp(text, word, n) && (text[n] == ' ' || text[n] == '\t' || text[n] == '\n');
+}
+
+/* proc(5): ID PARENT MAJOR:MINOR … - TYPE SOURCE …; btrfs has a number of its own there. */
+static bool mounts_it(const char *line, const char *number, const char *device)
+{
+	const char *end = strstr(line, " - ");
+	int at = 0;
+
+	sscanf(line, "%*u %*u %n", &at);
+	end = end ? strchr(end + 3, ' ') : NULL;
+	return (at && number[0] && is_word(line + at, number)) || (end && is_word(end + 1, device));
+}
+
+static bool swaps_to_it(const char *line, const char *number, const char *device)
+{
+	(void)number;
+	return is_word(line, device);
+}
+
+/* Whether it says so in a line of a file of /proc, which can be long. */
+static bool any_line(const char *root, const char *file, bool (*says)(const char *, const char *, const char *),
+		     const char *number, const char *device)
+{
+	char path[PATH_MAX], *line = NULL;
+	bool found = false;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/../../../proc/%s", root, file);
+	f = fopen(path, "re");
+	while (f && !found && getline(&line, &size, f) > 0)
+		found = says(line, number, device);
+	if (f)
+		fclose(f);
+	free(line);
+	return found;
+}
+
+/* sysfs writes ! for / in a name. */
+static void device_of(char device[NAME_MAX + 8], const char *name)
+{
+	char *c;
+
+	snprintf(device, NAME_MAX + 8, "/dev/%s", name);
+	for (c = device; *c; c++)
+		*c = *c == '!' ? '/' : *c;
+}
+
+/* Partitions come here, too: class/block has them beside their disks. */
+static int disk_idle(const char *root, const char *path, const char *name, struct fault *err)
+{
+	char file[PATH_MAX + 8], number[32] = "", holder[NAME_MAX + 1], device[NAME_MAX + 8];
+
+	snprintf(file, sizeof(file), "%s/dev", path);
+	read_file(file, number, sizeof(number) - 1);
+	number[strcspn(number, "\n")] = 0;
+	device_of(device, name);
+	if (has_holder(path, holder))
+		return fault_set(err, "disk %s is a part of %s (LVM, encryption or RAID); take that apart first", device, holder);
+	if (any_line(root, "swaps", swaps_to_it, number, device))
+		return fault_set(err, "disk %s is swapped to; swapoff %s", device, device);
+	if (any_line(root, "self/mountinfo", mounts_it, number, device))
+		return fault_set(err, "disk %s is mounted; umount it", device);
+	return 0;
+}
+
+/* The kernel's own word, for what is not seen in these files: whoever uses a disk has claimed it. */
+static int disk_free(const char *root, const char *path, const char *name, struct fault *err)
+{
+	char device[NAME_MAX + 8], file[PATH_MAX];
+	int fd;
+
+	(void)path;
+	device_of(device, name);
+	snprintf(file, sizeof(file), "%s/../../..%s", root, device);
+	fd = open(file, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EBUSY ? fault_set(err, "disk %s is in use by a filesystem or a volume", device) : 0;
+}
+
+/* All of a class that lie below device, however deep: a disk can be behind a USB hub. */
+static int all_idle(const char *root, const char *device, const char *class,
+		    int (*idle)(const char *, const char *, const char *, struct fault *), struct fault *err)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
 	struct dirent *e;
 	int ret = 0;
-	DIR *dir = depth ? opendir(path) : NULL;
+	DIR *d;
 
-	while (dir && !ret && (e = readdir(dir))) {
-		if (e->d_name[0] == '.' || e->d_type != DT_DIR ||
-		    (size_t)snprintf(below, sizeof(below), "%s/%s", path, e->d_name) >= sizeof(below))
+	snprintf(dir, sizeof(dir), "%s/../../class/%s", root, class);
+	d = opendir(dir);
+	while (d && !ret && (e = readdir(d))) {
+		if (e->d_name[0] == '.' || (size_t)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= sizeof(path))
 			continue;
-		if (net)
-			ret = interface_idle(below, e->d_name, err);
-		else
-			ret = disk_idle(below, e->d_name, err) ? -1 : all_idle(below, depth - 1, err);
+		if (lies_below(path, device) || leads_below(path, device))
+			ret = idle(root, path, e->d_name, err);
 	}
-	if (dir)
-		closedir(dir);
+	if (d)
+		closedir(d);
 	return ret;
 }
 
 int pci_check_idle(const struct pci_machine *m, uint32_t fn, struct fault *err)
 {
-	char path[PATH_MAX], name[16];
+	char path[PATH_MAX], device[PATH_MAX], name[16];
 	struct fault why;
 
 	path_of(path, m->root, fn, ".");
-	if (all_idle(path, LEVELS, &why))
+	if (!realpath(path, device))
+		return fault_set(err, "pci: %s: %s", path, strerror(errno));
+	if (all_idle(m->root, device, "net", interface_idle, &why) || all_idle(m->root, device, "block", disk_idle, &why) ||
+	    all_idle(m->root, device, "block", disk_free, &why))
 		return fault_set(err, "pci: %s is in use by the control domain: %s", pci_name(fn, name), why.text);
 	return 0;
 }

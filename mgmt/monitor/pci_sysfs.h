@@ -27,7 +27,7 @@ struct pci_info {
 };
 
 struct pci_machine {
-	const char *root;		/* PCI_SYSFS, or another for tests */
+	const char *root;		/* PCI_SYSFS, or another for tests, which have sys, proc and dev in one directory */
 	struct pci_info *fn;		/* by number */
 	unsigned int count;
 };
@@ -47,7 +47,8 @@ const char *pci_name(uint32_t fn, char *buf);
  */
 int pci_check(const struct pci_machine *m, uint32_t fn, const uint32_t *list, unsigned int count,
 	      struct fault *err);
-/* What of fn the control domain itself uses now: a mounted disk, an interface that is up. */
+/* What of fn the control domain itself uses now: an interface that is up; a disk that is mounted, swapped to, or a part of
+ * LVM, encryption or RAID. */
 int pci_check_idle(const struct pci_machine *m, uint32_t fn, struct fault *err);
 /* The bridges above fn are told to let no neighbours talk to each other behind the IOMMU's back. */
 void pci_isolate(const struct pci_machine *m, uint32_t fn);

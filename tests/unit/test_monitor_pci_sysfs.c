@@ -19,7 +19,7 @@
 #define NVME_CLASS 0x010802U
 #define ACS 0x1f
 
-static char root[64];
+static char top[32], root[64]; /* root: top/sys/bus/pci */
 static struct pci_machine m;
 static struct fault err;
 
@@ -77,9 +77,12 @@ static void make(const struct made *f)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/dais-pci-XXXXXX");
-	assert_non_null(mkdtemp(root));
+	strcpy(top, "/tmp/dais-pci-XXXXXX");
+	assert_non_null(mkdtemp(top));
+	snprintf(root, sizeof(root), "%s/sys/bus/pci", top);
 	run("mkdir -p %s/devices %s/all", root, root);
+	run("mkdir -p %s/sys/class/net %s/sys/class/block", top, top);
+	run("mkdir -p %s/proc/self %s/dev", top, top);
 	return 0;
 }
 
@@ -87,7 +90,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	pci_scan_free(&m);
-	run("rm -r %s%s", root, "");
+	run("rm -r %s%s", top, "");
 	return 0;
 }
 
@@ -292,22 +295,118 @@ static void test_driver(void **state)
 	assert_string_equal(text, "0000:00:04.0");
 }
 
+/* One of a class, at a path below the function; "..": elsewhere in the tree */
+static void make_member(char *dir, const char *class, const char *below, const char *name)
+{
+	char link[128];
+
+	snprintf(dir, 256, "%s/all/pci0000:00/0000:00:04.0/%s/%s", root, below, name);
+	run("mkdir -p %s%s", dir, "");
+	snprintf(link, sizeof(link), "%s/sys/class/%s/%s", top, class, name);
+	run("ln -s %s %s", dir, link);
+}
+
+static void write_proc(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/proc", top);
+	write_file(path, name, text, strlen(text));
+}
+
+static int idle(void) { return pci_check_idle(&m, 0x20, &err); }
+
+static void in_use(const char *why)
+{
+	assert_int_equal(idle(), -1);
+	assert_non_null(strstr(err.text, "0000:00:04.0"));
+	if (!strstr(err.text, why))
+		fail_msg("%s", err.text);
+}
+
+static const struct made one[] = { { "0000:00:04.0", "", 0x010601, 0, 9, -1 }, { NULL, NULL, 0, 0, 0, 0 } };
+
 static void test_idle(void **state)
 {
-	static const struct made list[] = { { "0000:00:04.0", "", 0x020000, 0, 9, -1 }, { NULL, NULL, 0, 0, 0, 0 } };
-	char dir[160];
+	char dir[256];
 
 	(void)state;
-	scan(list);
-	assert_int_equal(pci_check_idle(&m, 0x20, &err), 0);
-	snprintf(dir, sizeof(dir), "%s/devices/0000:00:04.0/virtio0/net/eth7", root);
-	run("mkdir -p %s%s", dir, "");
+	scan(one);
+	assert_int_equal(idle(), 0);
+	make_member(dir, "net", "virtio0/net", "eth7");
 	write_file(dir, "flags", "0x1002\n", 7);
-	assert_int_equal(pci_check_idle(&m, 0x20, &err), 0);
+	assert_int_equal(idle(), 0);
 	write_file(dir, "flags", "0x1003\n", 7);
-	assert_int_equal(pci_check_idle(&m, 0x20, &err), -1);
-	assert_non_null(strstr(err.text, "0000:00:04.0"));
-	assert_non_null(strstr(err.text, "eth7 is up"));
+	in_use("eth7 is up");
+	write_file(dir, "flags", "0x1002\n", 7);
+	make_member(dir, "net", "../0000:00:05.0/net", "eth8"); /* another function's */
+	write_file(dir, "flags", "0x1003\n", 7);
+	assert_int_equal(idle(), 0);
+	make_member(dir, "net", "usb2/2-1/2-1.4/2-1.4.1/2-1.4.1:1.0/net", "eth9");
+	write_file(dir, "flags", "0x1003\n", 7);
+	in_use("eth9 is up");
+}
+
+#define AHCI "ata1/host0/target0:0:0/0:0:0:0/block"
+#define ROOT_MOUNT "22 1 0:20 / /proc rw - proc proc rw\n"
+
+/* A partition of an AHCI disk, as deep as these are */
+static void test_disks(void **state)
+{
+	char dir[256], *text;
+	size_t i;
+
+	(void)state;
+	scan(one);
+	make_member(dir, "block", AHCI, "sda");
+	write_file(dir, "dev", "8:0\n", 4);
+	make_member(dir, "block", AHCI "/sda", "sda1");
+	write_file(dir, "dev", "8:1\n", 4);
+	write_proc("self/mountinfo", ROOT_MOUNT "23 1 8:11 / /x rw - ext4 /dev/sda11 rw\n");
+	write_proc("swaps", "Filename Type Size Used Priority\n/dev/sda11 partition 1 0 -2\n");
+	assert_int_equal(idle(), 0);
+	/* by its number; the source is only what mount was told */
+	write_proc("self/mountinfo", ROOT_MOUNT "23 1 8:1 / / rw shared:1 - ext4 /dev/root rw\n");
+	in_use("/dev/sda1 is mounted");
+	/* by its name: btrfs */
+	write_proc("self/mountinfo", ROOT_MOUNT "23 1 0:31 /@ / rw shared:1 - btrfs /dev/sda1 rw\n");
+	in_use("/dev/sda1 is mounted");
+	/* behind a thousand others */
+	text = calloc(1, 100000);
+	for (i = 0; i < 1000; i++)
+		strcat(text, ROOT_MOUNT);
+	strcat(text, "23 1 8:0 / /data rw - ext4 /dev/sda rw\n");
+	write_proc("self/mountinfo", text);
+	in_use("/dev/sda is mounted");
+	free(text);
+	write_proc("self/mountinfo", ROOT_MOUNT);
+	assert_int_equal(idle(), 0);
+	write_proc("swaps", "Filename Type Size Used Priority\n/dev/sda1\tpartition\t1\t0\t-2\n");
+	in_use("swapoff /dev/sda1");
+	write_proc("swaps", "");
+	strcat(dir, "/holders");
+	run("mkdir %s%s", dir, "");
+	assert_int_equal(idle(), 0);
+	strcat(dir, "/dm-0");
+	run("mkdir %s%s", dir, "");
+	in_use("/dev/sda1 is a part of dm-0");
+}
+
+/* An NVMe disk that several controllers lead to lies below none of them. */
+static void test_paths(void **state)
+{
+	char dir[256];
+
+	(void)state;
+	scan(one);
+	run("mkdir -p %s/sys/class/nvme%s", top, "");
+	make_member(dir, "nvme", "nvme", "nvme3");
+	make_member(dir, "block", "../../virtual/nvme-subsystem/nvme-subsys3/nvme3n1", "nvme3n1p1");
+	write_file(dir, "dev", "259:1\n", 6);
+	write_proc("self/mountinfo", ROOT_MOUNT "23 1 259:1 / / rw - ext4 /dev/nvme3n1p1 rw\n");
+	assert_int_equal(idle(), 0);
+	run("ln -s %s/all/pci0000:00/0000:00:04.0/nvme/nvme3 %s/all/virtual/nvme-subsystem/nvme-subsys3/", root, root);
+	in_use("/dev/nvme3n1p1 is mounted");
 }
 
 int main(void)
@@ -315,6 +414,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_names), T(test_root_bus), T(test_ports), T(test_switches), T(test_bars), T(test_random), T(test_driver), T(test_idle),
+		T(test_disks), T(test_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
