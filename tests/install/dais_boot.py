@@ -192,6 +192,9 @@ def arguments(m):
         refused(m, "/etc/default/grub.*Nothing was changed")
     shutil.rmtree(m.root + "/etc/default/grub.d")
     os.unlink(m.root + "/etc/default/grub")
+    m.write("/etc/dais/boot.conf", b"panic = reboot\ncontrol_memory = 4G")  # without an end of the line
+    good(m)
+    assert m.starts("daisx64.efi")["control_memory"] == "4G"
     os.unlink(m.root + "/etc/dais/boot.conf")
     good(m)
     assert m.starts("daisx64.efi")["cmdline"] == "root=UUID=abcd ro single"
@@ -339,6 +342,15 @@ def no_variables(m):
         refused(m, "efivarfs.*menu", "next")
 
 
+def raid(m):
+    """The ESP lies on md: GRUB's entry is the way."""
+    m.write("/proc/self/mounts", m.read("/proc/self/mounts").replace(b"/dev/vda1", b"/dev/md127"))
+    good(m)
+    assert "/dev/md127 is no partition" in m.said and r"'\EFI\dais\daisx64.efi'" in m.said, m.said
+    assert not m.entry() and m.starts("daisx64.efi") and m.menu() == [LABEL]
+    refused(m, "no entry.*says why", "next")
+
+
 def secure_boot(m):
     m.flag("SecureBoot", 1)
     refused(m, "Secure Boot is on.*no key")
@@ -391,7 +403,7 @@ def remove(m):
     assert m.read("/../stubs/grub").count(b"\n") == 3, "without need"
 
 
-CASES = (fresh, arguments, upgrade, killed, damaged, flushed, full, unsuitable, no_variables, secure_boot, commands, remove)
+CASES = (fresh, arguments, upgrade, killed, damaged, flushed, full, unsuitable, no_variables, raid, secure_boot, commands, remove)
 
 
 def main():

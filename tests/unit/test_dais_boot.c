@@ -48,7 +48,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(fresh), CASE(arguments), CASE(upgrade), CASE(killed), CASE(damaged), CASE(flushed), CASE(full),
-		CASE(unsuitable), CASE(no_variables), CASE(secure_boot), CASE(commands), CASE(remove),
+		CASE(unsuitable), CASE(no_variables), CASE(raid), CASE(secure_boot), CASE(commands), CASE(remove),
 	};
 
 	return cmocka_run_group_tests(tests, build, clean);
