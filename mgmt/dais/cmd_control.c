@@ -11,6 +11,8 @@
 
 #define STOP_SECONDS 60		/* default of --timeout */
 #define DESTROY_MS 30000	/* for a dead guest's monitor to let go */
+#define DEATH_TRIES 50		/* a hosted guest dies just after its monitor: within a second */
+#define DEATH_US 20000
 
 /* Runs one step for every guest named; goes on after an error. */
 static int for_each(const struct command *c, int argc, char **argv,
@@ -145,8 +147,25 @@ static int parse_stop(const struct command *c, int argc, char **argv, struct sto
 	return optind;
 }
 
+/* An autonomous guest outlives its monitor. */
+static bool lives_on(struct dais_conn *conn, uint32_t id)
+{
+	struct dais_dom *dom;
+	unsigned int tries;
+
+	for (tries = 0; tries < DEATH_TRIES && !dais_dom_open(conn, id, &dom); tries++) {
+		bool dead = dais_dom_page(dom)->state == DAIS_DOM_DEAD;
+
+		dais_dom_close(dom);
+		if (dead)
+			return false;
+		usleep(DEATH_US);
+	}
+	return tries == DEATH_TRIES;
+}
+
 /* Presses the guest's power button and waits: 0 off, 1 still on, -1 error. */
-static int press_and_wait(const char *name, unsigned int seconds)
+static int press_and_wait(struct dais_conn *conn, uint32_t id, const char *name, unsigned int seconds)
 {
 	struct fault err;
 	int fd = monitor_connect_or_adopt(name, &err), ret;
@@ -161,11 +180,14 @@ static int press_and_wait(const char *name, unsigned int seconds)
 		fail("guest \"%s\": %s", name, err.text);
 		return -1;
 	}
-	fd = monitor_connect(name); /* ends with the monitor, and that with the guest */
+	fd = monitor_connect(name); /* ends with the monitor, and that, as a rule, with the guest */
 	ret = fd < 0 || monitor_wait_gone(fd, seconds * 1000) ? 0 : 1;
 	if (fd >= 0)
 		close(fd);
-	return ret;
+	if (ret || !lives_on(conn, id))
+		return ret;
+	fail("guest \"%s\": its monitor went away while it was waited for; it still runs: dais stop again", name);
+	return -1;
 }
 
 static void switch_off(struct dais_conn *conn, uint32_t id)
@@ -185,9 +207,14 @@ static int stop(struct dais_conn *conn, struct dais_dom *dom, const char *name, 
 	int ret;
 
 	dais_dom_close(dom);
-	if (state != DAIS_DOM_RUNNING)
+	if (state != DAIS_DOM_RUNNING && (!o->force || state == DAIS_DOM_DEAD))
 		return fail("guest \"%s\" is %s, not running", name, dais_state_name(state));
-	ret = press_and_wait(name, o->seconds);
+	if (state != DAIS_DOM_RUNNING) { /* it cannot notice its power button */
+		switch_off(conn, id);
+		fprintf(stderr, "dais: guest \"%s\" was %s and was switched off\n", name, dais_state_name(state));
+		return EXIT_OK;
+	}
+	ret = press_and_wait(conn, id, name, o->seconds);
 	if (ret && o->force) { /* also when its monitor does not answer */
 		switch_off(conn, id);
 		fprintf(stderr, "dais: guest \"%s\" did not power off within %u s and was switched off\n",
