@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* pause, resume, stop, destroy */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../monitor/pci_claim.h"
 #include "dais.h"
 #include "guests.h"
 
 #define STOP_SECONDS 60		/* default of --timeout */
-#define DESTROY_MS 30000	/* for a dead guest's monitor to let go */
 #define DEATH_TRIES 50		/* a hosted guest dies just after its monitor: within a second */
 #define DEATH_US 20000
 
@@ -68,28 +67,15 @@ static int resume_guest(struct dais_conn *conn, struct dais_dom *dom, const char
 	return ret;
 }
 
-/* The monitor of a `dais run` takes its guest apart itself, which waits for our mapping: so that goes first. */
-static struct dais_dom *outwait_monitor(struct dais_conn *conn, struct dais_dom *dom, int fd)
-{
-	uint32_t id = dais_dom_page(dom)->id;
-
-	dais_dom_close(dom);
-	monitor_wait_gone(fd, DESTROY_MS);
-	close(fd);
-	return dais_dom_open(conn, id, &dom) ? NULL : dom;
-}
-
 static int destroy_guest(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
-	int fd = monitor_connect(name), ret;
+	struct guest_config had;
+	int ret = take_apart(conn, dom, name, &had);
 
-	dais_dom_kill(dom, DAIS_DEATH_DESTROYED); /* may be dead already */
-	if (fd >= 0)
-		dom = outwait_monitor(conn, dom, fd);
-	ret = dom ? dais_dom_destroy(dom, DESTROY_MS) : 0;
-	if (ret && ret != -ENOENT)
+	if (ret)
 		return fail("guest \"%s\" is dead, but not yet gone: %s", name, dais_strerror(ret));
 	run_files_remove(name);
+	pci_unclaim(&had);
 	return 0;
 }
 

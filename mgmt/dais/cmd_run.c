@@ -7,11 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../monitor/pci_claim.h"
 #include "dais.h"
 #include "guest_options.h"
 #include "guests.h"
-
-#define DESTROY_MS 30000	/* for a dead guest's monitor to let go */
 
 /* Refuses early what the monitor would refuse: nothing is started then. */
 static int prepare(const struct guest_options *o)
@@ -159,10 +158,10 @@ int cmd_create(const struct command *c, int argc, char **argv)
 }
 
 /* A dead guest is taken apart and made again from the file it was made from. */
-static int start_again(struct dais_dom *dom, const char *name)
+static int start_again(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
 	char *path = run_path(name, "conf");
-	struct guest_config config;
+	struct guest_config config, had;
 	struct launch l;
 	struct fault err;
 	int ret;
@@ -176,22 +175,23 @@ static int start_again(struct dais_dom *dom, const char *name)
 		dais_dom_close(dom);
 		return fail("guest \"%s\" cannot be made again: %s", name, err.text);
 	}
-	ret = dais_dom_destroy(dom, DESTROY_MS);
+	ret = take_apart(conn, dom, name, &had);
 	if (ret)
 		fail("guest \"%s\": taking the dead one apart: %s", name, dais_strerror(ret));
 	else if (launch_guest(&l, &config, 0, &err))
 		ret = fail("%s", err.text);
+	pci_unclaim(&had); /* those that it has not again */
 	gconf_free(&config);
 	return ret ? EXIT_ERROR : EXIT_OK;
 }
 
-static int start(struct dais_dom *dom, const char *name)
+static int start(struct dais_conn *conn, struct dais_dom *dom, const char *name)
 {
 	int ret;
 
 	switch (dais_dom_page(dom)->state) {
 	case DAIS_DOM_DEAD:
-		return start_again(dom, name);
+		return start_again(conn, dom, name);
 	case DAIS_DOM_CONFIG:
 		ret = dais_dom_activate(dom);
 		if (ret)
@@ -223,7 +223,7 @@ int cmd_start(const struct command *c, int argc, char **argv)
 		return EXIT_ERROR;
 	dom = open_guest(conn, argv[first]);
 	if (dom)
-		ret = start(dom, argv[first]);
+		ret = start(conn, dom, argv[first]);
 	dais_close(conn);
 	return ret;
 }

@@ -20,6 +20,12 @@ int run_dir_make(struct fault *err);
 char *run_path(const char *name, const char *suffix);
 void run_files_remove(const char *name);
 
+/* ---- the end ---- */
+
+/* Ends the guest, outwaits its monitor, takes it apart and closes dom; had: the functions that it had, to be given back by
+ * pci_unclaim when nobody shall have them. 0, or dais_dom_destroy's error: it is dead, but not yet gone. */
+int take_apart(struct dais_conn *conn, struct dais_dom *dom, const char *name, struct guest_config *had);
+
 /* ---- a monitor that this process started ---- */
 struct launch {
 	pid_t pid;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* dais stop, destroy, start, pci return: what is left of a guest, and what is said of it. Dais and the monitor are played. */
-/* links: mgmt/dais/util.c mgmt/monitor/fault.c */
+/* links: mgmt/dais/take_apart.c mgmt/dais/util.c mgmt/monitor/fault.c */
 /* flags: -Imgmt/libdais */
 /* libs: -ljson-c */
 #include <setjmp.h>
@@ -233,11 +233,39 @@ static void stop_of_a_paused_guest(void **state)
 	assert_int_equal(stop(CONN, DOM, "web", &force), EXIT_ERROR); /* it is dead */
 }
 
+/* Its monitor ends with the files of this name, which are to be the new one's. */
+static void start_waits_for_the_monitor_of_the_dead(void **state)
+{
+	(void)state;
+	play(DAIS_DOM_DEAD);
+	assert_int_equal(start(CONN, DOM, "web"), EXIT_OK);
+	assert_int_equal(t.waited, 1);
+	assert_true(t.launched);
+}
+
+static void functions_that_came_later_go_back(void **state)
+{
+	(void)state;
+	play(DAIS_DOM_RUNNING);
+	t.nic |= (uint64_t)WEB << 32;
+	assert_int_equal(destroy_guest(CONN, DOM, "web"), 0);
+	assert_true(t.killed && t.files_removed && t.unclaimed);
+	play(DAIS_DOM_DEAD);
+	t.nic |= (uint64_t)WEB << 32;
+	assert_int_equal(start(CONN, DOM, "web"), EXIT_OK);
+	assert_true(t.launched && t.unclaimed);
+	play(DAIS_DOM_RUNNING);
+	t.nic |= (uint64_t)(WEB + 1) << 32; /* another's */
+	assert_int_equal(destroy_guest(CONN, DOM, "web"), 0);
+	assert_false(t.unclaimed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stop_of_a_guest_that_powers_off), cmocka_unit_test(stop_when_only_the_monitor_ends),
-		cmocka_unit_test(stop_of_a_paused_guest),
+		cmocka_unit_test(stop_of_a_paused_guest), cmocka_unit_test(start_waits_for_the_monitor_of_the_dead),
+		cmocka_unit_test(functions_that_came_later_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
