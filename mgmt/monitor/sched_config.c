@@ -110,6 +110,16 @@ static int parse_switch(const char *name, const char *text, uint64_t *value, str
 	return *value || !strcmp(text, "off") ? 0 : fault_set(err, "%s: \"%s\" is neither on nor off", name, text);
 }
 
+/* For the hypercall each of cap and reserve ends the other, even as 0: the later one holds (an option's over a guest
+ * file's), unless it is none; then the other does. */
+static void settle(struct sched_config *s, enum dais_sched_param later, enum dais_sched_param other)
+{
+	if (s->value[later])
+		s->given &= ~(1U << other);
+	else if ((s->given >> other & 1) && s->value[other])
+		s->given &= ~(1U << later);
+}
+
 int sched_config_parse(struct sched_config *s, enum dais_sched_param param, const char *text, struct fault *err)
 {
 	uint64_t *value = &s->value[param];
@@ -131,9 +141,14 @@ int sched_config_parse(struct sched_config *s, enum dais_sched_param param, cons
 	default:
 		ret = parse_number(sched_names[param], text, param, value, err);
 	}
-	if (!ret)
-		s->given |= 1U << param;
-	return ret;
+	if (ret)
+		return ret;
+	s->given |= 1U << param;
+	if (param == DAIS_SCHED_CAP)
+		settle(s, param, DAIS_SCHED_RESERVE);
+	if (param == DAIS_SCHED_RESERVE)
+		settle(s, param, DAIS_SCHED_CAP);
+	return 0;
 }
 
 static const char *time_text(uint64_t us, char buf[32])

@@ -113,9 +113,8 @@ static void scheduling_is_read(void **state)
 	(void)state;
 	assert_int_equal(read_text("weight = \"10000\"\ncap = 50\nreserve = \"2ms/10ms\"\nslice = \"500us\"\n"
 				   "cpus = \"0,2-3,64-127,511\"\ncore_sched = true\n"), 0);
-	assert_int_equal(c.sched.given, (1 << DAIS_SCHED_PARAMS) - 1);
+	assert_int_equal(c.sched.given, ((1 << DAIS_SCHED_PARAMS) - 1) & ~(1 << DAIS_SCHED_CAP)); /* reserve came later */
 	assert_int_equal(c.sched.value[DAIS_SCHED_WEIGHT], 10000);
-	assert_int_equal(c.sched.value[DAIS_SCHED_CAP], 50);
 	assert_int_equal(c.sched.value[DAIS_SCHED_RESERVE], 2000ULL << 32 | 10000);
 	assert_int_equal(c.sched.value[DAIS_SCHED_SLICE], 500);
 	assert_int_equal(c.sched.value[DAIS_SCHED_CORE], 1);
@@ -196,13 +195,36 @@ static void what_is_written_reads_the_same(void **state)
 	gconf_free(&copy);
 }
 
+/* What of cap (1) and reserve (2) is left of a file's and an option's */
+static unsigned int left_of(const char *file, enum dais_sched_param param, const char *option)
+{
+	gconf_free(&c);
+	gconf_init(&c);
+	assert_int_equal(read_text(file), 0);
+	assert_int_equal(sched_config_parse(&c.sched, param, option, &err), 0);
+	return (c.sched.given >> DAIS_SCHED_CAP & 1) | (c.sched.given >> DAIS_SCHED_RESERVE & 1) << 1;
+}
+
+static void of_cap_and_reserve_the_later_holds(void **state)
+{
+	(void)state;
+	assert_int_equal(left_of("reserve = \"2ms/10ms\"\n", DAIS_SCHED_CAP, "50"), 1);
+	assert_int_equal(left_of("cap = 50\n", DAIS_SCHED_RESERVE, "2ms/10ms"), 2);
+	assert_int_equal(left_of("cap = 50\n", DAIS_SCHED_RESERVE, "none"), 1); /* and so the cap */
+	assert_int_equal(left_of("reserve = \"2ms/10ms\"\n", DAIS_SCHED_CAP, "0"), 2);
+	assert_int_equal(left_of("reserve = \"2ms/10ms\"\n", DAIS_SCHED_RESERVE, "none"), 2);
+	assert_int_equal(c.sched.value[DAIS_SCHED_RESERVE], 0);
+	assert_int_equal(left_of("", DAIS_SCHED_CAP, "0"), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(everything_is_read), TEST(memory_may_be_a_number),
-		TEST(mistakes_name_their_line), TEST(scheduling_is_read), TEST(wrong_scheduling_names_the_range), TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
+		TEST(mistakes_name_their_line), TEST(scheduling_is_read), TEST(of_cap_and_reserve_the_later_holds),
+		TEST(wrong_scheduling_names_the_range), TEST(a_missing_file_is_named), TEST(what_is_written_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
