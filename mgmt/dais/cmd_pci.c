@@ -147,6 +147,10 @@ static int give_back(struct dais_conn *conn, const struct pci_machine *m, const 
 				    f->driver[0] ? f->driver : "none");
 		if (pci_reserve(f->fn, false, &err) || pci_bind(m->root, f->fn, NULL, &err))
 			return fail("%s", err.text);
+		fill(conn, m, &r, f);
+		if (r.state & DAIS_FN_BLOCKED)
+			return fail("pci: %s stays blocked: it could not be reset (dmesg says why). No driver can use it until the machine is started anew",
+				    r.name);
 	}
 	return EXIT_OK;
 }

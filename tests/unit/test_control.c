@@ -260,12 +260,26 @@ static void functions_that_came_later_go_back(void **state)
 	assert_false(t.unclaimed);
 }
 
+static void return_of_what_cannot_be_reset(void **state)
+{
+	struct pci_machine m = { .fn = &nic, .count = 1 };
+	struct guest_config c = { .functions = 1, .function = { NIC } };
+
+	(void)state;
+	play(DAIS_DOM_RUNNING);
+	t.nic_after = DAIS_FN_THERE;
+	assert_int_equal(give_back(CONN, &m, &c), EXIT_OK);
+	play(DAIS_DOM_RUNNING);
+	t.nic_after = DAIS_FN_THERE | DAIS_FN_BLOCKED;
+	assert_int_equal(give_back(CONN, &m, &c), EXIT_ERROR);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stop_of_a_guest_that_powers_off), cmocka_unit_test(stop_when_only_the_monitor_ends),
 		cmocka_unit_test(stop_of_a_paused_guest), cmocka_unit_test(start_waits_for_the_monitor_of_the_dead),
-		cmocka_unit_test(functions_that_came_later_go_back),
+		cmocka_unit_test(functions_that_came_later_go_back), cmocka_unit_test(return_of_what_cannot_be_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
