@@ -40,11 +40,30 @@ static void return_functions(const char *name)
 	free(path);
 }
 
+/* Not a dead one: that which ends here may be held open, by dais top for example. */
+static bool is_alive(const char *name)
+{
+	struct dais_conn *conn;
+	struct dais_dom *dom;
+	bool yes = false;
+
+	if (dais_open(&conn))
+		return false;
+	if (!dais_dom_open_name(conn, name, &dom)) {
+		yes = dais_dom_page(dom)->state != DAIS_DOM_DEAD;
+		dais_dom_close(dom);
+	}
+	dais_close(conn);
+	return yes;
+}
+
 void run_files_remove(const char *name)
 {
 	static const char *const suffixes[] = { "sock", "conf", "console", "console.old" };
 	unsigned int i;
 
+	if (is_alive(name)) /* a new guest has the name already, and so the files */
+		return;
 	return_functions(name);
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char *path = run_path(name, suffixes[i]);
