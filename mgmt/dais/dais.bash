@@ -39,7 +39,10 @@ _dais()
 	log) words='--follow --help 0 1 2 3' ;;
 	top) words='--batch --count --delay --help' ;;
 	trace) words='on off show --sched --seconds --help' ;;
-	pci) words='list assign return --json --help' ;;
+	pci)
+		words='list assign return attach detach --force --json --help'
+		case $prev in attach | detach) words=$(_dais_guests) ;; esac
+		;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
