@@ -94,7 +94,7 @@ const struct command commands[] = {
 	  "Usage: dais stop [--timeout SECONDS] [--force] NAME...\n"
 	  "Presses the guest's power button and waits (60 s) until it has powered off.\n"
 	  "  --timeout SECONDS   how long to wait\n"
-	  "  --force             then switch it off\n"
+	  "  --force             then switch it off; a paused one at once\n"
 	  "Examples:\n"
 	  "  dais stop web\n"
 	  "  dais stop --timeout 10 --force web db\n", cmd_stop },
