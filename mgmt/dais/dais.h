@@ -7,6 +7,7 @@
 #include <libdais.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes, documented in dais(1). */
 enum exit_code {
@@ -76,6 +77,9 @@ void print_json(struct json_object *o);
 void json_add(struct json_object *o, const char *key, const char *value);
 void json_add_number(struct json_object *o, const char *key, uint64_t value);
 void json_add_bool(struct json_object *o, const char *key, bool value);
+
+/* A string with its quotes, for what is too long to be built first. */
+void json_write(FILE *to, const char *value);
 
 /* "1.5 GiB"; buf at least 32 bytes. */
 const char *format_size(uint64_t bytes, char *buf);

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "dais.h"
 #include "sched_trace.h"
 
 #define CPUS 4096
+#define NAME 128	/* bytes for a domain's and a number */
 #define MERGE_NS 2000	/* a vCPU that comes back to its CPU so soon never left it */
 
 struct track {
@@ -85,9 +87,13 @@ static void put_slice(struct writer *w, unsigned int cpu)
 {
 	const struct slice *s = &w->cpu[cpu];
 	uint32_t vcpu = s->who->vcpu;
+	char text[NAME];
 
+	snprintf(text, sizeof(text), "%s/%u", name_of(w, vcpu), vcpu & 0xffff);
 	separate(w);
-	fprintf(w->to, "{\"name\":\"%s/%u\",", name_of(w, vcpu), vcpu & 0xffff);
+	fputs("{\"name\":", w->to);
+	json_write(w->to, text);
+	fputc(',', w->to);
 	put_span(w, vcpu >> 16 ? "good" : "grey", 0, cpu, s->begin, s->end);
 	fputs("},\n{\"name\":\"runs\",", w->to);
 	put_span(w, "thread_state_running", 1 + (vcpu >> 16), vcpu & 0xffff, s->begin, s->end);
@@ -166,10 +172,13 @@ static int make_tracks(struct writer *w, const struct dais_trace_entry *entry, s
 static void put_name(struct writer *w, const char *what, unsigned int process, unsigned int thread, const char *format,
 		     const char *name, unsigned int number)
 {
+	char text[NAME];
+
+	snprintf(text, sizeof(text), format, name, number);
 	separate(w);
-	fprintf(w->to, "{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":\"", what, process, thread);
-	fprintf(w->to, format, name, number);
-	fputs("\"}}", w->to);
+	fprintf(w->to, "{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"args\":{\"name\":", what, process, thread);
+	json_write(w->to, text);
+	fputs("}}", w->to);
 }
 
 static void put_names(struct writer *w)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* dais stop, destroy, start, pci return: what is left of a guest, and what is said of it. Dais and the monitor are played. */
-/* links: mgmt/dais/take_apart.c mgmt/dais/util.c mgmt/monitor/fault.c */
+/* links: mgmt/dais/take_apart.c mgmt/dais/util.c mgmt/dais/json.c mgmt/monitor/fault.c */
 /* flags: -Imgmt/libdais */
 /* libs: -ljson-c */
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* dais trace --sched: the file that a viewer opens. */
-/* links: mgmt/dais/sched_trace.c */
+/* links: mgmt/dais/sched_trace.c mgmt/dais/json.c */
+/* flags: -Imgmt/libdais */
 /* libs: -ljson-c */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include "mgmt/dais/sched_trace.h"
 
 #define VCPU(domain, index) ((domain) << 16 | (index))
+#define ODD 9
 #define HZ 1000000000ULL /* a tick is a nanosecond */
 
 static struct json_object *root, *events;
@@ -20,7 +22,7 @@ static struct json_object *root, *events;
 static const char *name(void *ctx, uint32_t domain)
 {
 	(void)ctx;
-	return domain ? "web" : "control";
+	return domain == ODD ? "a \"b\"\\\x80" : domain ? "web" : "control";
 }
 
 static void convert(const struct dais_trace_entry *list, size_t count)
@@ -145,11 +147,24 @@ static void an_empty_trace(void **state)
 	json_object_put(root);
 }
 
+/* Other programs of libdais's may call a guest anything. */
+static void a_name_is_escaped(void **state)
+{
+	static const struct dais_trace_entry list[] = {
+		{ 0, DAIS_TRACE_SWITCH, 0, VCPU(ODD, 1), 0, 0 }, { 1000, DAIS_TRACE_OFF, 0, VCPU(ODD, 1), DAIS_ACT_HALTED, 0 },
+	};
+
+	(void)state;
+	convert(list, sizeof(list) / sizeof(list[0]));
+	assert_span("a \"b\"\\?/1", 0, 0, 0, 1);
+	json_object_put(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_runs_and_who_waits), cmocka_unit_test(what_is_no_switch),
-		cmocka_unit_test(an_empty_trace),
+		cmocka_unit_test(an_empty_trace), cmocka_unit_test(a_name_is_escaped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
