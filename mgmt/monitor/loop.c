@@ -65,6 +65,7 @@ static int unmake(struct guest *g)
 	guest_kill(g, DAIS_DEATH_MONITOR);
 	guest_join_threads(g);
 	guest_destroy(g);
+	pci_unclaim(&g->config);
 	return -1;
 }
 
