@@ -384,10 +384,11 @@ void monitor_loop(struct monitor *m)
 		if (fds[FD_EVENT].revents)
 			alive = serve_event(m);
 	}
-	drain(g);
-	if (m->leave)
+	if (m->leave) {
+		drain(g); /* end_of_guest has: while this one listens, the dead guest cannot be started again */
 		guest_close(g);
-	else if (m->tied || !g->config.autonomous)
+	} else if (m->tied || !g->config.autonomous) {
 		forget_files(m);
+	}
 	console_free(&g->console);
 }
