@@ -217,15 +217,19 @@ void console_flush(struct console *c)
 bool console_fill(struct console *c)
 {
 	uint8_t buf[256];
-	size_t i, room = CONSOLE_INPUT - (c->in_head - c->in_tail);
-	ssize_t n = recv(c->client, buf, room < sizeof(buf) ? room : sizeof(buf), MSG_DONTWAIT);
+	size_t i, room;
+	ssize_t n;
 
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (n == 0)
-		c->input_ended = true;
-	for (i = 0; i < (size_t)n; i++)
-		c->in[c->in_head++ % CONSOLE_INPUT] = buf[i];
+	while (console_wants_input(c)) {
+		room = CONSOLE_INPUT - (c->in_head - c->in_tail);
+		n = recv(c->client, buf, room < sizeof(buf) ? room : sizeof(buf), MSG_DONTWAIT);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (n == 0)
+			c->input_ended = true;
+		for (i = 0; i < (size_t)n; i++)
+			c->in[c->in_head++ % CONSOLE_INPUT] = buf[i];
+	}
 	return true;
 }
 

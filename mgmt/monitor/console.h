@@ -58,7 +58,7 @@ bool console_has_output(const struct console *c);
 bool console_wants_input(const struct console *c);
 /* Writes what can be written without waiting; drops a client that is gone. */
 void console_flush(struct console *c);
-/* Reads what has been typed; false: the client is gone. */
+/* Reads what has been typed, all that there is room for: its sender may have left since. False: the client is gone. */
 bool console_fill(struct console *c);
 void console_attach(struct console *c, int fd, int peer);
 /* The client has had the output up to there: goes on behind it, if it is still in the backlog. */

@@ -169,6 +169,23 @@ static void input_waits_for_the_guest(void **state)
 	assert_int_equal(console_next_input(&c), -1);
 }
 
+/* A paste, then Ctrl-]: the monitor hears of both at once, and reads before it lets go. */
+static void what_a_client_sent_before_it_left_is_read(void **state)
+{
+	char text[1000];
+	unsigned int i;
+
+	(void)state;
+	memset(text, 'p', sizeof(text));
+	assert_int_equal(send(client, text, sizeof(text), 0), sizeof(text));
+	shutdown(client, SHUT_RDWR);
+	assert_true(console_fill(&c));
+	for (i = 0; i < sizeof(text); i++)
+		assert_int_equal(console_next_input(&c), 'p');
+	assert_int_equal(console_next_input(&c), -1);
+	assert_false(console_wants_input(&c));
+}
+
 static void the_end_of_input_is_not_the_end(void **state)
 {
 	(void)state;
@@ -335,6 +352,7 @@ int main(void)
 		TEST(the_oldest_goes_when_nobody_reads), TEST(a_slow_client_holds_nothing_up),
 		TEST(the_file_stays_small), TEST(a_client_that_left_is_dropped),
 		TEST(input_waits_for_the_guest), TEST(the_end_of_input_is_not_the_end),
+		TEST(what_a_client_sent_before_it_left_is_read),
 		TEST(killed_monitors_lose_and_double_nothing), TEST(a_file_half_replaced), TEST(a_new_domain_goes_on),
 		TEST(without_a_file_the_client_goes_on),
 	};
