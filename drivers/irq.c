@@ -72,7 +72,7 @@ void irq_free(struct irq_route **r)
 {
 	if (*r) {
 		iommu_irq_free((*r)->fn, (*r)->host);
-		atomic_store(&(*r)->message, 0);
+		(void)atomic_xchg(&(*r)->message, 0); /* before irq_drain looks */
 	}
 	*r = NULL;
 }

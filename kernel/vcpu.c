@@ -154,7 +154,7 @@ status_t call_vcpu_run(struct call *c)
 
 	if (!arch_vcpu_irqs_off(self))
 		return DAIS_BAD_CALL;
-	if (v->autonomous || !self->autonomous || v->dom->state == DAIS_DOM_CONFIG)
+	if (v->autonomous || c->dom != control_domain || v->dom->state == DAIS_DOM_CONFIG)
 		return DAIS_BAD_STATE;
 	if (!atomic_cas(&v->lender, NULL, self))
 		return DAIS_BUSY;

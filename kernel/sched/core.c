@@ -29,7 +29,7 @@ void core_leave(struct run_queue *q)
 
 	spin_guard(&k->lock);
 	q->in_core = false;
-	if (!--k->running && k->due)
+	if (!--k->running && k->claimed)
 		request_mates(q);
 }
 
@@ -77,13 +77,13 @@ bool core_enter(struct run_queue *q, const struct sched_ctx *c, u64 now)
 	settled = k->claimed && k->claimant == q->cpu; /* or void, or made again below */
 	if (settled)
 		k->claimed = k->due = false;
-	if (c && (k->running ? k->group != group_of(c) : k->due && k->group == group_of(c)))
+	if (c && (k->due || (k->running && k->group != group_of(c)))) /* once it is due, the claimant's pick comes first */
 		return claim(q, k, c, now);
 	if (settled)
 		request_mates(q); /* who was held up may claim it in turn */
 	if (!c)
 		return false;
-	if (k->group != group_of(c))
+	if (k->group != group_of(c) && !k->claimed)
 		k->since = now;
 	k->group = group_of(c);
 	k->running++;

@@ -129,7 +129,7 @@ static bool may(const struct node *n, u32 cpu)
 static bool pull(struct run_queue *q, struct run_queue *from, struct sched_ctx *c)
 {
 	lock_both(q, from);
-	if (!c || c->cpu != from->cpu || c->tree != &from->fair)
+	if (!c || c->cpu != from->cpu || c->tree != &from->fair || !may_run(c, q->cpu))
 		c = c ? NULL : ctx_of(tree_for(from->fair.root, q->cpu, may));
 	if (c) {
 		move(from, q, c, time_now());

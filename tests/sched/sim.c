@@ -14,7 +14,7 @@ struct event { u64 at, number; u32 kind, index; };
 enum { EV_CPU, EV_TASK };
 
 static struct sim_config config;
-static struct sim_cpu { bool asked, busy; u64 timer, event, event_at, idle_since; } cpus[MAX_CPUS];
+static struct sim_cpu { bool asked, busy; u64 timer, event, event_at, idle_since, clock; } cpus[MAX_CPUS];
 static struct sim_task *tasks[MAX_TASKS];
 static struct event *heap;
 static u32 count, events, room, this;
@@ -370,6 +370,15 @@ static void sleep_now(struct sim_task *t)
 
 /* --- the driver --- */
 
+/* What it saw when it looked, before it had the locks; never less than before. */
+static u64 clock_of(u32 cpu)
+{
+	u64 at = sim_now - (config.skew ? sim_random() % config.skew : 0);
+
+	cpus[cpu].clock = MAX(cpus[cpu].clock, at);
+	return cpus[cpu].clock;
+}
+
 static void pick(u32 cpu)
 {
 	struct run_queue *q = queues[cpu];
@@ -380,7 +389,7 @@ static void pick(u32 cpu)
 	if (was)
 		off(was);
 	cpus[cpu].asked = false;
-	c = sched_pick(sim_now - (config.skew ? sim_random() % config.skew : 0));
+	c = sched_pick(clock_of(cpu));
 	t = c ? container_of(c, struct sim_task, c) : NULL;
 	if (!t && cpus[cpu].busy)
 		cpus[cpu].idle_since = sim_now;
@@ -403,8 +412,10 @@ static void cpu_event(u32 cpu, u64 number)
 		look(cpu, c->timer);
 		return;
 	}
-	if (c->timer <= sim_now)
+	if (c->timer <= sim_now) {
+		c->clock = MAX(c->clock, c->timer);
 		c->timer = ~0ULL;
+	}
 	if (!c->asked && !queues[cpu]->fair.root && !queues[cpu]->reserved.root && !queues[cpu]->later.root &&
 	    (!queues[cpu]->current || !queues[cpu]->current->p.budget))
 		idle_timers++;

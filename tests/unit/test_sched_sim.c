@@ -196,6 +196,32 @@ static void test_core(void **state)
 	for (u32 i = 0; i < 2; i++)
 		near(t[i]->ran, 1 * S / 2, 100);
 	sim_end();
+	/* Who waits on one thread is not forgotten while two others take turns on the other one, whatever their slices. */
+	for (u64 slice = 500; slice <= 8000; slice *= 2) {
+		sim_start(&(struct sim_config){ .cpus = 2, .per_core = 2, .seed = 13, .skew = 500 });
+		for (u32 i = 0; i < 3; i++) {
+			t[i] = sim_add(SIM_HOG, 0, 0);
+			sim_bind(t[i], !!i, !!i);
+			sim_set(t[i], DAIS_SCHED_CORE, !!i);
+			if (i)
+				sim_set(t[i], DAIS_SCHED_SLICE, slice);
+		}
+		sim_run(2 * S);
+		near(t[0]->ran, 1 * S, 200);
+		sim_end();
+	}
+	/* nor with more threads than two */
+	sim_start(&(struct sim_config){ .cpus = 3, .per_core = 3, .seed = 14, .skew = 500 });
+	for (u32 i = 0; i < 3; i++) {
+		t[i] = sim_add(SIM_HOG, 0, 0);
+		sim_bind(t[i], i, i);
+		t[i]->c.group = i < 1 ? 1 : 2;
+		sim_set(t[i], DAIS_SCHED_CORE, i > 0);
+	}
+	sim_run(2 * S);
+	for (u32 i = 0; i < 3; i++)
+		assert_true(t[i]->ran > S / 2);
+	sim_end();
 	/* a reservation takes the core at once, and nobody starves beside those who do not ask for it */
 	sim_start(&(struct sim_config){ .cpus = 4, .per_core = 2, .group = 2, .seed = 10 });
 	for (u32 i = 0; i < 6; i++) {

@@ -64,6 +64,7 @@ static void decode_details(struct exit *e, const struct vmcb *b)
 	} else if ((u32)code == VMEXIT_INVALID) {
 		e->kind = EXIT_INVALID;
 		e->refused = "state refused at entry";
+		this_cpu()->asid_next = svm_asid_limit; /* a flush with it may not have happened: the next begins a generation */
 	} else {
 		e->event = (struct guest_event){ EVENT_EXCEPTION, code - VMEXIT_EXCP, code == VMEXIT_EXCP + VEC_AC, info1 };
 	}

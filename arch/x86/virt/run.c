@@ -207,10 +207,9 @@ static void loan_over(struct cpu *c, struct vcpu *v)
 static bool leave(struct cpu *c, struct vcpu *v)
 {
 	if (v->autonomous)
-		vcpu_leave(v);
-	else
-		loan_over(c, v);
-	return v->autonomous;
+		return vcpu_leave(v), true;
+	loan_over(c, v); /* it may be gone */
+	return false;
 }
 
 /*
