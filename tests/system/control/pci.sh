@@ -124,6 +124,18 @@ verdict "the guest lives on, and the disk is the control domain's" $? "a line 't
 check "and can be read" dd if=/dev/"$(nvme_disk)" of=/dev/null bs=64k count=16 iflag=direct
 check "that guest is destroyed" dais destroy live
 
+# The administrator takes it away under the guest, behind Dais's back: the guest cannot go on with what is another's now.
+check "a guest with the disk" dais create --name robbed $LINUX --pci "$nvme" --cmdline 'quiet run="sh /pci/guest-pci.sh load"'
+until_true 120 grep -q '^begin' /run/dais/robbed.console
+check "its function is unbound" sh -c "echo $nvme >/sys/bus/pci/drivers/dais-guest/unbind"
+until_true 60 state_is robbed dead
+verdict "the guest dies" $? dead "$(dais list)"
+check "it is destroyed" dais destroy robbed
+check "the function gets its driver" sh -c "echo >/sys/bus/pci/devices/$nvme/driver_override; echo $nvme >/sys/bus/pci/drivers_probe"
+until_true 60 has_disk && dd if=/dev/"$(nvme_disk)" of=/dev/null bs=64k count=16 iflag=direct
+verdict "and is the control domain's disk" $? "a disk that can be read" "$(note_of "$nvme"; dmesg | tail -n 10)"
+same "invariants hold" 0 "$(counter check)"
+
 # Two guests with a virtual function of one disk each.
 pf=$(nvme_functions | sed -n 2p)
 physical=/sys/bus/pci/devices/$pf
